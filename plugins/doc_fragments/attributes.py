@@ -1,0 +1,39 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+attributes:
+  check_mode:
+    support: full
+    description: Can run in C(check_mode) and return changed status prediction without modifying target.
+  diff_mode:
+    support: full
+    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
+  action_group:
+    support: full
+    description: Use C(group/platform9.pcd.pcd) in C(module_defaults) to give the connection options once.
+    membership:
+      - platform9.pcd.pcd
+"""
+
+    # A module that only reads.
+    INFO = r"""
+attributes:
+  check_mode:
+    support: full
+    description: This module only reads.
+    details:
+      - It does the same in check mode.
+  diff_mode:
+    support: N/A
+    description: This module only reads.
+  action_group:
+    support: full
+    description: Use C(group/platform9.pcd.pcd) in C(module_defaults) to give the connection options once.
+    membership:
+      - platform9.pcd.pcd
+"""

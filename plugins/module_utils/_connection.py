@@ -1,0 +1,470 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The connection options: option, then OS_* variable, then clouds.yaml entry -> Connection.
+
+Things that only make sense together are taken from one source: whoever gives `project_id` as an option does not get the
+`OS_PROJECT_NAME` of the environment beside it, and whoever gives a token is not logged in with `OS_PASSWORD`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError
+from ansible_collections.platform9.pcd.plugins.module_utils._http import Transport
+
+CONNECTION_OPTIONS: dict[str, Any] = {
+    "auth_url": {"type": "str"},
+    "cloud": {"type": "str"},
+    "token": {"type": "str", "no_log": True},
+    "username": {"type": "str"},
+    "user_id": {"type": "str"},
+    "password": {"type": "str", "no_log": True},
+    "passcode": {"type": "str", "no_log": True},
+    "user_domain_name": {"type": "str"},
+    "user_domain_id": {"type": "str"},
+    "project_name": {"type": "str"},
+    "project_id": {"type": "str"},
+    "project_domain_name": {"type": "str"},
+    "project_domain_id": {"type": "str"},
+    "application_credential_id": {"type": "str"},
+    "application_credential_name": {"type": "str"},
+    "application_credential_secret": {"type": "str", "no_log": True},
+    "region_name": {"type": "str"},
+    "interface": {"type": "str", "choices": ["admin", "internal", "public"]},
+    "image_endpoint_override": {"type": "str"},
+    "validate_certs": {"type": "bool"},
+    "ca_cert": {"type": "path"},
+    "client_cert": {"type": "path"},
+    "client_key": {"type": "path", "no_log": False},
+    "timeout": {"type": "float", "default": 60},
+    "retries": {"type": "int", "default": 4},
+}
+
+INTERFACES = ("admin", "internal", "public")
+
+# The variables of an openrc file; where several mean the same, the first one that is set counts.
+VARIABLES: dict[str, tuple[str, ...]] = {
+    "auth_url": ("OS_AUTH_URL",),
+    "token": ("OS_TOKEN", "OS_AUTH_TOKEN"),
+    "username": ("OS_USERNAME",),
+    "user_id": ("OS_USER_ID",),
+    "password": ("OS_PASSWORD",),
+    "passcode": ("OS_PASSCODE",),
+    "user_domain_name": ("OS_USER_DOMAIN_NAME",),
+    "user_domain_id": ("OS_USER_DOMAIN_ID",),
+    "project_name": ("OS_PROJECT_NAME", "OS_TENANT_NAME"),
+    "project_id": ("OS_PROJECT_ID", "OS_TENANT_ID"),
+    "project_domain_name": ("OS_PROJECT_DOMAIN_NAME",),
+    "project_domain_id": ("OS_PROJECT_DOMAIN_ID",),
+    "default_domain_name": ("OS_DEFAULT_DOMAIN_NAME",),
+    "default_domain_id": ("OS_DEFAULT_DOMAIN_ID", "OS_DEFAULT_DOMAIN"),
+    "application_credential_id": ("OS_APPLICATION_CREDENTIAL_ID",),
+    "application_credential_name": ("OS_APPLICATION_CREDENTIAL_NAME",),
+    "application_credential_secret": ("OS_APPLICATION_CREDENTIAL_SECRET",),
+    "auth_type": ("OS_AUTH_TYPE",),
+    "region_name": ("OS_REGION_NAME",),
+    "interface": ("OS_INTERFACE", "OS_ENDPOINT_TYPE"),
+    "image_endpoint_override": ("OS_IMAGE_ENDPOINT_OVERRIDE",),
+    "insecure": ("OS_INSECURE",),
+    "ca_cert": ("OS_CACERT",),
+    "client_cert": ("OS_CERT",),
+    "client_key": ("OS_KEY",),
+}
+
+# clouds.yaml says these in other words (openstacksdk, "Configuring OpenStack SDK Applications").
+CLOUD_KEYS = {"ca_cert": "cacert", "client_cert": "cert", "client_key": "key"}
+CLOUD_AUTH_ALIASES = {"project_id": "tenant_id", "project_name": "tenant_name"}
+
+# keystoneauth's names of the ways to log in, as auth_type has them.
+METHOD_OF_AUTH_TYPE = {
+    "password": "password",
+    "v3password": "password",
+    "v3totp": "password",
+    "v3multifactor": "password",
+    "token": "token",
+    "v3token": "token",
+    "v3applicationcredential": "application_credential",
+}
+
+Source = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Domain:
+    """A domain by id or by name; one of both is set."""
+
+    id: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class User:
+    """By id, or by name within its domain."""
+
+    id: str | None
+    name: str | None
+    domain: Domain
+
+
+@dataclass(frozen=True)
+class Project:
+    """By id, or by name within its domain."""
+
+    id: str | None
+    name: str | None
+    domain: Domain
+
+
+@dataclass(frozen=True)
+class Password:
+    """A login by password, and by one-time passcode where the account asks for both."""
+
+    user: User
+    password: str | None = field(repr=False)
+    passcode: str | None = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token that somebody else got from Keystone."""
+
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class ApplicationCredential:
+    """By id, or by name together with its user."""
+
+    id: str | None
+    name: str | None
+    user: User | None
+    secret: str = field(repr=False)
+
+
+Credential = Password | Token | ApplicationCredential
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Everything that is needed to reach the image service. `warnings` are for the user, once for each run."""
+
+    auth_url: str | None
+    credential: Credential
+    project: Project | None
+    region_name: str | None
+    interface: str | None
+    image_endpoint_override: str | None
+    transport: Transport
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What may stand in no message."""
+        credential = self.credential
+        if isinstance(credential, Password):
+            return tuple(secret for secret in (credential.password, credential.passcode) if secret)
+        return (credential.token if isinstance(credential, Token) else credential.secret,)
+
+
+def connection_from(params: Mapping[str, Any], environ: Mapping[str, str]) -> Connection:
+    """The connection that the options, the environment and clouds.yaml describe together."""
+    options = {key: str(params[key]) for key in CONNECTION_OPTIONS if params[key] not in (None, "")}
+    variables = _from_variables(environ)
+    cloud_name = options.get("cloud") or environ.get("OS_CLOUD")
+    sources: list[Source] = [options, variables]
+    if cloud_name:
+        sources.append(_from_clouds_yaml(cloud_name, environ))
+
+    override = _first(sources, "image_endpoint_override")
+    auth_url = _first(sources, "auth_url")
+    credential = _credential(sources)
+    if auth_url is None and (override is None or not isinstance(credential, Token)):
+        raise ConfigurationError(
+            "auth_url: the address of Keystone is not known. Give auth_url, source an RC file (OS_AUTH_URL), "
+            "or name a cloud of clouds.yaml with cloud. (A token together with image_endpoint_override needs none.)"
+        )
+    transport = _transport(params, options, sources)
+    warnings = []
+    if transport.verify is False:
+        warnings.append("The certificate of the cloud is not verified (validate_certs: false, or OS_INSECURE).")
+    if auth_url is not None and auth_url.startswith("http:"):
+        warnings.append("Credentials go over plain http to auth_url, readable for everybody on the way. Use https.")
+    return Connection(
+        auth_url=None if auth_url is None else _address("auth_url", auth_url),
+        credential=credential,
+        project=_project(sources),
+        region_name=_first(sources, "region_name"),
+        interface=_interface(_first(sources, "interface")),
+        image_endpoint_override=None if override is None else _address("image_endpoint_override", override),
+        transport=transport,
+        warnings=tuple(warnings),
+    )
+
+
+def _from_variables(environ: Mapping[str, str]) -> Source:
+    found = {}
+    for key, names in VARIABLES.items():
+        value = next((environ[name] for name in names if environ.get(name)), None)
+        if value is not None:
+            found[key] = value
+    return found
+
+
+def _from_clouds_yaml(name: str, environ: Mapping[str, str]) -> Source:
+    path = _clouds_yaml(name, environ)
+    entry = _cloud(path, name)
+    secure = environ.get("OS_CLIENT_SECURE_FILE") or os.path.join(os.path.dirname(path), "secure.yaml")
+    if os.path.exists(secure):
+        entry = _merged(entry, (_clouds(secure).get(name)) or {})
+    auth = entry.get("auth") or {}
+    if not isinstance(auth, dict):
+        raise ConfigurationError(f"cloud: auth of cloud {name} in {path} is no dictionary. Correct the file.")
+    flat = {key: value for key, value in {**entry, **auth}.items() if value not in (None, "")}
+    for key, alias in {**CLOUD_KEYS, **CLOUD_AUTH_ALIASES}.items():
+        if alias in flat:
+            flat.setdefault(key, flat[alias])
+    if "interface" not in flat:
+        for alias in ("image_interface", "endpoint_type"):
+            if alias in flat:
+                flat["interface"] = flat[alias]
+    if flat.get("verify") is False or str(flat.get("verify", "")).lower() == "false":
+        flat["insecure"] = "true"
+    found = {}
+    for key in VARIABLES:
+        if key in flat:
+            if isinstance(flat[key], (dict, list)):
+                raise ConfigurationError(
+                    f"cloud: {key} of cloud {name} in {path} is no single value. Correct the file."
+                )
+            found[key] = str(flat[key])
+    for key in ("ca_cert", "client_cert", "client_key"):
+        if key in found:
+            found[key] = os.path.expanduser(found[key])
+    return found
+
+
+def _clouds_yaml(name: str, environ: Mapping[str, str]) -> str:
+    given = environ.get("OS_CLIENT_CONFIG_FILE")
+    if given:
+        if not os.path.exists(given):
+            raise ConfigurationError(
+                f"cloud: OS_CLIENT_CONFIG_FILE names {given}, which is not there. Correct the variable, or unset it."
+            )
+        return given
+    config = environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
+    folders = [os.getcwd(), os.path.join(config, "openstack"), "/etc/openstack"]
+    for folder in folders:
+        for suffix in ("yaml", "yml"):
+            path = os.path.join(folder, f"clouds.{suffix}")
+            if os.path.exists(path):
+                return path
+    raise ConfigurationError(
+        f"cloud: no clouds.yaml with the cloud {name} was found in {', '.join(folders)}. "
+        "Put it there, or name it in the variable OS_CLIENT_CONFIG_FILE."
+    )
+
+
+def _cloud(path: str, name: str) -> dict[str, Any]:
+    clouds = _clouds(path)
+    if not isinstance(clouds.get(name), dict):
+        known = ", ".join(sorted(str(cloud) for cloud in clouds)) or "none"
+        raise ConfigurationError(f"cloud: {path} has no cloud {name!r}. It has: {known}.")
+    entry: dict[str, Any] = clouds[name]
+    return entry
+
+
+def _clouds(path: str) -> dict[str, Any]:
+    # Only who names a cloud needs PyYAML; ansible-core brings it along on the controller.
+    try:
+        import yaml
+    except ImportError:
+        raise ConfigurationError(
+            f"cloud: reading {path} needs the Python library PyYAML, which is not installed where this task runs. "
+            "Install it there, or give the connection by options or OS_* variables."
+        ) from None
+    try:
+        with open(path, encoding="utf-8") as stream:
+            document = yaml.safe_load(stream)
+    except OSError as error:
+        raise ConfigurationError(f"cloud: {path} cannot be read: {error.strerror}.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        # The error's own text may quote a line of the file, and that line may hold a password.
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise ConfigurationError(f"cloud: {path} is not valid YAML{where}. Correct the file.") from None
+    clouds = document.get("clouds") if isinstance(document, dict) else None
+    if not isinstance(clouds, dict):
+        raise ConfigurationError(f"cloud: {path} has no dictionary named clouds at its top. Correct the file.")
+    return clouds
+
+
+def _merged(below: Any, above: Any) -> Any:
+    if not isinstance(below, dict) or not isinstance(above, dict):
+        return above
+    return {**below, **{key: _merged(below.get(key), value) for key, value in above.items()}}
+
+
+def _credential(sources: list[Source]) -> Credential:
+    """The first source that holds something secret decides how to log in; the rest of it may come from below."""
+    for source in sources:
+        method = _method(source)
+        if method == "token":
+            return Token(_token(source["token"]))
+        if method == "application_credential":
+            return _application_credential(sources)
+        if method == "password":
+            user = _user(sources, "username: a password or passcode was given, but no user.")
+            return Password(user, password=_first(sources, "password"), passcode=_first(sources, "passcode"))
+    raise ConfigurationError(
+        "No credentials were given. Give token, or application_credential_id with application_credential_secret, or "
+        "username with password; as options, as OS_* variables (source an RC file), or in a cloud of clouds.yaml."
+    )
+
+
+def _method(source: Source) -> str | None:
+    """What one source says about the way to log in; None where it holds nothing secret."""
+    if source.get("auth_type"):
+        auth_type = source["auth_type"].lower()
+        if auth_type not in METHOD_OF_AUTH_TYPE:
+            raise ConfigurationError(
+                f"auth_type: {source['auth_type']!r} (OS_AUTH_TYPE or clouds.yaml) is not supported. "
+                f"Supported are {', '.join(sorted(METHOD_OF_AUTH_TYPE))}."
+            )
+        method = METHOD_OF_AUTH_TYPE[auth_type]
+        secret = "application_credential_secret" if method == "application_credential" else method
+        if secret in source:
+            return method
+    if "application_credential_secret" in source:
+        return "application_credential"
+    if "token" in source:
+        return "token"
+    return "password" if "password" in source or "passcode" in source else None
+
+
+def _application_credential(sources: list[Source]) -> ApplicationCredential:
+    secret = str(_first(sources, "application_credential_secret"))
+    found = _group(sources, "application_credential_id", "application_credential_name")
+    if "application_credential_id" in found:
+        return ApplicationCredential(found["application_credential_id"], None, None, secret)
+    if not found:
+        raise ConfigurationError(
+            "application_credential_id: application_credential_secret was given, but not whose secret it is. "
+            "Give application_credential_id, or application_credential_name with username or user_id."
+        )
+    user = _user(sources, "username: application_credential_name is known for one user alone, and none was given.")
+    return ApplicationCredential(None, found["application_credential_name"], user, secret)
+
+
+def _user(sources: list[Source], lacking: str) -> User:
+    found = _group(sources, "user_id", "username")
+    if not found:
+        raise ConfigurationError(f"{lacking} Give username with user_domain_name, or user_id.")
+    return User(found.get("user_id"), found.get("username"), _domain(sources, "user_domain"))
+
+
+def _project(sources: list[Source]) -> Project | None:
+    found = _group(sources, "project_id", "project_name")
+    if not found:
+        return None
+    return Project(found.get("project_id"), found.get("project_name"), _domain(sources, "project_domain"))
+
+
+def _domain(sources: list[Source], kind: str) -> Domain:
+    for group in (kind, "default_domain"):
+        found = _group(sources, f"{group}_id", f"{group}_name")
+        if found:
+            domain_id = found.get(f"{group}_id")
+            return Domain(id=domain_id, name=None if domain_id else found[f"{group}_name"])
+    return Domain(id="default")
+
+
+def _group(sources: list[Source], *keys: str) -> dict[str, str]:
+    """The values of keys that say the same thing in several ways, all from the first source that has any."""
+    for source in sources:
+        found = {key: source[key] for key in keys if key in source}
+        if found:
+            return found
+    return {}
+
+
+def _first(sources: list[Source], key: str) -> str | None:
+    return next((source[key] for source in sources if key in source), None)
+
+
+def _token(value: str) -> str:
+    token = value.strip()
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise ConfigurationError(
+            "token: it holds characters that no token has. Give the token alone, as `openstack token issue` prints it."
+        )
+    return token
+
+
+def _transport(params: Mapping[str, Any], options: Source, sources: list[Source]) -> Transport:
+    timeout, retries = params["timeout"], params["retries"]
+    if not 0 < timeout <= 86400:
+        raise ConfigurationError(f"timeout: {timeout:g} is not a number of seconds above 0.")
+    if not 0 <= retries <= 100:
+        raise ConfigurationError(f"retries: {retries} is not a whole number from 0 to 100.")
+    verify: bool | str = True
+    if "validate_certs" in options:
+        verify = bool(params["validate_certs"])
+    else:
+        verify = not _true(_group(sources[1:], "insecure").get("insecure", ""))
+    ca_cert = _file("ca_cert", _first(sources, "ca_cert")) if verify else None
+    client = _group(sources, "client_cert", "client_key")
+    client_cert = _file("client_cert", client.get("client_cert"))
+    client_key = _file("client_key", client.get("client_key"))
+    if client_key and not client_cert:
+        raise ConfigurationError("client_key: a key without its certificate is of no use. Give client_cert, too.")
+    return Transport(
+        verify=(ca_cert or True) if verify else False,
+        client_cert=(client_cert, client_key) if client_cert and client_key else client_cert,
+        timeout=timeout,
+        retries=retries,
+    )
+
+
+def _true(value: str) -> bool:
+    return value.strip().lower() in ("1", "true", "yes", "on", "y", "t")
+
+
+def _file(option: str, path: str | None) -> str | None:
+    if path is None:
+        return None
+    path = os.path.expanduser(path)
+    try:
+        with open(path, "rb"):
+            return path
+    except OSError as error:
+        raise ConfigurationError(f"{option}: {path} cannot be read: {error.strerror}. Correct the path.") from None
+
+
+def _interface(value: str | None) -> str | None:
+    if value is None:
+        return None
+    # Older openrc files say publicURL (OS_ENDPOINT_TYPE).
+    interface = value.removesuffix("URL").lower()
+    if interface not in INTERFACES:
+        raise ConfigurationError(f"interface: {value!r} is none of {', '.join(INTERFACES)}. Correct it.")
+    return interface
+
+
+def _address(option: str, value: str) -> str:
+    """The address without a trailing slash, once it is one that can be asked."""
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable = False
+    if not usable:
+        # It is not quoted: what stands in the wrong place may be a secret.
+        raise ConfigurationError(f"{option}: it is not an address such as https://pcd.example.com/keystone/v3.")
+    if parts.username or parts.password:
+        raise ConfigurationError(f"{option}: it holds a user name or a password. Give those by their own options.")
+    return value.strip().rstrip("/")

@@ -1,0 +1,86 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every error that this collection raises on purpose.
+
+PcdError
+├── ConfigurationError      options that cannot be used together, a missing file, an unknown cloud
+├── PlanError               the wish cannot be reached: ambiguous name, protected, wrong status, immutable attribute
+├── ConnectionFailed        nothing answered: DNS, refused, TLS, timeout
+└── ApiError                an answer that is an error, or no answer of this API
+    ├── Unauthorized 401 · Forbidden 403 · NotFound 404 · Conflict 409
+    └── TooLarge 413 · UnsupportedMedia 415
+
+A message says what was wanted, what happened and what to do next. What a program may want to read travels in `facts`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class PcdError(Exception):
+    """The root: its text is the task's message, `facts` (plain JSON) joins the task's result."""
+
+    def __init__(self, message: str, **facts: Any) -> None:
+        super().__init__(message)
+        self.facts = facts
+
+
+class ConfigurationError(PcdError):
+    """What the user wrote cannot be used as it stands; nothing has been sent."""
+
+
+class PlanError(PcdError):
+    """The image that is there cannot become what is wished; nothing has been written."""
+
+
+class ConnectionFailed(PcdError):
+    """No answer came: the name did not resolve, the connection was refused, TLS failed, or time ran out."""
+
+
+class ApiError(PcdError):
+    """The service answered, but not with what was asked for.
+
+    `status` is the HTTP status; `server_message` holds the service's own words without markup and may be empty.
+    """
+
+    def __init__(
+        self, message: str, *, method: str, url: str, status: int, server_message: str, request_id: str | None
+    ) -> None:
+        super().__init__(message, method=method, url=url, status=status, request_id=request_id)
+        self.status = status
+        self.server_message = server_message
+
+
+class Unauthorized(ApiError):
+    """401: the credential or the token is not accepted."""
+
+
+class Forbidden(ApiError):
+    """403: the policy of the service does not allow it."""
+
+
+class NotFound(ApiError):
+    """404: not there, or not visible to this project."""
+
+
+class Conflict(ApiError):
+    """409: it is in a state that does not allow this, or exists already."""
+
+
+class TooLarge(ApiError):
+    """413: a quota or a limit of the service."""
+
+
+class UnsupportedMedia(ApiError):
+    """415: the service does not take this kind of content."""
+
+
+BY_STATUS: dict[int, type[ApiError]] = {
+    401: Unauthorized,
+    403: Forbidden,
+    404: NotFound,
+    409: Conflict,
+    413: TooLarge,
+    415: UnsupportedMedia,
+}

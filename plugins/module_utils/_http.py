@@ -1,0 +1,317 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One session to one service: TLS, timeouts, retries, and every form of error turned into an exception.
+
+Redirects are never followed, so that a token or a password reaches no other host than the one that was named.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import ssl
+import time
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from html import unescape
+from typing import Any
+from urllib.parse import urlsplit
+
+from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
+    BY_STATUS,
+    ApiError,
+    ConfigurationError,
+    ConnectionFailed,
+)
+
+try:
+    import requests
+except ImportError:  # the module says so with missing_required_lib before anything is sent
+    requests = None  # type: ignore[assignment]
+
+# Answers that say "not now" rather than "no".
+BUSY = (429, 502, 503, 504)
+LONGEST_PAUSE = 30.0
+LONGEST_SERVER_MESSAGE = 600
+LARGEST_ERROR_BODY = 20_000
+MARKUP = re.compile(r"<(script|style|title)\b.*?</\1\s*>|<!--.*?-->|<[^>]*>", re.DOTALL | re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Transport:
+    """How to reach a service. `verify` is a CA file, True or False; `timeout` is seconds without a byte."""
+
+    verify: bool | str = True
+    client_cert: str | tuple[str, str] | None = None
+    timeout: float = 60
+    retries: int = 4
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A successful answer. `payload` is the decoded JSON document, None where the body is empty."""
+
+    status: int
+    headers: Mapping[str, str]
+    payload: Any
+    request_id: str | None
+
+
+class Http:
+    """Requests to one base URL. `secrets` are removed from everything that is said about an error."""
+
+    def __init__(
+        self,
+        base_url: str,
+        transport: Transport,
+        headers: Mapping[str, str] | None = None,
+        secrets: Iterable[str] = (),
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self._transport = transport
+        self._secrets = sorted((secret for secret in secrets if secret), key=len, reverse=True)
+        self._sleep = sleep
+        self._session = requests.Session()
+        # A netrc file must never supply credentials here; proxies and the CA bundle are read from the environment below.
+        self._session.trust_env = False
+        self._session.headers.update({"Accept": "application/json", "User-Agent": "ansible-platform9.pcd"})
+        self._session.headers.update(headers or {})
+        self._session.proxies = requests.utils.get_environ_proxies(self.base_url)
+        self._session.verify = _verify(transport.verify)
+        self._session.cert = transport.client_cert
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        wanted: str,
+        expected: tuple[int, ...],
+        query: Iterable[tuple[str, str]] = (),
+        body: Any = None,
+        content_type: str = "application/json",
+        headers: Mapping[str, str] | None = None,
+        repeatable: bool = False,
+    ) -> Answer:
+        """The answer, whose status is one of `expected`.
+
+        `wanted` is what the user wants to happen ("delete image X"), for the message of an error. A request without a
+        `body` carries none at all: Glance refuses DELETE and actions with one. Only a `repeatable` request is sent
+        again after a failure; that is, one that changes nothing.
+        """
+        url = self.base_url + path
+        sent = None if body is None else json.dumps(body).encode()
+        sent_headers = {**(headers or {}), **({} if sent is None else {"Content-Type": content_type})}
+        attempts = 1 + (self._transport.retries if repeatable else 0)
+        for attempt in range(attempts):
+            last = attempt == attempts - 1
+            try:
+                response = self._send(method, url, params=list(query), data=sent, headers=sent_headers)
+            except requests.RequestException as error:
+                if last or not is_passing(error):
+                    raise self._connection_failed(error, wanted, url) from error
+                self._sleep(pause(attempt, None))
+                continue
+            if last or response.status_code not in BUSY:
+                break
+            self._sleep(pause(attempt, response.headers.get("Retry-After")))
+        return self._answer(response, wanted, expected)
+
+    def _send(self, method: str, url: str, **content: Any) -> requests.Response:
+        with warnings.catch_warnings():
+            # Switching the verification off is reported once by the module, not on standard error by urllib3.
+            warnings.simplefilter("ignore")
+            return self._session.request(method, url, timeout=self._transport.timeout, allow_redirects=False, **content)
+
+    def _answer(self, response: requests.Response, wanted: str, expected: tuple[int, ...]) -> Answer:
+        request_id = response.headers.get("x-openstack-request-id")
+        if response.status_code in expected:
+            try:
+                payload = json.loads(response.content) if response.content else None
+            except ValueError:
+                raise self._api_error(
+                    response, wanted, "answered with something that is not JSON", request_id
+                ) from None
+            return Answer(response.status_code, response.headers, payload, request_id)
+        if 300 <= response.status_code < 400:
+            where = response.headers.get("Location", "another address")
+            raise self._api_error(
+                response, wanted, f"answered with a redirect to {where}, which is not followed", request_id
+            )
+        if response.status_code < 400:
+            raise self._api_error(response, wanted, "answered with an unexpected status", request_id)
+        raise self._api_error(response, wanted, "refused", request_id)
+
+    def wrong_shape(self, answer: Answer, method: str, path: str, wanted: str, lacking: str) -> ApiError:
+        """The error for a successful answer whose JSON is not what the operation gives."""
+        url = self.base_url + path
+        message = (
+            f"Could not {wanted}: {method} {url} answered {answer.status}, but with {lacking}. "
+            "Check that the address is that of the service itself and that no proxy answers in its place."
+        )
+        return ApiError(
+            _with_request_id(message, answer.request_id),
+            method=method,
+            url=url,
+            status=answer.status,
+            server_message="",
+            request_id=answer.request_id,
+        )
+
+    def _api_error(self, response: requests.Response, wanted: str, what: str, request_id: str | None) -> ApiError:
+        status = response.status_code
+        method, url = str(response.request.method), _without_query(response.url)
+        body = response.content[:LARGEST_ERROR_BODY].decode(errors="replace")
+        server_message = self._masked(server_words(response.headers.get("Content-Type", ""), body))
+        message = f"Could not {wanted}: {method} {url} {what} ({status} {response.reason})"
+        message += f": {server_message}" if server_message else "."
+        advice = _advice(status)
+        if advice:
+            message += ("" if message.endswith((".", "!", "?")) else ".") + f" {advice}"
+        return BY_STATUS.get(status, ApiError)(
+            self._masked(_with_request_id(message, request_id)),
+            method=method,
+            url=url,
+            status=status,
+            server_message=server_message,
+            request_id=request_id,
+        )
+
+    def _connection_failed(self, error: Exception, wanted: str, url: str) -> Exception:
+        if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)):
+            return ConfigurationError(f"Could not {wanted}: {url} is not a usable address. Write https://host/path.")
+        host = urlsplit(url).netloc
+        return ConnectionFailed(
+            self._masked(f"Could not {wanted}: {_failure(error, host, self._transport)}"), url=_without_query(url)
+        )
+
+    def _masked(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, "********")
+        return text
+
+
+def is_passing(error: Exception) -> bool:
+    """Whether a request that changes nothing is worth sending again after this failure.
+
+    A timeout has used up the patience that `timeout` asks for; a certificate and a name do not change in seconds.
+    """
+    if isinstance(error, (requests.exceptions.SSLError, requests.exceptions.Timeout)):
+        return False
+    if isinstance(error, requests.exceptions.ConnectionError):
+        return "NameResolutionError" not in repr(error) and "Failed to resolve" not in str(error)
+    return isinstance(error, requests.exceptions.ChunkedEncodingError)
+
+
+def pause(attempt: int, retry_after: str | None) -> float:
+    """Seconds to wait after the attempt (0 is the first): what the server asks for, or a growing random time."""
+    if retry_after:
+        try:
+            asked = float(retry_after)
+        except ValueError:
+            try:
+                asked = parsedate_to_datetime(retry_after).timestamp() - time.time()
+            except (TypeError, ValueError):
+                asked = 1.0
+        return min(max(asked, 0.0), LONGEST_PAUSE)
+    return random.uniform(0.5, 1.0) * min(0.5 * 2**attempt, LONGEST_PAUSE)
+
+
+def server_words(content_type: str, body: str) -> str:
+    """What the service says about an error, in one line without markup.
+
+    Glance: {"message": "... <br />", "code": "404 Not Found"}; Keystone: {"error": {"message": ...}}, and
+    {"required_auth_methods": [["password", "totp"]]} where a factor is missing; proxies: HTML.
+    """
+    try:
+        document = json.loads(body)
+    except ValueError:
+        document = None
+    words = body
+    if isinstance(document, dict):
+        error = document.get("error", document)
+        methods = document.get("required_auth_methods")
+        if methods:
+            return f"this account logs in with {' or '.join(' and '.join(rule) for rule in methods)}"
+        found = error.get("message") or error.get("title") if isinstance(error, dict) else error
+        words = found if isinstance(found, str) else ""
+    elif document is not None or body.strip() == "null":
+        words = ""
+    if isinstance(document, dict) or "html" in content_type or "<" in words:
+        words = unescape(MARKUP.sub(" ", words))
+    words = " ".join(words.split())
+    return words if len(words) <= LONGEST_SERVER_MESSAGE else words[:LONGEST_SERVER_MESSAGE] + " ..."
+
+
+def _verify(wish: bool | str) -> bool | str:
+    if wish is not True:
+        return wish
+    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
+
+
+def _without_query(url: str) -> str:
+    return url.partition("?")[0]
+
+
+def _with_request_id(message: str, request_id: str | None) -> str:
+    return f"{message} (request id {request_id})" if request_id else message
+
+
+def _advice(status: int) -> str:
+    if status == 401:
+        return "The token is not valid, or has expired. Log in anew."
+    if status == 403:
+        return "Check the roles of the user in this project and the state of the image."
+    if status == 413:
+        return "Ask for less, or have the quota raised."
+    if status == 429 or status >= 500:
+        return "Run it again later; if it stays, give the administrator of the service the request id."
+    return ""
+
+
+def _failure(error: Exception, host: str, transport: Transport) -> str:
+    text = str(error)
+    if isinstance(error, requests.exceptions.ProxyError):
+        return f"the proxy for {host} does not answer. Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY. ({_reason(error)})"
+    if isinstance(error, requests.exceptions.SSLError):
+        return _tls_failure(error, host)
+    if isinstance(error, requests.exceptions.Timeout):
+        return (
+            f"{host} did not answer within {transport.timeout:g} seconds. "
+            "Check that it can be reached from here, or raise the option timeout."
+        )
+    if "NameResolutionError" in text or "Failed to resolve" in text or "Name or service not known" in text:
+        return f"the name of {host} cannot be resolved. Check the address and the DNS."
+    if "Connection refused" in text:
+        return f"{host} refuses the connection. Check the address and the port, and that the service runs."
+    return f"the connection to {host} failed or broke off ({_reason(error)}). Check the network, then run it again."
+
+
+def _tls_failure(error: Exception, host: str) -> str:
+    if "CERTIFICATE_VERIFY_FAILED" in str(error) or "certificate verify failed" in str(error):
+        return (
+            f"the certificate of {host} cannot be trusted ({_reason(error)}). "
+            "Name its authority with ca_cert; only where that is impossible, set validate_certs: false."
+        )
+    return (
+        f"{host} does not speak TLS as expected ({_reason(error)}). "
+        "Check that the address begins with the right one of http:// and https://, and the client certificate if any."
+    )
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost cause in its own words, without the objects that wrap it."""
+    seen: BaseException = error
+    while True:
+        inner = getattr(seen, "reason", None) or next((a for a in seen.args if isinstance(a, BaseException)), None)
+        if not isinstance(inner, BaseException):
+            break
+        seen = inner
+    if isinstance(seen, ssl.SSLCertVerificationError):
+        return seen.verify_message
+    return " ".join(re.sub(r"<[^>]*>:? ?", "", str(seen)).split())[:200] or type(seen).__name__

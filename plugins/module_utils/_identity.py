@@ -1,0 +1,236 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Connection -> Access: one login at Keystone v3, and the image endpoint out of its catalogue."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.platform9.pcd.plugins.module_utils._connection import (
+    ApplicationCredential,
+    Connection,
+    Domain,
+    Password,
+    Project,
+    Token,
+    User,
+)
+from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
+    ConfigurationError,
+    NotFound,
+    PcdError,
+    Unauthorized,
+)
+from ansible_collections.platform9.pcd.plugins.module_utils._http import Answer, Http
+
+VERSION = re.compile(r"/v[0-9]+(\.[0-9]+)?$")
+TOKENS = "/auth/tokens"
+WANTED = "log in at Keystone"
+
+
+@dataclass(frozen=True)
+class Access:
+    """What a login gives. `image_endpoint` ends in /v2; `project_id` is None where nobody has told it."""
+
+    token: str = field(repr=False)
+    image_endpoint: str
+    project_id: str | None
+    expires_at: str | None
+
+
+def log_in(connection: Connection) -> Access:
+    """A token for the project, and where its images are; no request where token and endpoint are both given."""
+    credential, override = connection.credential, connection.image_endpoint_override
+    if isinstance(credential, Token) and override:
+        project_id = connection.project.id if connection.project else None
+        return Access(credential.token, versioned(override, "v2"), project_id, None)
+    keystone = Http(versioned(str(connection.auth_url), "v3"), connection.transport, secrets=connection.secrets)
+    try:
+        if isinstance(credential, Token):
+            token, body = _with_token(keystone, credential.token, connection.project)
+        else:
+            token, body = _issue(keystone, _identity(credential), _scope(connection), _is_repeatable(connection))
+    except Unauthorized as error:
+        raise _refused(error, connection, keystone) from None
+    except NotFound as error:
+        raise ConfigurationError(
+            f"auth_url: {keystone.base_url} is not a Keystone v3. Give the address as the RC file has it, "
+            f"such as https://pcd.example.com/keystone/v3. ({error})",
+            **error.facts,
+        ) from None
+    project = body.get("project") or {}
+    endpoint = override or choose_endpoint(body.get("catalog") or [], connection.region_name, connection.interface)
+    return Access(token, versioned(endpoint, "v2"), project.get("id"), body.get("expires_at"))
+
+
+def versioned(address: str, version: str) -> str:
+    """The address with exactly this version at its end, whatever version and slashes it came with."""
+    return f"{VERSION.sub('', address.rstrip('/'))}/{version}"
+
+
+def choose_endpoint(catalog: list[Mapping[str, Any]], region_name: str | None, interface: str | None) -> str:
+    """The address of the image service in the region.
+
+    Where no interface is asked for: admin, because on PCD that is the image library which the hypervisors read from;
+    public where the catalogue has no admin endpoint.
+    """
+    endpoints = [endpoint for service in catalog if service.get("type") == "image" for endpoint in service["endpoints"]]
+    if not endpoints:
+        types = ", ".join(sorted({str(service.get("type")) for service in catalog})) or "nothing"
+        raise ConfigurationError(
+            f"The catalogue of Keystone has no image service for this project; it offers {types}. "
+            "Log in to a project (project_name), or give the address with image_endpoint_override."
+        )
+    offered = _offer(endpoints)
+    regions = sorted({_region(endpoint) for endpoint in endpoints})
+    if region_name is None and len(regions) > 1:
+        raise ConfigurationError(
+            f"region_name: the catalogue has the image service in several regions, and none was named: {offered}. "
+            "Give region_name."
+        )
+    here = {
+        endpoint["interface"]: endpoint["url"] for endpoint in endpoints if region_name in (None, _region(endpoint))
+    }
+    if not here:
+        raise ConfigurationError(
+            f"region_name: the catalogue has no image service in {region_name!r}; it offers {offered}. "
+            "Give one of these regions."
+        )
+    for wanted in [interface] if interface else ["admin", "public"]:
+        if wanted in here:
+            return str(here[wanted])
+    raise ConfigurationError(
+        f"interface: the catalogue has no {interface or 'admin or public'} endpoint of the image service"
+        f"{f' in region {region_name}' if region_name else ''}; it offers {offered}. Give interface, or region_name."
+    )
+
+
+def _with_token(keystone: Http, token: str, project: Project | None) -> tuple[str, Mapping[str, Any]]:
+    """The token that was given, or one for the project where it belongs to another.
+
+    Asking for the token's own data comes first, because a token of an application credential cannot be exchanged.
+    """
+    headers = {"X-Auth-Token": token, "X-Subject-Token": token}
+    answer = keystone.request(
+        "GET", TOKENS, wanted="look up the token at Keystone", expected=(200,), headers=headers, repeatable=True
+    )
+    body = _token_body(keystone, answer, "GET")
+    if project is None or _is_for(body.get("project") or {}, project):
+        return token, body
+    identity = {"methods": ["token"], "token": {"id": token}}
+    return _issue(keystone, identity, {"project": _project(project)}, repeatable=True)
+
+
+def _issue(
+    keystone: Http, identity: Mapping[str, Any], scope: Mapping[str, Any] | None, repeatable: bool
+) -> tuple[str, Mapping[str, Any]]:
+    auth: dict[str, Any] = {"identity": identity}
+    if scope:
+        auth["scope"] = scope
+    answer = keystone.request(
+        "POST", TOKENS, wanted=WANTED, expected=(201,), body={"auth": auth}, repeatable=repeatable
+    )
+    token = answer.headers.get("X-Subject-Token")
+    if not token:
+        raise keystone.wrong_shape(answer, "POST", TOKENS, WANTED, "no token (X-Subject-Token)")
+    return token, _token_body(keystone, answer, "POST")
+
+
+def _token_body(keystone: Http, answer: Answer, method: str) -> Mapping[str, Any]:
+    body = answer.payload.get("token") if isinstance(answer.payload, dict) else None
+    if not isinstance(body, dict):
+        raise keystone.wrong_shape(answer, method, TOKENS, WANTED, "no description of a token")
+    return body
+
+
+def _is_repeatable(connection: Connection) -> bool:
+    # A login changes nothing, but a one-time passcode is spent by it.
+    return not (isinstance(connection.credential, Password) and connection.credential.passcode)
+
+
+def _identity(credential: Password | ApplicationCredential) -> dict[str, Any]:
+    if isinstance(credential, ApplicationCredential):
+        described: dict[str, Any] = {"secret": credential.secret}
+        if credential.user is None:
+            described["id"] = credential.id
+        else:
+            described.update(name=credential.name, user=_user(credential.user))
+        return {"methods": ["application_credential"], "application_credential": described}
+    identity: dict[str, Any] = {"methods": []}
+    for method, key, secret in (
+        ("password", "password", credential.password),
+        ("totp", "passcode", credential.passcode),
+    ):
+        if secret:
+            identity["methods"].append(method)
+            identity[method] = {"user": {**_user(credential.user), key: secret}}
+    return identity
+
+
+def _scope(connection: Connection) -> dict[str, Any] | None:
+    # An application credential is bound to its project; Keystone refuses a scope beside it.
+    if isinstance(connection.credential, ApplicationCredential) or connection.project is None:
+        return None
+    return {"project": _project(connection.project)}
+
+
+def _user(user: User) -> dict[str, Any]:
+    return {"id": user.id} if user.id else {"name": user.name, "domain": _domain(user.domain)}
+
+
+def _project(project: Project) -> dict[str, Any]:
+    return {"id": project.id} if project.id else {"name": project.name, "domain": _domain(project.domain)}
+
+
+def _domain(domain: Domain) -> dict[str, Any]:
+    return {"id": domain.id} if domain.id else {"name": domain.name}
+
+
+def _is_for(found: Mapping[str, Any], project: Project) -> bool:
+    if project.id:
+        return found.get("id") == project.id
+    domain = found.get("domain") or {}
+    return found.get("name") == project.name and (
+        domain.get("id") == project.domain.id if project.domain.id else domain.get("name") == project.domain.name
+    )
+
+
+def _refused(error: Unauthorized, connection: Connection, keystone: Http) -> PcdError:
+    credential, project = connection.credential, connection.project
+    where = f" for project {project.name or project.id}" if project else ""
+    if isinstance(credential, Token):
+        message = (
+            f"Keystone at {keystone.base_url} does not accept the token{where}: it is not valid, has expired, or does "
+            "not reach this project. Get a new one, or give other credentials."
+        )
+    elif isinstance(credential, ApplicationCredential):
+        message = (
+            f"Keystone at {keystone.base_url} does not accept application credential "
+            f"{credential.id or credential.name}. Check its id (or its name and user), its secret and its expiry."
+        )
+    else:
+        message = (
+            f"Keystone at {keystone.base_url} does not let user {credential.user.name or credential.user.id} in{where}. "
+            "Check user, domain, password and project; where the account has a second factor, give a fresh passcode."
+        )
+    request_id = error.facts.get("request_id")
+    message += f" Keystone says: {error.server_message}" if error.server_message else ""
+    return Unauthorized(
+        message + (f" (request id {request_id})" if request_id else ""),
+        server_message=error.server_message,
+        **error.facts,
+    )
+
+
+def _offer(endpoints: list[Mapping[str, Any]]) -> str:
+    regions: dict[str, list[str]] = {}
+    for endpoint in endpoints:
+        regions.setdefault(_region(endpoint), []).append(str(endpoint["interface"]))
+    return "; ".join(f"region {region}: {', '.join(sorted(regions[region]))}" for region in sorted(regions))
+
+
+def _region(endpoint: Mapping[str, Any]) -> str:
+    return str(endpoint.get("region_id") or endpoint.get("region"))

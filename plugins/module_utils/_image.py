@@ -1,0 +1,219 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The attributes of an image: what can be wished, what the service alone sets, and the shape that users get."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError
+
+CONTAINER_FORMATS = ["ami", "ari", "aki", "bare", "ovf", "ova", "docker", "compressed"]
+DISK_FORMATS = ["ami", "ari", "aki", "vhd", "vhdx", "vmdk", "raw", "qcow2", "vdi", "iso", "ploop"]
+VISIBILITIES = ["public", "private", "community", "shared"]
+STATUSES = [
+    "queued",
+    "saving",
+    "active",
+    "killed",
+    "deleted",
+    "pending_delete",
+    "deactivated",
+    "uploading",
+    "importing",
+]
+
+# Which image is meant.
+IDENTITY_OPTIONS: dict[str, Any] = {"id": {"type": "str"}, "name": {"type": "str"}}
+
+# What it shall be like, beside its name.
+WISH_OPTIONS: dict[str, Any] = {
+    "container_format": {"type": "str", "choices": CONTAINER_FORMATS},
+    "disk_format": {"type": "str", "choices": DISK_FORMATS},
+    "min_disk": {"type": "int"},
+    "min_ram": {"type": "int"},
+    "protected": {"type": "bool"},
+    "hidden": {"type": "bool"},
+    "visibility": {"type": "str", "choices": VISIBILITIES},
+    "owner": {"type": "str"},
+    "tags": {"type": "list", "elements": "str"},
+    "properties": {"type": "dict"},
+}
+
+# The wishes that the service stores as an attribute of its own, by the attribute's name.
+WISHABLE = (
+    "container_format",
+    "disk_format",
+    "min_disk",
+    "min_ram",
+    "name",
+    "os_hidden",
+    "owner",
+    "protected",
+    "tags",
+    "visibility",
+)
+
+# Glance allows a change of these on a queued image alone (glance/api/v2/images.py, _do_replace).
+FIXED_BY_DATA = ("container_format", "disk_format")
+
+# All attributes of the specification's Image; anything else in an answer is a custom property.
+ATTRIBUTES = (
+    "id",
+    "name",
+    "status",
+    "visibility",
+    "protected",
+    "tags",
+    "container_format",
+    "disk_format",
+    "min_disk",
+    "min_ram",
+    "size",
+    "virtual_size",
+    "checksum",
+    "os_hash_algo",
+    "os_hash_value",
+    "os_hidden",
+    "owner",
+    "created_at",
+    "updated_at",
+    "self",
+    "file",
+    "schema",
+    "direct_url",
+    "locations",
+)
+
+# What an image has after a create that does not say otherwise (Image API v2, "Create image").
+CREATED = {
+    "status": "queued",
+    "visibility": "shared",
+    "protected": False,
+    "tags": [],
+    "min_disk": 0,
+    "min_ram": 0,
+    "os_hidden": False,
+}
+
+# glance/api/v2/images.py: RequestDeserializer._reserved_properties and _reserved_namespaces; `stores` is computed.
+RESERVED = ("location", "deleted", "deleted_at", "stores")
+RESERVED_PREFIX = "os_glance"
+
+OPTION_OF_ATTRIBUTE = {"os_hidden": "hidden"}
+
+UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+LONGEST_TEXT = 255
+LARGEST_INTEGER = 2**31 - 1
+
+
+def check_identity(params: Mapping[str, Any]) -> None:
+    """Raises unless the id is a UUID (the service takes no other) and the name one that an image can have."""
+    given_id, name = params["id"], params["name"]
+    if given_id is not None and not UUID.fullmatch(given_id):
+        raise ConfigurationError(
+            f"id: {given_id!r} is not a UUID such as 1714676b-e56d-4171-a072-f919121a9797. "
+            "To find an image by its name, use the option name."
+        )
+    if name is not None:
+        if not name:
+            raise ConfigurationError("name: it is empty. Give the name, or leave the option out and give the id.")
+        _text("name", name)
+
+
+def is_custom(attribute: str) -> bool:
+    """Whether a key of an image document is a custom property that users may set."""
+    return attribute not in ATTRIBUTES and attribute not in RESERVED and not attribute.startswith(RESERVED_PREFIX)
+
+
+def wish_from(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The attributes that the options ask for, flat as in an image document; what is not given is not in it.
+
+    A custom property whose value is None is one that shall not be there.
+    """
+    wish = {}
+    for attribute in WISHABLE:
+        value = params[OPTION_OF_ATTRIBUTE.get(attribute, attribute)]
+        if value is not None:
+            wish[attribute] = CHECKS[attribute](attribute, value) if attribute in CHECKS else value
+    for key, value in (params["properties"] or {}).items():
+        wish[_property_name(str(key))] = property_value(str(key), value)
+    return wish
+
+
+def property_value(key: str, value: Any) -> str | None:
+    """The text that the service stores for a custom property: `true` for a boolean, the digits for a number."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if value is None or isinstance(value, str):
+        return None if value is None else _three_bytes(f"properties.{key}", value)
+    if isinstance(value, (int, float)):
+        return str(value)
+    raise ConfigurationError(
+        f"properties.{key}: a {KINDS.get(type(value), 'value of this kind')} cannot be stored, the image service keeps "
+        "text alone. Write a string, a number or a boolean; for structured content, use the to_json filter."
+    )
+
+
+def image_shape(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What users get for an image: each attribute of the specification, None where absent, and `properties`.
+
+    Tags are sorted, because the service gives them in no order.
+    """
+    shape = {attribute: document.get(attribute) for attribute in ATTRIBUTES}
+    shape["tags"] = sorted(shape["tags"] or [])
+    shape["properties"] = {key: document[key] for key in sorted(document) if is_custom(key)}
+    return shape
+
+
+def _property_name(key: str) -> str:
+    if key in WISHABLE:
+        option = OPTION_OF_ATTRIBUTE.get(key, key)
+        raise ConfigurationError(f"properties.{key}: this is no custom property. Use the option {option} instead.")
+    if not is_custom(key):
+        raise ConfigurationError(
+            f"properties.{key}: this name belongs to the image service, which alone sets it. Leave it out."
+        )
+    if not key:
+        raise ConfigurationError("properties: a property without a name cannot be set. Give it a name.")
+    return _text(f"properties.{key}", key)
+
+
+def _text(option: str, value: str) -> str:
+    if len(value) > LONGEST_TEXT:
+        raise ConfigurationError(
+            f"{option}: {len(value)} characters are too many, the image service takes {LONGEST_TEXT} at the most."
+        )
+    return _three_bytes(option, value)
+
+
+def _three_bytes(option: str, value: str) -> str:
+    for character in value:
+        if ord(character) > 0xFFFF:
+            raise ConfigurationError(
+                f"{option}: the character {character!r} (U+{ord(character):X}) cannot be stored, "
+                "the image service takes none that needs four bytes (emoji and the like). Leave it out."
+            )
+    return value
+
+
+def _integer(option: str, value: int) -> int:
+    if isinstance(value, bool) or not 0 <= value <= LARGEST_INTEGER:
+        raise ConfigurationError(f"{option}: {value} is not a whole number from 0 to {LARGEST_INTEGER}.")
+    return value
+
+
+def _tags(option: str, value: Iterable[str]) -> list[str]:
+    return sorted({_text(option, tag) for tag in value})
+
+
+KINDS: dict[type, str] = {list: "list", tuple: "list", dict: "dictionary"}
+CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    "min_disk": _integer,
+    "min_ram": _integer,
+    "tags": _tags,
+    "name": _text,
+    "owner": _text,
+}

@@ -1,0 +1,100 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The image service: one method for one operation of the Image API v2. Plain data in, plain data out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlsplit
+
+from ansible_collections.platform9.pcd.plugins.module_utils._http import Answer, Http
+
+PATCH_TYPE = "application/openstack-images-v2.1-json-patch"
+LARGEST_PAGE = 1000
+
+Query = Sequence[tuple[str, str]]
+Image = dict[str, Any]
+Page = list[Image]
+
+
+def exactly(name: str) -> str:
+    """The value of the query parameter `name` that finds this very name.
+
+    Glance reads what stands before the first colon as an operator, so that the operator must always be there
+    (glance/common/utils.py, split_filter_op); what follows `eq:` is compared as it is.
+    """
+    return f"eq:{name}"
+
+
+class Images:
+    """The images that the token of `http` can see. Errors are those of Http."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    def list(self, query: Query = (), at_most: int | None = None) -> Iterator[Image]:
+        """The images that match, page by page as they are asked for, in the order of the service."""
+        page_query: Query = [*query, ("limit", str(min(at_most or LARGEST_PAGE, LARGEST_PAGE)))]
+        seen = 0
+        while True:
+            page, next_query = self._page(page_query)
+            for image in page:
+                yield image
+                seen += 1
+                if seen == at_most:
+                    return
+            if not page or next_query is None or next_query == page_query:
+                return
+            page_query = next_query
+
+    def get(self, image_id: str) -> Image:
+        return self._image("GET", _path(image_id), f"look up image {image_id}", (200,), repeatable=True)
+
+    def create(self, attributes: Image) -> Image:
+        called = attributes.get("name") or attributes.get("id") or "without a name"
+        return self._image("POST", "/images", f"create image {called}", (201,), body=attributes)
+
+    def update(self, image_id: str, patch: Sequence[dict[str, Any]]) -> Image:
+        wanted = f"update image {image_id}"
+        return self._image("PATCH", _path(image_id), wanted, (200,), body=patch, content_type=PATCH_TYPE)
+
+    def delete(self, image_id: str) -> None:
+        self._http.request("DELETE", _path(image_id), wanted=f"delete image {image_id}", expected=(204,))
+
+    def deactivate(self, image_id: str) -> None:
+        self._act(image_id, "deactivate")
+
+    def reactivate(self, image_id: str) -> None:
+        self._act(image_id, "reactivate")
+
+    def _act(self, image_id: str, action: str) -> None:
+        path = f"{_path(image_id)}/actions/{action}"
+        self._http.request("POST", path, wanted=f"{action} image {image_id}", expected=(204,))
+
+    def _page(self, query: Query) -> tuple[Page, Query | None]:
+        wanted = "list the images"
+        answer = self._http.request("GET", "/images", wanted=wanted, expected=(200,), query=query, repeatable=True)
+        page = answer.payload.get("images") if isinstance(answer.payload, dict) else None
+        if not isinstance(page, list) or not all(_is_image(image) for image in page):
+            raise self._http.wrong_shape(answer, "GET", "/images", wanted, "no list of images")
+        # `next` is a path that lacks the prefix of the endpoint (/v2/images?... for /glance/v2): its query alone counts.
+        following = answer.payload.get("next")
+        return page, parse_qsl(urlsplit(str(following)).query, keep_blank_values=True) if following else None
+
+    def _image(self, method: str, path: str, wanted: str, expected: tuple[int, ...], **content: Any) -> Image:
+        answer: Answer = self._http.request(method, path, wanted=wanted, expected=expected, **content)
+        if not _is_image(answer.payload):
+            raise self._http.wrong_shape(answer, method, path, wanted, "no image")
+        image: Image = answer.payload
+        return image
+
+
+def _is_image(document: Any) -> bool:
+    return (
+        isinstance(document, dict) and isinstance(document.get("id"), str) and isinstance(document.get("status"), str)
+    )
+
+
+def _path(image_id: str) -> str:
+    return f"/images/{quote(image_id, safe='')}"

@@ -1,0 +1,139 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options of a list of images, the query that they make, and its result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from typing import Any
+
+from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError
+from ansible_collections.platform9.pcd.plugins.module_utils._image import (
+    STATUSES,
+    VISIBILITIES,
+    check_identity,
+    image_shape,
+    property_value,
+)
+from ansible_collections.platform9.pcd.plugins.module_utils._images import Image, exactly
+from ansible_collections.platform9.pcd.plugins.module_utils._task import Params, Session
+
+FILTER_OPTIONS: dict[str, Any] = {
+    "owner": {"type": "str"},
+    "protected": {"type": "bool"},
+    "status": {"type": "str", "choices": STATUSES},
+    "tag": {"type": "str"},
+    "visibility": {"type": "str", "choices": [*VISIBILITIES, "all"]},
+    "hidden": {"type": "str", "choices": ["true", "false", "any"]},
+    "member_status": {"type": "str", "choices": ["pending", "accepted", "rejected", "all"]},
+    "size_min": {"type": "int"},
+    "size_max": {"type": "int"},
+    "created_at": {"type": "str"},
+    "updated_at": {"type": "str"},
+    "properties": {"type": "dict"},
+    "sort": {"type": "str"},
+    "sort_key": {"type": "str"},
+    "sort_dir": {"type": "str", "choices": ["asc", "desc"]},
+    "limit": {"type": "int"},
+    "marker": {"type": "str"},
+    "most_recent": {"type": "bool", "default": False},
+}
+
+# Options that go into the query under their own name and as they are.
+PASSED_ON = (
+    "owner",
+    "status",
+    "tag",
+    "visibility",
+    "member_status",
+    "size_min",
+    "size_max",
+    "created_at",
+    "updated_at",
+    "sort",
+    "sort_key",
+    "sort_dir",
+    "marker",
+)
+
+# Query parameters with a meaning or an option of their own; `properties` makes Glance fail with a 500.
+NOT_FILTERS = {*PASSED_ON, "id", "name", "protected", "os_hidden", "limit", "changes-since", "properties"}
+
+NEWEST_FIRST = (("sort_key", "created_at"), ("sort_dir", "desc"))
+
+
+def check_listing(params: Params) -> None:
+    """Raises where the options cannot make a query."""
+    check_identity(params)
+    for option, least in (("limit", 1), ("size_min", 0), ("size_max", 0)):
+        if params[option] is not None and (isinstance(params[option], bool) or params[option] < least):
+            raise ConfigurationError(f"{option}: {params[option]} is not a whole number of at least {least}.")
+    if params["marker"] is not None:
+        check_identity({"id": params["marker"], "name": None})
+    if params["most_recent"]:
+        given = [option for option in ("sort", "sort_key", "sort_dir", "limit", "marker") if params[option] is not None]
+        if given:
+            raise ConfigurationError(f"most_recent: it asks for one image, the newest; leave out {', '.join(given)}.")
+    _property_filters(params)
+
+
+def read_listing(params: Params, session: Session) -> dict[str, Any]:
+    """`images`: those that the options ask for, in the shape that users get."""
+    if params["id"] is not None:
+        found = session.find_by_id(params["id"])
+        return {"images": [] if found is None else [image_shape(found)]}
+    at_most = 1 if params["most_recent"] else params["limit"]
+    query = query_from(params)
+    if params["hidden"] == "any":
+        # Glance lists hidden images or the others, never both (os_hidden in glance/db/sqlalchemy/api.py).
+        both = [
+            image
+            for hidden in ("false", "true")
+            for image in session.images.list([*query, ("os_hidden", hidden)], at_most)
+        ]
+        return {"images": [image_shape(image) for image in islice(in_order(both, params), at_most)]}
+    return {"images": [image_shape(image) for image in session.images.list(query, at_most)]}
+
+
+def query_from(params: Params) -> list[tuple[str, str]]:
+    """The query parameters that the options ask for."""
+    query = [(option, str(params[option])) for option in PASSED_ON if params[option] is not None]
+    if params["name"] is not None:
+        query.append(("name", exactly(params["name"])))
+    if params["protected"] is not None:
+        query.append(("protected", str(params["protected"]).lower()))
+    if params["hidden"] in ("true", "false"):
+        query.append(("os_hidden", params["hidden"]))
+    if params["most_recent"]:
+        query += NEWEST_FIRST
+    return query + _property_filters(params)
+
+
+def in_order(images: Iterable[Image], params: Params) -> list[Image]:
+    """The images of two lists in the order that one list would have; None goes before everything, as in Glance."""
+    keys = [part.strip().partition(":")[::2] for part in (params["sort"] or "").split(",") if part.strip()]
+    keys = keys or [(params["sort_key"] or "created_at", params["sort_dir"] or "desc")]
+    ordered = list(images)
+    for key, direction in reversed(keys):
+        ordered.sort(key=lambda image: _sortable(image.get(key)), reverse=direction != "asc")
+    return ordered
+
+
+def _sortable(value: Any) -> tuple[bool, Any]:
+    return (value is not None, "" if value is None else value)
+
+
+def _property_filters(params: Params) -> list[tuple[str, str]]:
+    properties: Mapping[str, Any] = params["properties"] or {}
+    filters = []
+    for key, value in properties.items():
+        if key in NOT_FILTERS:
+            raise ConfigurationError(
+                f"properties.{key}: this is no property to filter by. Where there is an option of that name, use it."
+            )
+        text = property_value(str(key), value)
+        if text is None:
+            raise ConfigurationError(f"properties.{key}: null is no value to filter by. Give the text to look for.")
+        filters.append((str(key), text))
+    return filters

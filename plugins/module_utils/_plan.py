@@ -1,0 +1,209 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Wish and current image in, plan out. Pure: no HTTP, no Ansible, no clock.
+
+An image here is the service's own document: a flat dictionary of attributes and custom properties.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.platform9.pcd.plugins.module_utils._errors import PlanError
+from ansible_collections.platform9.pcd.plugins.module_utils._image import (
+    CREATED,
+    FIXED_BY_DATA,
+    image_shape,
+    is_custom,
+)
+
+Image = Mapping[str, Any]
+Patch = list[dict[str, Any]]
+
+STATUS_AFTER = {"deactivate": "deactivated", "reactivate": "active"}
+ACTION_FOR = {status: action for action, status in STATUS_AFTER.items()}
+
+# The service sets these anew on every write, so nobody can foretell them.
+UNKNOWN_AFTER_WRITE = ("updated_at",)
+
+# What tells a reader of a diff nothing about the image.
+NOT_IN_DIFF = (*UNKNOWN_AFTER_WRITE, "self", "file", "schema", "direct_url", "locations")
+
+
+@dataclass(frozen=True)
+class Create:
+    """A new record: `attributes` is the whole body."""
+
+    attributes: Image
+
+
+@dataclass(frozen=True)
+class Update:
+    """A JSON patch of the image that is there."""
+
+    patch: Patch
+
+
+@dataclass(frozen=True)
+class SetStatus:
+    """`action` is deactivate or reactivate."""
+
+    action: str
+
+
+@dataclass(frozen=True)
+class Delete:
+    """The record and its data go; `protect_again` undoes the step before where the service refuses."""
+
+    protect_again: Patch
+
+
+Step = Create | Update | SetStatus | Delete
+
+
+@dataclass(frozen=True)
+class Plan:
+    """From `before` to `after` (None: no image) by `steps`; what cannot be foretold is None in `after`."""
+
+    before: Image | None
+    after: Image | None
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.steps)
+
+    @property
+    def patch(self) -> Patch:
+        """The operations that the steps send."""
+        return [operation for step in self.steps if isinstance(step, Update) for operation in step.patch]
+
+    @property
+    def diff(self) -> dict[str, Any]:
+        """Before and after as Ansible shows them; it holds nothing that a real run would know better."""
+        return {"before": _visible(self.before), "after": _visible(self.after)}
+
+
+def plan_present(wish: Image, current: Image | None, purge: bool = False, new_id: str | None = None) -> Plan:
+    """The image is there and has every attribute of the wish; with `purge` no other custom property than those.
+
+    `new_id` is the id that a new record gets; None leaves it to the service.
+    """
+    if current is None:
+        attributes = {key: value for key, value in wish.items() if value is not None}
+        if new_id is not None:
+            attributes["id"] = new_id
+        return Plan(None, {**CREATED, **attributes}, (Create(attributes),))
+    patch = make_patch(wish, current, purge)
+    if not patch:
+        return Plan(current, current)
+    _refuse_fixed(wish, current)
+    return Plan(current, _written(apply_patch(patch, current)), (Update(patch),))
+
+
+def plan_absent(current: Image | None, force: bool = False) -> Plan:
+    """The image is gone. `force` takes the protection off first."""
+    if current is None:
+        return Plan(None, None)
+    if not current.get("protected"):
+        return Plan(current, None, (Delete([]),))
+    if not force:
+        raise PlanError(
+            f"{describe(current)} is protected and is not deleted. "
+            "Set force: true to delete it all the same, or protected: false to take the protection off first."
+        )
+    return Plan(current, None, (Update(_protect(False)), Delete(_protect(True))))
+
+
+def plan_status(wanted: str, current: Image | None, called: str) -> Plan:
+    """The image is active, or deactivated. `called` is the name or id that the user gave."""
+    if current is None:
+        raise PlanError(
+            f"No image {called!r} is there, or none that this project can see; it is to be {wanted}. "
+            "Check the id or the name (and with a name, match)."
+        )
+    status = current["status"]
+    if status == wanted:
+        return Plan(current, current)
+    if status not in ACTION_FOR:
+        raise PlanError(
+            f"{describe(current)} is to be {wanted}, but its status is {status}. "
+            "Only an image that has its data can be deactivated or reactivated: upload the data first, "
+            "or wait until a running upload or import has ended."
+        )
+    return Plan(current, _written({**current, "status": wanted}), (SetStatus(ACTION_FOR[wanted]),))
+
+
+def make_patch(wish: Image, current: Image, purge: bool = False) -> Patch:
+    """The fewest operations that turn current into the wish: whole attributes, sorted by path.
+
+    `jsonpatch.make_patch` would descend into lists and use `move`; Glance takes neither (RFC 6902 sections 4.1 to 4.3
+    with paths of one segment alone: glance/api/v2/images.py, _validate_path).
+    """
+    patch = []
+    for key, value in wish.items():
+        if value is None:
+            if key in current:
+                patch.append({"op": "remove", "path": pointer(key)})
+        elif key not in current:
+            patch.append({"op": "add", "path": pointer(key), "value": value})
+        elif not _same(key, current.get(key), value):
+            patch.append({"op": "replace", "path": pointer(key), "value": value})
+    if purge:
+        surplus = [key for key in current if is_custom(key) and key not in wish]
+        patch += [{"op": "remove", "path": pointer(key)} for key in surplus]
+    return sorted(patch, key=lambda operation: operation["path"])
+
+
+def apply_patch(patch: Patch, image: Image) -> dict[str, Any]:
+    """The image as the patch leaves it; the image itself stays as it is."""
+    # Imported here, because reading modules and unchanged images need no jsonpatch.
+    import jsonpatch
+
+    applied: dict[str, Any] = jsonpatch.apply_patch(dict(image), patch)
+    return applied
+
+
+def pointer(key: str) -> str:
+    """The JSON pointer of a key (RFC 6901)."""
+    return "/" + key.replace("~", "~0").replace("/", "~1")
+
+
+def describe(image: Image) -> str:
+    """An image in a sentence: its name and id."""
+    return f"Image {image['name']!r} ({image['id']})" if image.get("name") else f"Image {image['id']}"
+
+
+def _same(key: str, current: Any, wished: Any) -> bool:
+    if key == "tags":
+        return set(current or ()) == set(wished)
+    return bool(current == wished)
+
+
+def _refuse_fixed(wish: Image, current: Image) -> None:
+    if current["status"] == "queued":
+        return
+    for key in FIXED_BY_DATA:
+        if key in wish and wish[key] != current.get(key):
+            raise PlanError(
+                f"{describe(current)} has {key} {current.get(key)} and status {current['status']}; {wish[key]} is "
+                "wanted, but a format cannot change any more once an image has data. Create a new image with the "
+                f"right {key}, or declare {key}: {current.get(key)}."
+            )
+
+
+def _protect(value: bool) -> Patch:
+    return [{"op": "replace", "path": "/protected", "value": value}]
+
+
+def _written(image: Image) -> dict[str, Any]:
+    return {key: None if key in UNKNOWN_AFTER_WRITE else value for key, value in image.items()}
+
+
+def _visible(image: Image | None) -> dict[str, Any]:
+    if image is None:
+        return {}
+    shape = image_shape(image)
+    return {key: value for key, value in shape.items() if value is not None and key not in NOT_IN_DIFF}

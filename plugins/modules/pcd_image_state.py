@@ -1,0 +1,104 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pcd_image_state
+short_description: Deactivate or reactivate an image of Platform9 Private Cloud Director
+version_added: 0.1.0
+description:
+  - Deactivates an image, so that nobody but an administrator can read its data and no machine can be made from it,
+    or makes it active again.
+  - The image must have its data. One that is still V(queued) is an error.
+  - Where the policy of the cloud allows this to administrators alone, the task fails for others.
+author:
+  - Platform9 Systems (@platform9)
+extends_documentation_fragment:
+  - platform9.pcd.connection
+  - platform9.pcd.attributes
+options:
+  id:
+    description:
+      - The id of the image, a UUID. Exactly one of O(id) and O(name) is required.
+    type: str
+  name:
+    description:
+      - The name of the image. Where it could mean two images, the task fails and lists them; see O(match).
+      - Hidden images are looked for only where no other image has this name.
+    type: str
+  match:
+    description:
+      - Which images O(name) can mean. V(visible) means all that the list of images shows to the login, whatever
+        project they belong to; V(own) means those that belong to the project of the login.
+    type: str
+    choices: [own, visible]
+    default: visible
+  state:
+    description:
+      - The status that the image shall have.
+    type: str
+    choices: [active, deactivated]
+    required: true
+seealso:
+  - module: platform9.pcd.pcd_image
+  - module: platform9.pcd.pcd_image_info
+"""
+
+EXAMPLES = r"""
+- name: Take an image out of use
+  platform9.pcd.pcd_image_state:
+    cloud: pcd
+    name: ubuntu-24.04
+    state: deactivated
+
+- name: Bring it back
+  platform9.pcd.pcd_image_state:
+    cloud: pcd
+    name: ubuntu-24.04
+    state: active
+"""
+
+RETURN = r"""
+image:
+  description:
+    - The image after the task, with every attribute of the API; V(null) where the image has none. In check mode it
+      is foretold.
+    - It has the same form as RV(platform9.pcd.pcd_image#module:image).
+  returned: success
+  type: dict
+  sample:
+    id: 1714676b-e56d-4171-a072-f919121a9797
+    name: ubuntu-24.04
+    status: deactivated
+"""
+
+from ansible_collections.platform9.pcd.plugins.module_utils._image import IDENTITY_OPTIONS, check_identity
+from ansible_collections.platform9.pcd.plugins.module_utils._module import run_module
+from ansible_collections.platform9.pcd.plugins.module_utils._plan import Plan, plan_status
+from ansible_collections.platform9.pcd.plugins.module_utils._task import Params, Session, Task, find
+
+
+def plan_state(params: Params, session: Session) -> Plan:
+    return plan_status(params["state"], find(session, params), params["name"] or params["id"])
+
+
+TASK = Task(
+    options={
+        **IDENTITY_OPTIONS,
+        "match": {"type": "str", "choices": ["own", "visible"], "default": "visible"},
+        "state": {"type": "str", "choices": ["active", "deactivated"], "required": True},
+    },
+    constraints={"required_one_of": [("id", "name")], "mutually_exclusive": [("id", "name")]},
+    check=check_identity,
+    plan=plan_state,
+)
+
+
+def main() -> None:
+    run_module(TASK)
+
+
+if __name__ == "__main__":
+    main()
