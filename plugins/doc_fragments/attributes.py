@@ -9,10 +9,10 @@ class ModuleDocFragment:
 attributes:
   check_mode:
     support: full
-    description: Can run in C(check_mode) and return changed status prediction without modifying target.
+    description: Foretells the result of a real run and writes nothing.
   diff_mode:
     support: full
-    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
+    description: Returns what has changed, or would change in check mode.
   action_group:
     support: full
     description: Use C(group/platform9.pcd.pcd) in C(module_defaults) to give the connection options once.

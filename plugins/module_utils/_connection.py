@@ -192,8 +192,9 @@ def connection_from(params: Mapping[str, Any], environ: Mapping[str, str]) -> Co
     warnings = []
     if transport.verify is False:
         warnings.append("The certificate of the cloud is not verified (validate_certs: false, or OS_INSECURE).")
-    if auth_url is not None and auth_url.startswith("http:"):
-        warnings.append("Credentials go over plain http to auth_url, readable for everybody on the way. Use https.")
+    for option, address in (("auth_url", auth_url), ("image_endpoint_override", override)):
+        if address is not None and address.lower().startswith("http:"):
+            warnings.append(f"{option} is plain http: everybody on the way can read the credentials. Use https.")
     return Connection(
         auth_url=None if auth_url is None else _address("auth_url", auth_url),
         credential=credential,

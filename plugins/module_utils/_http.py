@@ -77,7 +77,7 @@ class Http:
         self._secrets = sorted((secret for secret in secrets if secret), key=len, reverse=True)
         self._sleep = sleep
         self._session = requests.Session()
-        # A netrc file must never supply credentials here; proxies and the CA bundle are read from the environment below.
+        # A netrc file must never supply credentials; proxies and the CA bundle are read from the environment below.
         self._session.trust_env = False
         self._session.headers.update({"Accept": "application/json", "User-Agent": "ansible-platform9.pcd"})
         self._session.headers.update(headers or {})
@@ -170,10 +170,14 @@ class Http:
         server_message = self._masked(server_words(response.headers.get("Content-Type", ""), body))
         message = f"Could not {wanted}: {method} {url} {what} ({status} {response.reason})"
         message += f": {server_message}" if server_message else "."
+        kind = BY_STATUS.get(status, ApiError)
         advice = _advice(status)
+        if status == 404 and not _is_json_object(body):
+            # OpenStack services say in JSON what they have not found; this is somebody else, who knows nothing of it.
+            kind, advice = ApiError, "Check the address: the service itself did not answer this."
         if advice:
             message += ("" if message.endswith((".", "!", "?")) else ".") + f" {advice}"
-        return BY_STATUS.get(status, ApiError)(
+        return kind(
             self._masked(_with_request_id(message, request_id)),
             method=method,
             url=url,
@@ -185,9 +189,8 @@ class Http:
     def _connection_failed(self, error: Exception, wanted: str, url: str) -> Exception:
         if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)):
             return ConfigurationError(f"Could not {wanted}: {url} is not a usable address. Write https://host/path.")
-        host = urlsplit(url).netloc
         return ConnectionFailed(
-            self._masked(f"Could not {wanted}: {_failure(error, host, self._transport)}"), url=_without_query(url)
+            self._masked(f"Could not {wanted}: {_failure(error, url, self._transport)}"), url=_without_query(url)
         )
 
     def _masked(self, text: str) -> str:
@@ -248,6 +251,13 @@ def server_words(content_type: str, body: str) -> str:
     return words if len(words) <= LONGEST_SERVER_MESSAGE else words[:LONGEST_SERVER_MESSAGE] + " ..."
 
 
+def _is_json_object(body: str) -> bool:
+    try:
+        return isinstance(json.loads(body), dict)
+    except ValueError:
+        return False
+
+
 def _verify(wish: bool | str) -> bool | str:
     if wish is not True:
         return wish
@@ -274,8 +284,8 @@ def _advice(status: int) -> str:
     return ""
 
 
-def _failure(error: Exception, host: str, transport: Transport) -> str:
-    text = str(error)
+def _failure(error: Exception, url: str, transport: Transport) -> str:
+    text, host = str(error), urlsplit(url).netloc
     if isinstance(error, requests.exceptions.ProxyError):
         return f"the proxy for {host} does not answer. Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY. ({_reason(error)})"
     if isinstance(error, requests.exceptions.SSLError):
@@ -289,7 +299,8 @@ def _failure(error: Exception, host: str, transport: Transport) -> str:
         return f"the name of {host} cannot be resolved. Check the address and the DNS."
     if "Connection refused" in text:
         return f"{host} refuses the connection. Check the address and the port, and that the service runs."
-    return f"the connection to {host} failed or broke off ({_reason(error)}). Check the network, then run it again."
+    scheme = " and whether its address must begin with https://" if url.startswith("http:") else ""
+    return f"the connection to {host} failed or broke off ({_reason(error)}). Check the network{scheme}."
 
 
 def _tls_failure(error: Exception, host: str) -> str:
@@ -297,6 +308,11 @@ def _tls_failure(error: Exception, host: str) -> str:
         return (
             f"the certificate of {host} cannot be trusted ({_reason(error)}). "
             "Name its authority with ca_cert; only where that is impossible, set validate_certs: false."
+        )
+    if "X509" in str(error) or "PEM" in str(error):
+        return (
+            f"there is no usable certificate or key, in PEM form, in one of the files for {host} ({_reason(error)}). "
+            "Check ca_cert, client_cert and client_key."
         )
     return (
         f"{host} does not speak TLS as expected ({_reason(error)}). "

@@ -19,8 +19,8 @@ from ansible_collections.platform9.pcd.plugins.module_utils._connection import (
     User,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
+    ApiError,
     ConfigurationError,
-    NotFound,
     PcdError,
     Unauthorized,
 )
@@ -55,7 +55,9 @@ def log_in(connection: Connection) -> Access:
             token, body = _issue(keystone, _identity(credential), _scope(connection), _is_repeatable(connection))
     except Unauthorized as error:
         raise _refused(error, connection, keystone) from None
-    except NotFound as error:
+    except ApiError as error:
+        if error.status != 404:
+            raise
         raise ConfigurationError(
             f"auth_url: {keystone.base_url} is not a Keystone v3. Give the address as the RC file has it, "
             f"such as https://pcd.example.com/keystone/v3. ({error})",
@@ -212,8 +214,9 @@ def _refused(error: Unauthorized, connection: Connection, keystone: Http) -> Pcd
             f"{credential.id or credential.name}. Check its id (or its name and user), its secret and its expiry."
         )
     else:
+        user = credential.user.name or credential.user.id
         message = (
-            f"Keystone at {keystone.base_url} does not let user {credential.user.name or credential.user.id} in{where}. "
+            f"Keystone at {keystone.base_url} does not let user {user} in{where}. "
             "Check user, domain, password and project; where the account has a second factor, give a fresh passcode."
         )
     request_id = error.facts.get("request_id")

@@ -78,7 +78,7 @@ class Images:
         page = answer.payload.get("images") if isinstance(answer.payload, dict) else None
         if not isinstance(page, list) or not all(_is_image(image) for image in page):
             raise self._http.wrong_shape(answer, "GET", "/images", wanted, "no list of images")
-        # `next` is a path that lacks the prefix of the endpoint (/v2/images?... for /glance/v2): its query alone counts.
+        # `next` lacks the prefix of the endpoint (/v2/images?... for /glance/v2): its query alone counts.
         following = answer.payload.get("next")
         return page, parse_qsl(urlsplit(str(following)).query, keep_blank_values=True) if following else None
 
