@@ -79,7 +79,8 @@ def choose_endpoint(catalog: list[Mapping[str, Any]], region_name: str | None, i
     Where no interface is asked for: admin, because on PCD that is the image library which the hypervisors read from;
     public where the catalogue has no admin endpoint.
     """
-    endpoints = [endpoint for service in catalog if service.get("type") == "image" for endpoint in service["endpoints"]]
+    services = [service for service in catalog if service.get("type") == "image"]
+    endpoints = [endpoint for service in services for endpoint in service.get("endpoints") or [] if endpoint.get("url")]
     if not endpoints:
         types = ", ".join(sorted({str(service.get("type")) for service in catalog})) or "nothing"
         raise ConfigurationError(
@@ -94,7 +95,9 @@ def choose_endpoint(catalog: list[Mapping[str, Any]], region_name: str | None, i
             "Give region_name."
         )
     here = {
-        endpoint["interface"]: endpoint["url"] for endpoint in endpoints if region_name in (None, _region(endpoint))
+        str(endpoint.get("interface")): str(endpoint["url"])
+        for endpoint in endpoints
+        if region_name in (None, _region(endpoint))
     }
     if not here:
         raise ConfigurationError(
@@ -103,7 +106,7 @@ def choose_endpoint(catalog: list[Mapping[str, Any]], region_name: str | None, i
         )
     for wanted in [interface] if interface else ["admin", "public"]:
         if wanted in here:
-            return str(here[wanted])
+            return here[wanted]
     raise ConfigurationError(
         f"interface: the catalogue has no {interface or 'admin or public'} endpoint of the image service"
         f"{f' in region {region_name}' if region_name else ''}; it offers {offered}. Give interface, or region_name."
@@ -231,7 +234,7 @@ def _refused(error: Unauthorized, connection: Connection, keystone: Http) -> Pcd
 def _offer(endpoints: list[Mapping[str, Any]]) -> str:
     regions: dict[str, list[str]] = {}
     for endpoint in endpoints:
-        regions.setdefault(_region(endpoint), []).append(str(endpoint["interface"]))
+        regions.setdefault(_region(endpoint), []).append(str(endpoint.get("interface")))
     return "; ".join(f"region {region}: {', '.join(sorted(regions[region]))}" for region in sorted(regions))
 
 

@@ -236,6 +236,7 @@ patch:
       value: 20
 """
 
+from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError
 from ansible_collections.platform9.pcd.plugins.module_utils._image import (
     IDENTITY_OPTIONS,
     WISH_OPTIONS,
@@ -250,6 +251,10 @@ from ansible_collections.platform9.pcd.plugins.module_utils._task import Params,
 def check_image(params: Params) -> None:
     check_identity(params)
     wish_from(params)
+    if params["purge_properties"] and params["properties"] is None:
+        raise ConfigurationError(
+            "purge_properties: it needs properties, to say which ones stay. Give properties: {} to remove all."
+        )
 
 
 def plan_image(params: Params, session: Session) -> Plan:
@@ -268,10 +273,7 @@ TASK = Task(
         "purge_properties": {"type": "bool", "default": False},
         "force": {"type": "bool", "default": False},
     },
-    constraints={
-        "required_one_of": [("id", "name")],
-        "required_if": [("purge_properties", True, ("properties",))],
-    },
+    constraints={"required_one_of": [("id", "name")]},
     check=check_image,
     plan=plan_image,
     returns_patch=True,
