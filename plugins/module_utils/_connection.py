@@ -180,8 +180,8 @@ def connection_from(params: Mapping[str, Any], environ: Mapping[str, str]) -> Co
     if cloud_name:
         sources.append(_from_clouds_yaml(cloud_name, environ))
 
-    override = _first(sources, "image_endpoint_override")
-    auth_url = _first(sources, "auth_url")
+    override = _address("image_endpoint_override", _first(sources, "image_endpoint_override"))
+    auth_url = _address("auth_url", _first(sources, "auth_url"))
     credential = _credential(sources)
     if auth_url is None and (override is None or not isinstance(credential, Token)):
         raise ConfigurationError(
@@ -196,12 +196,12 @@ def connection_from(params: Mapping[str, Any], environ: Mapping[str, str]) -> Co
         if address is not None and address.lower().startswith("http:"):
             warnings.append(f"{option} is plain http: everybody on the way can read the credentials. Use https.")
     return Connection(
-        auth_url=None if auth_url is None else _address("auth_url", auth_url),
+        auth_url=auth_url,
         credential=credential,
         project=_project(sources),
         region_name=_first(sources, "region_name"),
         interface=_interface(_first(sources, "interface")),
-        image_endpoint_override=None if override is None else _address("image_endpoint_override", override),
+        image_endpoint_override=override,
         transport=transport,
         warnings=tuple(warnings),
     )
@@ -221,7 +221,10 @@ def _from_clouds_yaml(name: str, environ: Mapping[str, str]) -> Source:
     entry = _cloud(path, name)
     secure = environ.get("OS_CLIENT_SECURE_FILE") or os.path.join(os.path.dirname(path), "secure.yaml")
     if os.path.exists(secure):
-        entry = _merged(entry, (_clouds(secure).get(name)) or {})
+        secrets = _clouds(secure).get(name) or {}
+        if not isinstance(secrets, dict):
+            raise ConfigurationError(f"cloud: {name} in {secure} is no dictionary. Correct the file.")
+        entry = _merged(entry, secrets)
     auth = entry.get("auth") or {}
     if not isinstance(auth, dict):
         raise ConfigurationError(f"cloud: auth of cloud {name} in {path} is no dictionary. Correct the file.")
@@ -293,7 +296,7 @@ def _clouds(path: str) -> dict[str, Any]:
             document = yaml.safe_load(stream)
     except OSError as error:
         raise ConfigurationError(f"cloud: {path} cannot be read: {error.strerror}.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:
         # The error's own text may quote a line of the file, and that line may hold a password.
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -456,16 +459,19 @@ def _interface(value: str | None) -> str | None:
     return interface
 
 
-def _address(option: str, value: str) -> str:
+def _address(option: str, value: str | None) -> str | None:
     """The address without a trailing slash, once it is one that can be asked."""
+    if value is None:
+        return None
+    address = value.strip()
     try:
-        parts = urlsplit(value)
+        parts = urlsplit(address)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
         usable = False
-    if not usable:
+    if not usable or not address.isprintable() or any(mark in address for mark in " ?#"):
         # It is not quoted: what stands in the wrong place may be a secret.
         raise ConfigurationError(f"{option}: it is not an address such as https://pcd.example.com/keystone/v3.")
     if parts.username or parts.password:
         raise ConfigurationError(f"{option}: it holds a user name or a password. Give those by their own options.")
-    return value.strip().rstrip("/")
+    return address.rstrip("/")

@@ -17,9 +17,9 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from html import unescape
+from html import escape, unescape
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, quote_plus, urlsplit
 
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     BY_STATUS,
@@ -30,6 +30,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
 
 try:
     import requests
+    import urllib3
 except ImportError:  # the module says so with missing_required_lib before anything is sent
     requests = None  # type: ignore[assignment]
 
@@ -74,7 +75,7 @@ class Http:
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self._transport = transport
-        self._secrets = sorted((secret for secret in secrets if secret), key=len, reverse=True)
+        self._secrets = spellings(secrets)
         self._sleep = sleep
         self._session = requests.Session()
         # A netrc file must never supply credentials; proxies and the CA bundle are read from the environment below.
@@ -129,7 +130,7 @@ class Http:
             return self._session.request(method, url, timeout=self._transport.timeout, allow_redirects=False, **content)
 
     def _answer(self, response: requests.Response, wanted: str, expected: tuple[int, ...]) -> Answer:
-        request_id = response.headers.get("x-openstack-request-id")
+        request_id = self._masked(response.headers.get("x-openstack-request-id", "")) or None
         if response.status_code in expected:
             try:
                 payload = json.loads(response.content) if response.content else None
@@ -166,7 +167,8 @@ class Http:
     def _api_error(self, response: requests.Response, wanted: str, what: str, request_id: str | None) -> ApiError:
         status = response.status_code
         method, url = str(response.request.method), _without_query(response.url)
-        body = response.content[:LARGEST_ERROR_BODY].decode(errors="replace")
+        # Before it is cut or read: a part of a secret, or another spelling of it, would not be found afterwards.
+        body = self._masked(response.content.decode(errors="replace"))[:LARGEST_ERROR_BODY]
         server_message = self._masked(server_words(response.headers.get("Content-Type", ""), body))
         message = f"Could not {wanted}: {method} {url} {what} ({status} {response.reason})"
         message += f": {server_message}" if server_message else "."
@@ -187,6 +189,11 @@ class Http:
         )
 
     def _connection_failed(self, error: Exception, wanted: str, url: str) -> Exception:
+        if isinstance(error, requests.exceptions.InvalidProxyURL):
+            return ConfigurationError(
+                f"Could not {wanted}: the address of the proxy for {urlsplit(url).netloc} cannot be used. "
+                "Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY."
+            )
         if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)):
             return ConfigurationError(f"Could not {wanted}: {url} is not a usable address. Write https://host/path.")
         return ConnectionFailed(
@@ -199,12 +206,23 @@ class Http:
         return text
 
 
+def spellings(secrets: Iterable[str]) -> list[str]:
+    """The secrets in every form in which an answer may repeat them, the longest first."""
+    forms = set()
+    for secret in secrets:
+        json_forms = (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])
+        html_forms = (escape(secret), escape(secret, quote=False))
+        forms |= {secret, " ".join(secret.split()), quote(secret), quote(secret, safe=""), quote_plus(secret)}
+        forms |= {*json_forms, *html_forms, *(json.dumps(form)[1:-1] for form in html_forms)}
+    return sorted(forms - {""}, key=len, reverse=True)
+
+
 def is_passing(error: Exception) -> bool:
     """Whether a request that changes nothing is worth sending again after this failure.
 
     A timeout has used up the patience that `timeout` asks for; a certificate and a name do not change in seconds.
     """
-    if isinstance(error, (requests.exceptions.SSLError, requests.exceptions.Timeout)):
+    if isinstance(error, requests.exceptions.SSLError) or _is_timeout(error):
         return False
     if isinstance(error, requests.exceptions.ConnectionError):
         return "NameResolutionError" not in repr(error) and "Failed to resolve" not in str(error)
@@ -219,9 +237,10 @@ def pause(attempt: int, retry_after: str | None) -> float:
         except ValueError:
             try:
                 asked = parsedate_to_datetime(retry_after).timestamp() - time.time()
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 asked = 1.0
-        return min(max(asked, 0.0), LONGEST_PAUSE)
+        # In this order, because "nan" is a float, too.
+        return min(asked, LONGEST_PAUSE) if asked > 0 else 0.0
     return random.uniform(0.5, 1.0) * min(0.5 * 2**attempt, LONGEST_PAUSE)
 
 
@@ -238,15 +257,20 @@ def server_words(content_type: str, body: str) -> str:
     words = body
     if isinstance(document, dict):
         error = document.get("error", document)
-        methods = document.get("required_auth_methods")
-        if methods:
-            return f"this account logs in with {' or '.join(' and '.join(rule) for rule in methods)}"
+        rules = document.get("required_auth_methods")
+        if isinstance(rules, list) and rules and all(isinstance(rule, list) for rule in rules):
+            ways = " or ".join(" and ".join(str(method) for method in rule) for rule in rules)
+            return _one_line(f"this account logs in with {ways}")
         found = error.get("message") or error.get("title") if isinstance(error, dict) else error
         words = found if isinstance(found, str) else ""
     elif document is not None or body.strip() == "null":
         words = ""
     if isinstance(document, dict) or "html" in content_type or "<" in words:
         words = unescape(MARKUP.sub(" ", words))
+    return _one_line(words)
+
+
+def _one_line(words: str) -> str:
     words = " ".join(words.split())
     return words if len(words) <= LONGEST_SERVER_MESSAGE else words[:LONGEST_SERVER_MESSAGE] + " ..."
 
@@ -256,6 +280,13 @@ def _is_json_object(body: str) -> bool:
         return isinstance(json.loads(body), dict)
     except ValueError:
         return False
+
+
+def _is_timeout(error: Exception) -> bool:
+    # A body that stops coming is a ConnectionError for requests.
+    return isinstance(error, requests.exceptions.Timeout) or any(
+        isinstance(cause, urllib3.exceptions.TimeoutError) for cause in error.args
+    )
 
 
 def _verify(wish: bool | str) -> bool | str:
@@ -290,7 +321,7 @@ def _failure(error: Exception, url: str, transport: Transport) -> str:
         return f"the proxy for {host} does not answer. Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY. ({_reason(error)})"
     if isinstance(error, requests.exceptions.SSLError):
         return _tls_failure(error, host)
-    if isinstance(error, requests.exceptions.Timeout):
+    if _is_timeout(error):
         return (
             f"{host} did not answer within {transport.timeout:g} seconds. "
             "Check that it can be reached from here, or raise the option timeout."

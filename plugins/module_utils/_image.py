@@ -111,16 +111,20 @@ LARGEST_INTEGER = 2**31 - 1
 
 def check_identity(params: Mapping[str, Any]) -> None:
     """Raises unless the id is a UUID (the service takes no other) and the name one that an image can have."""
-    given_id, name = params["id"], params["name"]
-    if given_id is not None and not UUID.fullmatch(given_id):
-        raise ConfigurationError(
-            f"id: {given_id!r} is not a UUID such as 1714676b-e56d-4171-a072-f919121a9797. "
-            "To find an image by its name, use the option name."
-        )
+    name = params["name"]
+    check_uuid("id", params["id"])
     if name is not None:
         if not name:
             raise ConfigurationError("name: it is empty. Give the name, or leave the option out and give the id.")
         _text("name", name)
+
+
+def check_uuid(option: str, value: str | None) -> None:
+    if value is not None and not UUID.fullmatch(value):
+        raise ConfigurationError(
+            f"{option}: {value!r} is not a UUID such as 1714676b-e56d-4171-a072-f919121a9797. "
+            "To find an image by its name, use the option name."
+        )
 
 
 def is_custom(attribute: str) -> bool:

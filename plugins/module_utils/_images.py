@@ -78,9 +78,14 @@ class Images:
         page = answer.payload.get("images") if isinstance(answer.payload, dict) else None
         if not isinstance(page, list) or not all(_is_image(image) for image in page):
             raise self._http.wrong_shape(answer, "GET", "/images", wanted, "no list of images")
-        # `next` lacks the prefix of the endpoint (/v2/images?... for /glance/v2): its query alone counts.
         following = answer.payload.get("next")
-        return page, parse_qsl(urlsplit(str(following)).query, keep_blank_values=True) if following else None
+        if not following:
+            return page, None
+        try:
+            # It lacks the prefix of the endpoint (/v2/images?... for /glance/v2), so that its query alone counts.
+            return page, parse_qsl(urlsplit(following).query, keep_blank_values=True)
+        except (ValueError, AttributeError):
+            raise self._http.wrong_shape(answer, "GET", "/images", wanted, "no address of the next page") from None
 
     def _image(self, method: str, path: str, wanted: str, expected: tuple[int, ...], **content: Any) -> Image:
         answer: Answer = self._http.request(method, path, wanted=wanted, expected=expected, **content)

@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from itertools import islice
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, islice
 from typing import Any
 
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError
@@ -13,10 +13,11 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image import (
     STATUSES,
     VISIBILITIES,
     check_identity,
+    check_uuid,
     image_shape,
     property_value,
 )
-from ansible_collections.platform9.pcd.plugins.module_utils._images import Image, exactly
+from ansible_collections.platform9.pcd.plugins.module_utils._images import Image, Query, exactly
 from ansible_collections.platform9.pcd.plugins.module_utils._task import Params, Session
 
 FILTER_OPTIONS: dict[str, Any] = {
@@ -69,8 +70,7 @@ def check_listing(params: Params) -> None:
     for option, least in (("limit", 1), ("size_min", 0), ("size_max", 0)):
         if params[option] is not None and (isinstance(params[option], bool) or params[option] < least):
             raise ConfigurationError(f"{option}: {params[option]} is not a whole number of at least {least}.")
-    if params["marker"] is not None:
-        check_identity({"id": params["marker"], "name": None})
+    check_uuid("marker", params["marker"])
     if params["most_recent"]:
         given = [option for option in ("sort", "sort_key", "sort_dir", "limit", "marker") if params[option] is not None]
         if given:
@@ -81,19 +81,26 @@ def check_listing(params: Params) -> None:
 def read_listing(params: Params, session: Session) -> dict[str, Any]:
     """`images`: those that the options ask for, in the shape that users get."""
     if params["id"] is not None:
-        found = session.find_by_id(params["id"])
-        return {"images": [] if found is None else [image_shape(found)]}
+        image = session.find_by_id(params["id"])
+        return {"images": [] if image is None else [image_shape(image)]}
     at_most = 1 if params["most_recent"] else params["limit"]
     query = query_from(params)
+    found: Iterable[Image]
     if params["hidden"] == "any":
         # Glance lists hidden images or the others, never both (os_hidden in glance/db/sqlalchemy/api.py).
-        both = [
-            image
-            for hidden in ("false", "true")
-            for image in session.images.list([*query, ("os_hidden", hidden)], at_most)
-        ]
-        return {"images": [image_shape(image) for image in islice(in_order(both, params), at_most)]}
-    return {"images": [image_shape(image) for image in session.images.list(query, at_most)]}
+        both = (_listed(session, params, [*query, ("os_hidden", hidden)], at_most) for hidden in ("false", "true"))
+        found = in_order(chain.from_iterable(both), params)
+    else:
+        found = _listed(session, params, query, at_most)
+    return {"images": [image_shape(image) for image in islice(found, at_most)]}
+
+
+def _listed(session: Session, params: Params, query: Query, at_most: int | None) -> Iterator[Image]:
+    name = params["name"]
+    if name is None:
+        return session.images.list(query, at_most)
+    # Databases may ignore the case of a name, and blanks at its end.
+    return islice((image for image in session.images.list(query) if image.get("name") == name), at_most)
 
 
 def query_from(params: Params) -> list[tuple[str, str]]:
@@ -114,6 +121,9 @@ def in_order(images: Iterable[Image], params: Params) -> list[Image]:
     """The images of two lists in the order that one list would have; None goes before everything, as in Glance."""
     keys = [part.strip().partition(":")[::2] for part in (params["sort"] or "").split(",") if part.strip()]
     keys = keys or [(params["sort_key"] or "created_at", params["sort_dir"] or "desc")]
+    # Glance appends these; only a single direction is theirs, too (_image_get_all in glance/db/sqlalchemy/api.py).
+    last = keys[0][1] if len(keys) == 1 else "desc"
+    keys += [("created_at", last), ("id", last)]
     ordered = list(images)
     for key, direction in reversed(keys):
         ordered.sort(key=lambda image: _sortable(image.get(key)), reverse=direction != "asc")
