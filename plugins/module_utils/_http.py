@@ -225,7 +225,7 @@ def is_passing(error: Exception) -> bool:
     if isinstance(error, requests.exceptions.SSLError) or _is_timeout(error):
         return False
     if isinstance(error, requests.exceptions.ConnectionError):
-        return "NameResolutionError" not in repr(error) and "Failed to resolve" not in str(error)
+        return not _is_unresolved(error)
     return isinstance(error, requests.exceptions.ChunkedEncodingError)
 
 
@@ -256,23 +256,23 @@ def server_words(content_type: str, body: str) -> str:
         document = None
     words = body
     if isinstance(document, dict):
-        error = document.get("error", document)
-        rules = document.get("required_auth_methods")
-        if isinstance(rules, list) and rules and all(isinstance(rule, list) for rule in rules):
-            ways = " or ".join(" and ".join(str(method) for method in rule) for rule in rules)
-            return _one_line(f"this account logs in with {ways}")
-        found = error.get("message") or error.get("title") if isinstance(error, dict) else error
-        words = found if isinstance(found, str) else ""
+        words = _words_in(document)
     elif document is not None or body.strip() == "null":
         words = ""
     if isinstance(document, dict) or "html" in content_type or "<" in words:
         words = unescape(MARKUP.sub(" ", words))
-    return _one_line(words)
-
-
-def _one_line(words: str) -> str:
     words = " ".join(words.split())
     return words if len(words) <= LONGEST_SERVER_MESSAGE else words[:LONGEST_SERVER_MESSAGE] + " ..."
+
+
+def _words_in(document: Mapping[str, Any]) -> str:
+    rules = document.get("required_auth_methods")
+    if isinstance(rules, list) and rules and all(isinstance(rule, list) for rule in rules):
+        ways = " or ".join(" and ".join(str(method) for method in rule) for rule in rules)
+        return f"this account logs in with {ways}"
+    error = document.get("error", document)
+    found = error.get("message") or error.get("title") if isinstance(error, dict) else error
+    return found if isinstance(found, str) else ""
 
 
 def _is_json_object(body: str) -> bool:
@@ -287,6 +287,11 @@ def _is_timeout(error: Exception) -> bool:
     return isinstance(error, requests.exceptions.Timeout) or any(
         isinstance(cause, urllib3.exceptions.TimeoutError) for cause in error.args
     )
+
+
+def _is_unresolved(error: Exception) -> bool:
+    # socket.gaierror reaches us as text alone: in the words of urllib3 2, or in those of the system with urllib3 1.26.
+    return any(words in str(error) for words in ("Failed to resolve", "[Errno -", "getaddrinfo failed"))
 
 
 def _verify(wish: bool | str) -> bool | str:
@@ -326,7 +331,7 @@ def _failure(error: Exception, url: str, transport: Transport) -> str:
             f"{host} did not answer within {transport.timeout:g} seconds. "
             "Check that it can be reached from here, or raise the option timeout."
         )
-    if "NameResolutionError" in text or "Failed to resolve" in text or "Name or service not known" in text:
+    if _is_unresolved(error):
         return f"the name of {host} cannot be resolved. Check the address and the DNS."
     if "Connection refused" in text:
         return f"{host} refuses the connection. Check the address and the port, and that the service runs."
@@ -335,7 +340,9 @@ def _failure(error: Exception, url: str, transport: Transport) -> str:
 
 
 def _tls_failure(error: Exception, host: str) -> str:
-    if "CERTIFICATE_VERIFY_FAILED" in str(error) or "certificate verify failed" in str(error):
+    if any(
+        words in str(error) for words in ("CERTIFICATE_VERIFY_FAILED", "certificate verify failed", "doesn't match")
+    ):
         return (
             f"the certificate of {host} cannot be trusted ({_reason(error)}). "
             "Name its authority with ca_cert; only where that is impossible, set validate_certs: false."
