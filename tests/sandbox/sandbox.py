@@ -1,0 +1,138 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A real Keystone and a real Glance on 127.0.0.1, laid out like a Platform9 Private Cloud Director.
+
+  install   make the virtual environment (once for each requirements.lock)
+  up        install if needed, start, wait until it answers, tell how to use it
+  down      stop every process of this sandbox; its state stays
+  status    tell whether it runs (exit status 0) or not (1)
+  env       print shell exports for OpenStack clients: eval "$(python3 sandbox.py env)"
+
+Several sandboxes run at once, each with its own --state, out of one --venv.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import signal
+import sys
+import time
+from pathlib import Path
+
+# Nothing is written into the source folder, no __pycache__ either.
+sys.dont_write_bytecode = True
+
+from stack import layout, processes  # noqa: E402
+from stack.folders import SOURCE, SandboxError  # noqa: E402
+from stack.lifecycle import Sandbox  # noqa: E402
+from stack.state import State  # noqa: E402
+from stack.venv import Venv  # noqa: E402
+
+BUILD = SOURCE.parent.parent / ".build"
+DEFAULT_STATE = BUILD / "sandbox"
+DEFAULT_VENV = BUILD / "sandbox-venv"
+DEFAULT_CLOUD = layout.MEMBER.name
+
+
+def folder(text: str) -> Path:
+    return Path(os.path.realpath(text))
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="sandbox.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("verb", choices=("install", "up", "down", "status", "env"), metavar="VERB")
+    parser.add_argument(
+        "--state", type=folder, default=DEFAULT_STATE, metavar="DIR", help="state folder (default: .build/sandbox)"
+    )
+    parser.add_argument(
+        "--venv",
+        type=folder,
+        default=DEFAULT_VENV,
+        metavar="DIR",
+        help="virtual environment, shared by all sandboxes (default: .build/sandbox-venv)",
+    )
+    parser.add_argument(
+        "--port", type=int, metavar="N", help="the TLS port (default: the last one of this state, else any free one)"
+    )
+    parser.add_argument("--fresh", action="store_true", help="up: throw this state's images and everything else away")
+    return parser.parse_args(arguments)
+
+
+def up(sandbox: Sandbox, options: argparse.Namespace) -> int:
+    started = time.monotonic()
+    new = sandbox.up(options.port, options.fresh)
+    print(summary(sandbox, f"ready after {time.monotonic() - started:.1f} s" if new else "already running"))
+    return 0
+
+
+def summary(sandbox: Sandbox, remark: str) -> str:
+    base = layout.GATEWAY.origin(sandbox.port or 0)
+    state = shlex.quote(str(sandbox.state.root))
+    program = shlex.quote(os.path.relpath(Path(__file__).resolve()))
+    chosen = "" if sandbox.state.root == DEFAULT_STATE else f" --state {state}"
+    names = ", ".join([*(user.name for user in layout.USERS if user is not layout.MEMBER), "appcred"])
+    return "\n".join(
+        [
+            f"PCD sandbox: {base} ({remark})",
+            f"  identity   {base}/keystone/v3",
+            f"  images     {base}/glance/v2",
+            f"  log in     . {state}/openrc-{layout.MEMBER.name}.sh   (or {names})",
+            f'  or         eval "$(python3 {program} env{chosen})"',
+            f"  details    {state}/sandbox.json, requests in {state}/log/requests.jsonl",
+            f"  stop       python3 {program} down{chosen}",
+        ]
+    )
+
+
+def down(sandbox: Sandbox) -> int:
+    count = sandbox.down()
+    print(f"stopped {count} processes" if count else "not running")
+    return 0
+
+
+def status(sandbox: Sandbox) -> int:
+    if sandbox.is_whole():
+        print(summary(sandbox, "running"))
+        return 0
+    left = processes.find(sandbox.state.root)
+    print(f"broken: {len(left)} processes left, `up` starts it anew" if left else "stopped")
+    return 1
+
+
+def env(sandbox: Sandbox) -> int:
+    if not sandbox.state.clouds_file.exists():
+        raise SandboxError(f"there is no sandbox in {sandbox.state.root} yet: start it with `up`")
+    print(f"export OS_CLIENT_CONFIG_FILE={shlex.quote(str(sandbox.state.clouds_file))}")
+    # openstacksdk looks for secure.yaml in its usual folders, not beside a file named by hand.
+    print(f"export OS_CLIENT_SECURE_FILE={shlex.quote(str(sandbox.state.secure_file))}")
+    print(f"export OS_CLOUD={DEFAULT_CLOUD}")
+    return 0
+
+
+def main(arguments: list[str]) -> int:
+    options = parse(arguments)
+    sandbox = Sandbox(State(options.state), Venv(options.venv))
+    # As an exception, so that a terminated `up` also stops what it has started.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    try:
+        if not os.path.exists("/proc/self/environ"):
+            raise SandboxError("this needs Linux: processes are found in /proc")
+        if options.verb == "install":
+            sandbox.venv.install()
+            return 0
+        if options.verb == "up":
+            return up(sandbox, options)
+        return {"down": down, "status": status, "env": env}[options.verb](sandbox)
+    except (SandboxError, PermissionError) as error:
+        print(f"sandbox.py: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,186 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Start and stop of one sandbox."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import astuple
+
+from stack import layout, processes
+from stack.client_files import write_client_files
+from stack.folders import SandboxError, say
+from stack.golden import Golden, point_catalogue, seed_key
+from stack.state import State, render_configuration
+from stack.venv import Venv
+from stack.web import Web, warm_up
+
+READY_WITHIN = 90.0  # seconds
+
+
+class Sandbox:
+    def __init__(self, state: State, venv: Venv) -> None:
+        self.state = state
+        self.venv = venv
+
+    def up(self, port: int | None, fresh: bool) -> bool:
+        """Make it run; False when it already did."""
+        self.venv.install()
+        self.state.claim()
+        with self.state.lock():
+            if not fresh and self.is_whole() and self.is_current() and port in (None, self.port):
+                return False
+            if processes.stop(self.state.root):
+                say("stopped what was left of an earlier start")
+            if fresh:
+                self.state.renew()
+            try:
+                self._start(port)
+            except BaseException:
+                processes.stop(self.state.root)
+                raise
+        return True
+
+    def down(self) -> int:
+        """End every process and return how many there were."""
+        if not self.state.exists():
+            # Its processes may still be there when somebody has deleted the folder.
+            return processes.stop(self.state.root)
+        with self.state.lock():
+            return processes.stop(self.state.root)
+
+    @property
+    def port(self) -> int | None:
+        return self.state.remembered()["ports"].get(layout.GATEWAY.name)
+
+    def is_whole(self) -> bool:
+        """Whether exactly the processes of the last completed start are there, and answer.
+
+        A worker that gunicorn has replaced counts as broken: it has missed the warm-up.
+        """
+        completed = self.state.completed_processes()
+        return bool(
+            completed
+            and completed == processes.find(self.state.root)
+            and self.port
+            and Web(self.state.ca_file).answers_tls(self.port)
+        )
+
+    def is_current(self) -> bool:
+        """Whether its databases come from the present lock and layout."""
+        return self.state.remembered()["seed"] == seed_key()
+
+    def _start(self, port: int | None) -> None:
+        self._fill()
+        sockets = reserve(self.state.remembered()["ports"], port)
+        try:
+            ports = {name: listener.getsockname()[1] for name, listener in sockets.items()}
+            origins = layout.origins(ports)
+            self.state.remember(ports=ports, processes=[])
+            render_configuration(self.state.root, self.venv, origins)
+            point_catalogue(self.state, origins)
+            servers = {server: self._spawn(server, sockets[server.name], origins) for server in layout.SERVERS}
+        finally:
+            for listener in sockets.values():
+                listener.close()
+        web = Web(self.state.ca_file)
+        deadline = time.monotonic() + READY_WITHIN
+        for probe in (f"{origins['keystone']}/keystone/v3", f"{origins['gateway']}/glance/versions"):
+            self._wait_for(web, probe, servers, deadline)
+        warm_up(web, origins["gateway"])
+        # The warm-up's lines are all there once it has its answers, and the start is not announced yet.
+        os.truncate(self.state.request_log, 0)
+        write_client_files(self.state, origins["gateway"], self.state.remembered()["ids"])
+        self.state.remember(processes=[astuple(process) for process in processes.find(self.state.root)])
+
+    def _fill(self) -> None:
+        """Databases, keys and certificate, where they are missing or made from another lock or layout."""
+        if not self.is_current():
+            if self.state.remembered()["seed"]:
+                say("the lock or the layout has changed: starting with new databases")
+            self.state.renew()
+            golden = Golden(self.venv)
+            golden.restore(self.state)
+            self.state.remember(seed=golden.key, ids=golden.ids())
+        if not self.state.ca_file.exists():
+            files = (self.state.ca_file, self.state.certificate, self.state.private_key)
+            argv = [self.venv.python, "-m", "stack.setup.certificates", *files]
+            if processes.spawn(self.state.root, "setup.log", argv).wait():
+                raise SandboxError(f"no certificate\n{processes.tail(self.state.log_folder / 'setup.log')}")
+
+    def _spawn(
+        self, server: layout.Server, listener: socket.socket, origins: Mapping[str, str]
+    ) -> subprocess.Popen[bytes]:
+        argv: list[object] = [self.venv.python, "-m", "gunicorn", "--bind", f"fd://{listener.fileno()}"]
+        argv += ["--worker-class", "gthread", "--workers", "1", "--threads", str(server.threads), "--timeout", "0"]
+        argv += ["--keep-alive", "60", "--graceful-timeout", "3", "--log-level", "warning", "--no-control-socket"]
+        argv += ["--limit-request-line", "0", "--limit-request-field_size", "0"]
+        argv += ["--worker-tmp-dir", self.state.root / "tmp"]
+        if server.tls:
+            argv += ["--certfile", self.state.certificate, "--keyfile", self.state.private_key]
+        return processes.spawn(
+            self.state.root,
+            f"{server.name}.log",
+            [*argv, server.application],
+            descriptors=[listener.fileno()],
+            PCD_SANDBOX_KEYSTONE=origins[layout.KEYSTONE.name],
+        )
+
+    def _wait_for(
+        self, web: Web, url: str, servers: Mapping[layout.Server, subprocess.Popen[bytes]], deadline: float
+    ) -> None:
+        error: Exception | None = None
+        while time.monotonic() < deadline:
+            for server, process in servers.items():
+                if process.poll() is not None:
+                    log = self.state.log_folder / f"{server.name}.log"
+                    raise SandboxError(
+                        f"{server.name} ended with {process.returncode}, see {log}\n{processes.tail(log)}"
+                    )
+            try:
+                # The sockets already listen, so that this waits in the queue until the server takes it.
+                web.call("GET", url, timeout=2)
+                return
+            except (OSError, SandboxError) as caught:
+                error = caught
+                time.sleep(0.05)
+        raise SandboxError(f"no answer from {url} ({error}), see {self.state.log_folder}")
+
+
+def reserve(remembered: Mapping[str, int], port: int | None) -> dict[str, socket.socket]:
+    """A listening socket for each server: on the port asked for, else as last time, else on any free one.
+
+    The servers inherit the sockets, so that a port cannot be lost to another sandbox that starts
+    at the same moment.
+    """
+    sockets: dict[str, socket.socket] = {}
+    try:
+        for server in layout.SERVERS:
+            wanted = port if port and server is layout.GATEWAY else remembered.get(server.name, 0)
+            try:
+                sockets[server.name] = listen(wanted)
+            except OSError as error:
+                if wanted == port:
+                    raise SandboxError(f"cannot listen on port {port}: {error.strerror}") from error
+                sockets[server.name] = listen(0)
+    except BaseException:
+        for listener in sockets.values():
+            listener.close()
+        raise
+    return sockets
+
+
+def listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+        listener.listen(1024)
+    except BaseException:
+        listener.close()
+        raise
+    return listener

@@ -1,0 +1,96 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The state folder of one sandbox: where things lie, and what it remembers between two starts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from stack import layout
+from stack.folders import MARKER, SOURCE, claim, empty, is_ours, locked, write_private
+from stack.processes import Process
+from stack.venv import Venv
+
+SUBFOLDERS = (
+    "cache",
+    "db",
+    "etc",
+    "images/fast",
+    "images/slow",
+    "keys/credential",
+    "keys/fernet",
+    "lock",
+    "log",
+    "staging",
+    "tasks",
+    "tmp",
+)
+DATABASES = ("keystone", "glance")
+
+
+class State:
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.ca_file = root / "ca.crt"
+        self.certificate = root / "etc" / "server.crt"
+        self.private_key = root / "etc" / "server.key"
+        self.clouds_file = root / "clouds.yaml"
+        self.secure_file = root / "secure.yaml"
+        self.description = root / "sandbox.json"
+        self.log_folder = root / "log"
+        self.request_log = root / "log" / "requests.jsonl"
+        self._memory = root / "memory.json"
+
+    def exists(self) -> bool:
+        return is_ours(self.root)
+
+    def claim(self) -> None:
+        claim(self.root, 0o700)
+
+    def lock(self) -> AbstractContextManager[None]:
+        return locked(self.root / MARKER)
+
+    def renew(self) -> None:
+        """Throw everything away but the ports."""
+        ports = self.remembered()["ports"]
+        empty(self.root)
+        make_subfolders(self.root)
+        self.remember(ports=ports)
+
+    def remembered(self) -> dict[str, Any]:
+        """Seed key, ports by server name, and the processes of the last completed start."""
+        try:
+            memory = json.loads(self._memory.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            memory = {}
+        return {"seed": None, "ports": {}, "processes": [], "ids": {}, **memory}
+
+    def remember(self, **facts: Any) -> None:
+        write_private(self._memory, json.dumps({**self.remembered(), **facts}))
+
+    def completed_processes(self) -> list[Process]:
+        return [Process(*numbers) for numbers in self.remembered()["processes"]]
+
+
+def make_subfolders(root: Path) -> None:
+    for name in SUBFOLDERS:
+        (root / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def render_configuration(root: Path, venv: Venv, origins: Mapping[str, str]) -> None:
+    names = {
+        "root": root,
+        "glance_user": layout.GLANCE.name,
+        "glance_password": layout.GLANCE.password,
+        "glance_project": layout.GLANCE.project,
+        **origins,
+    }
+    for template in (SOURCE / "stack" / "templates").iterdir():
+        write_private(root / "etc" / template.name, template.read_text(encoding="utf-8").format_map(names))
+    # Each release has its own pipelines: the file that the package installed.
+    pipelines = (venv.folder / "etc/glance/glance-api-paste.ini").read_text(encoding="utf-8")
+    write_private(root / "etc" / "glance-api-paste.ini", pipelines)

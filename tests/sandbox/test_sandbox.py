@@ -1,0 +1,422 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The sandbox keeps its promises: two at once, every login, an exact request log, and no process left behind.
+
+PCD_SANDBOX_VENV names a virtual environment other than .build/sandbox-venv.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import signal
+import socket
+import ssl
+import stat
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+PROGRAM = HERE / "sandbox.py"
+VENV = os.environ.get("PCD_SANDBOX_VENV", str(HERE.parent.parent / ".build" / "sandbox-venv"))
+DISTURBANCE = {
+    "HTTP_PROXY": "http://127.0.0.1:9",
+    "HTTPS_PROXY": "http://127.0.0.1:9",
+    "https_proxy": "http://127.0.0.1:9",
+    "OS_CLOUD": "nowhere",
+    "OS_AUTH_URL": "http://127.0.0.1:9",
+    "OS_GLANCE_CONFIG_DIR": "/nonexistent",
+    "PYTHONPATH": "/nonexistent",
+    "REQUESTS_CA_BUNDLE": "/nonexistent",
+    "SSL_CERT_FILE": "/nonexistent",
+    "GUNICORN_CMD_ARGS": "--nonsense",
+}
+MIB = 1 << 20
+
+
+class Answer:
+    def __init__(self, status: int, headers: Any, content: bytes) -> None:
+        self.status = status
+        self.headers = headers
+        self.content = content
+
+    def json(self) -> Any:
+        return json.loads(self.content)
+
+
+class Sandbox:
+    """One sandbox as its user sees it: the command, the files, and the TLS port."""
+
+    def __init__(self, state: Path) -> None:
+        self.state = state
+
+    def command(self, verb: str) -> list[str]:
+        return [sys.executable, str(PROGRAM), verb, "--state", str(self.state), "--venv", VENV]
+
+    def start(self, verb: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self.command(verb),
+            env={**os.environ, **DISTURBANCE},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def run(self, verb: str) -> str:
+        process = self.start(verb)
+        output = process.communicate(timeout=240)[0]
+        assert process.returncode == 0, output
+        return output
+
+    def facts(self) -> Any:
+        return json.loads((self.state / "sandbox.json").read_text())
+
+    def pids(self) -> set[int]:
+        """Processes with this state folder in their environment; a zombie has none any more."""
+        mark = f"PCD_SANDBOX_STATE={self.state}".encode()
+        found = set()
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                try:
+                    if mark in (entry / "environ").read_bytes().split(b"\0"):
+                        found.add(int(entry.name))
+                except OSError:
+                    continue
+        return found
+
+    def log(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in (self.state / "log" / "requests.jsonl").read_text().splitlines()]
+
+    def call(self, method: str, path: str, body: Any = None, token: str = "", **headers: str) -> Answer:
+        facts = self.facts()
+        context = ssl.create_default_context(cafile=facts["ca_file"])
+        opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
+        )
+        sent = {"X-Auth-Token": token} if token else {}
+        sent.update({name.replace("_", "-"): value for name, value in headers.items()})
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+            sent.setdefault("Content-Type", "application/json")
+        request = urllib.request.Request(facts["base_url"] + path, body, sent, method=method)
+        try:
+            with opener.open(request, timeout=30) as answer:
+                return Answer(answer.status, answer.headers, answer.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                return Answer(error.code, error.headers, error.read())
+
+    def authenticate(self, identity: dict[str, Any], project: str | None = None) -> Answer:
+        auth: dict[str, Any] = {"identity": identity}
+        if project:
+            auth["scope"] = {"project": {"name": project, "domain": {"id": "default"}}}
+        return self.call("POST", "/keystone/v3/auth/tokens", {"auth": auth})
+
+    def login(self, name: str) -> Answer:
+        user = self.facts()["users"][name]
+        return self.authenticate(by_password(name, user["password"]), user["project"])
+
+    def token(self, name: str = "member") -> str:
+        answer = self.login(name)
+        assert answer.status == 201, answer.content
+        return answer.headers["X-Subject-Token"]
+
+    def create_image(self, token: str, **attributes: Any) -> Any:
+        wish = {"name": "test", "disk_format": "raw", "container_format": "bare", **attributes}
+        answer = self.call("POST", "/glance/v2/images", wish, token)
+        assert answer.status == 201, answer.content
+        return answer.json()
+
+
+def by_password(name: str, password: str) -> dict[str, Any]:
+    return {
+        "methods": ["password"],
+        "password": {"user": {"name": name, "domain": {"id": "default"}, "password": password}},
+    }
+
+
+def passcode(secret: str, now: float) -> str:
+    """RFC 6238 with its defaults: SHA-1, 30 seconds, six digits."""
+    digest = hmac.new(base64.b32decode(secret), int(now // 30).to_bytes(8, "big"), hashlib.sha1).digest()
+    offset = digest[-1] & 15
+    return f"{(int.from_bytes(digest[offset : offset + 4], 'big') & 0x7FFFFFFF) % 1_000_000:06d}"
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Sandbox, Sandbox]]:
+    """Two sandboxes, started at the same moment, in an environment full of what must not disturb them."""
+    subprocess.run([sys.executable, str(PROGRAM), "install", "--venv", VENV], check=True)
+    folder = tmp_path_factory.mktemp("sandbox")
+    pair = (Sandbox(folder / "first"), Sandbox(folder / "second one"))
+    try:
+        starts = [sandbox.start("up") for sandbox in pair]
+        for start in starts:
+            output = start.communicate(timeout=240)[0]
+            assert start.returncode == 0, output
+        yield pair
+    finally:
+        for sandbox in pair:
+            sandbox.run("down")
+            assert not sandbox.pids()
+
+
+@pytest.fixture(scope="module")
+def sandbox(pair: tuple[Sandbox, Sandbox]) -> Sandbox:
+    return pair[0]
+
+
+def test_a_new_sandbox_has_an_empty_log_and_no_image(sandbox: Sandbox) -> None:
+    assert sandbox.log() == []
+    answer = sandbox.call("GET", "/glance/v2/images?visibility=all", token=sandbox.token("admin"))
+    assert answer.json()["images"] == []
+    assert list((sandbox.state / "images" / "fast").iterdir()) == []
+
+
+def test_two_sandboxes_know_nothing_of_each_other(pair: tuple[Sandbox, Sandbox]) -> None:
+    first, second = pair
+    assert first.facts()["base_url"] != second.facts()["base_url"]
+    token = first.token()
+    image = first.create_image(token)
+    assert second.call("GET", "/glance/v2/images", token=token).status == 401
+    assert second.call("GET", f"/glance/v2/images/{image['id']}", token=second.token()).status == 404
+
+
+def test_only_the_owner_can_read_the_state(sandbox: Sandbox) -> None:
+    assert stat.S_IMODE(sandbox.state.stat().st_mode) == 0o700
+    files = [path for path in sandbox.state.rglob("*") if path.is_file()]
+    assert [path.name for path in files if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "project", "roles"),
+    [
+        ("admin", "service", {"admin"}),
+        ("member", "demo", {"member", "reader"}),
+        ("reader", "demo", {"reader"}),
+        ("other", "other", {"member", "reader"}),
+    ],
+)
+def test_every_user_has_their_project_and_roles(sandbox: Sandbox, name: str, project: str, roles: set[str]) -> None:
+    answer = sandbox.login(name)
+    assert answer.status == 201
+    token = answer.json()["token"]
+    assert token["project"]["name"] == project
+    # Roles imply others; reader is the least of them.
+    assert roles <= {role["name"] for role in token["roles"]}
+    assert ("member" in {role["name"] for role in token["roles"]}) == (name != "reader")
+    assert sandbox.facts()["users"][name]["id"] == token["user"]["id"]
+    assert sandbox.facts()["users"][name]["project_id"] == token["project"]["id"]
+    assert sandbox.call("GET", "/glance/v2/images", token=answer.headers["X-Subject-Token"]).status == 200
+
+
+def test_the_application_credential_logs_in_and_may_not_make_another(sandbox: Sandbox) -> None:
+    credential = sandbox.facts()["application_credential"]
+    answer = sandbox.authenticate(
+        {
+            "methods": ["application_credential"],
+            "application_credential": {"id": credential["id"], "secret": credential["secret"]},
+        }
+    )
+    assert answer.status == 201
+    token = answer.headers["X-Subject-Token"]
+    assert sandbox.create_image(token)["owner"] == sandbox.facts()["users"]["member"]["project_id"]
+    path = f"/keystone/v3/users/{sandbox.facts()['users']['member']['id']}/application_credentials"
+    assert sandbox.call("POST", path, {"application_credential": {"name": "second"}}, token).status == 403
+
+
+def test_a_password_alone_gets_mfa_a_receipt_and_with_the_passcode_a_token(sandbox: Sandbox) -> None:
+    refused = sandbox.login("mfa")
+    assert refused.status == 401
+    assert refused.headers["Openstack-Auth-Receipt"]
+    assert [set(rule) for rule in refused.json()["required_auth_methods"]] == [{"password", "totp"}]
+
+    facts = sandbox.facts()
+    identity = by_password("mfa", facts["users"]["mfa"]["password"])
+    identity["methods"].append("totp")
+    code = passcode(facts["totp_secret"], time.time())
+    identity["totp"] = {"user": {"name": "mfa", "domain": {"id": "default"}, "passcode": code}}
+    answer = sandbox.authenticate(identity, "demo")
+    assert answer.status == 201
+    assert set(answer.json()["token"]["methods"]) == {"password", "totp"}
+
+
+def test_the_catalogue_offers_what_each_region_should(sandbox: Sandbox) -> None:
+    offered: dict[str, dict[str, set[str]]] = {}
+    for service in sandbox.login("member").json()["token"]["catalog"]:
+        for endpoint in service["endpoints"]:
+            assert endpoint["url"].startswith(sandbox.facts()["base_url"] + "/")
+            offered.setdefault(service["type"], {}).setdefault(endpoint["region_id"], set()).add(endpoint["interface"])
+    every = {"public", "internal", "admin"}
+    assert offered == {
+        "identity": {"regionone": every, "region2": every, "region3": every},
+        "image": {"regionone": every, "region2": {"public"}, "region3": {"internal"}},
+    }
+
+
+def test_glance_has_two_stores_and_three_import_methods(sandbox: Sandbox) -> None:
+    token = sandbox.token()
+    stores = sandbox.call("GET", "/glance/v2/info/stores", token=token).json()["stores"]
+    assert {store["id"] for store in stores} == {"fast", "slow"}
+    methods = sandbox.call("GET", "/glance/v2/info/import", token=token).json()["import-methods"]["value"]
+    assert methods == ["glance-direct", "web-download", "copy-image"]
+
+
+def test_each_answered_request_is_already_one_line_of_the_log(sandbox: Sandbox) -> None:
+    token = sandbox.token()
+    image = sandbox.create_image(token)
+    content = os.urandom(3 * MIB)
+    octets = {"Content_Type": "application/octet-stream"}
+    requests: list[tuple[str, str, dict[str, Any], int]] = [
+        ("PUT", f"/glance/v2/images/{image['id']}/file", {"body": content, **octets}, 204),
+        ("GET", f"/glance/v2/images/{image['id']}/file", {}, 200),
+        ("GET", "/glance/v2/images?name=in:%22a%2Fb%22&limit=1", {}, 200),
+        ("GET", "/glance/v2/images/a%2Fb", {}, 404),
+        ("HEAD", "/keystone/v3/auth/tokens", {"X_Subject_Token": token}, 200),
+        ("GET", "/elsewhere", {}, 404),
+        ("DELETE", f"/glance/v2/images/{image['id']}", {}, 204),
+    ]
+    for method, target, arguments, status in requests:
+        before = len(sandbox.log())
+        moment = time.time()
+        answer = sandbox.call(method, target, token=token, User_Agent="the-test", **arguments)
+        lines = sandbox.log()[before:]
+        assert answer.status == status
+        assert len(lines) == 1
+        path, _dummy, query = target.partition("?")
+        assert moment <= lines[0].pop("time") <= time.time()
+        assert lines[0].pop("request_id") == answer.headers["x-openstack-request-id"]
+        assert lines[0] == {
+            "service": {"glance": "glance", "keystone": "keystone"}.get(path.split("/")[1], "other"),
+            "method": method,
+            "path": path,
+            "query": query,
+            "status": status,
+            "user_agent": "the-test",
+            "body_bytes": len(arguments.get("body", b"")),
+        }
+
+
+def test_the_log_is_exact_when_many_ask_at_once(sandbox: Sandbox) -> None:
+    token = sandbox.token()
+    before = len(sandbox.log())
+
+    def come_and_go(number: int) -> list[int]:
+        image = sandbox.create_image(token, name=f"crowd-{number}")
+        path = f"/glance/v2/images/{image['id']}"
+        statuses = [sandbox.call("GET", path, token=token).status]
+        # A fresh login each, so that Glance has tokens to check meanwhile.
+        statuses.append(sandbox.call("GET", path, token=sandbox.token()).status)
+        statuses.append(sandbox.call("DELETE", path, token=token).status)
+        return statuses
+
+    with ThreadPoolExecutor(12) as crowd:
+        results = list(crowd.map(come_and_go, range(40)))
+    assert results == [[200, 200, 204]] * 40
+    lines = sandbox.log()[before:]
+    assert len(lines) == 40 * 5
+    assert sum(line["service"] == "keystone" for line in lines) == 40
+
+
+def test_a_refused_upload_gets_its_error_and_not_a_reset_connection(sandbox: Sandbox) -> None:
+    unknown = "/glance/v2/images/11111111-2222-3333-4444-555555555555/file"
+    answer = sandbox.call("PUT", unknown, bytes(24 * MIB), sandbox.token(), Content_Type="application/octet-stream")
+    assert answer.status == 404
+    assert sandbox.log()[-1]["body_bytes"] == 24 * MIB
+
+
+def test_a_broken_off_upload_is_one_line_too(sandbox: Sandbox) -> None:
+    token = sandbox.token()
+    image = sandbox.create_image(token)
+    before = len(sandbox.log())
+    facts = sandbox.facts()
+    port = int(facts["base_url"].rpartition(":")[2])
+    context = ssl.create_default_context(cafile=facts["ca_file"])
+    head = f"PUT /glance/v2/images/{image['id']}/file HTTP/1.1\r\nHost: localhost\r\nX-Auth-Token: {token}\r\n"
+    head += f"Content-Type: application/octet-stream\r\nContent-Length: {MIB}\r\n\r\n"
+    plain = socket.create_connection(("127.0.0.1", port))
+    with context.wrap_socket(plain, server_hostname="localhost") as connection:
+        connection.sendall(head.encode() + b"beginning")
+    deadline = time.monotonic() + 10
+    while len(sandbox.log()) == before and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert [line["method"] for line in sandbox.log()[before:]] == ["PUT"]
+    assert sandbox.log()[-1]["body_bytes"] == len("beginning")
+    assert sandbox.call("GET", f"/glance/v2/images/{image['id']}", token=token).json()["status"] == "queued"
+
+
+def test_a_second_up_changes_nothing_and_status_and_env_tell_about_it(sandbox: Sandbox) -> None:
+    pids, lines = sandbox.pids(), len(sandbox.log())
+    assert "already running" in sandbox.run("up")
+    assert sandbox.facts()["base_url"] in sandbox.run("status")
+    assert (sandbox.pids(), len(sandbox.log())) == (pids, lines)
+    exports = sandbox.run("env")
+    script = exports + '\nprintf "%s|%s" "$OS_CLIENT_CONFIG_FILE" "$OS_CLOUD"'
+    told = subprocess.run(["sh", "-c", script], check=True, capture_output=True, text=True).stdout
+    assert told == f"{sandbox.state / 'clouds.yaml'}|member"
+
+
+def test_an_rc_file_gives_what_a_login_needs(sandbox: Sandbox) -> None:
+    script = f'. "{sandbox.state}/openrc-other.sh" && env'
+    told = subprocess.run(["sh", "-c", script], check=True, capture_output=True, text=True).stdout
+    variables = dict(line.split("=", 1) for line in told.splitlines() if line.startswith("OS_"))
+    facts = sandbox.facts()
+    assert variables["OS_AUTH_URL"] == facts["keystone_url"]
+    assert variables["OS_CACERT"] == facts["ca_file"]
+    assert (variables["OS_USERNAME"], variables["OS_PASSWORD"]) == ("other", facts["users"]["other"]["password"])
+
+
+@pytest.mark.parametrize("which", range(4))
+def test_up_repairs_a_sandbox_after_any_of_its_processes_was_killed(pair: tuple[Sandbox, Sandbox], which: int) -> None:
+    untouched, sandbox = pair
+    image = sandbox.create_image(sandbox.token())
+    pids, others, address = sandbox.pids(), untouched.pids(), sandbox.facts()["base_url"]
+    assert len(pids) == 4
+    os.kill(sorted(pids)[which], signal.SIGKILL)
+    sandbox.run("up")
+    assert len(sandbox.pids()) == 4
+    assert not sandbox.pids() & pids
+    assert untouched.pids() == others
+    assert sandbox.facts()["base_url"] == address
+    assert sandbox.log() == []
+    assert sandbox.call("GET", f"/glance/v2/images/{image['id']}", token=sandbox.token()).status == 200
+
+
+def test_down_leaves_no_process_whatever_was_killed_before(pair: tuple[Sandbox, Sandbox]) -> None:
+    untouched, sandbox = pair
+    masters = [pid for pid in sandbox.pids() if os.getpgid(pid) == pid]
+    assert len(masters) == 2
+    for pid in masters:
+        os.kill(pid, signal.SIGKILL)
+    sandbox.run("down")
+    assert not sandbox.pids()
+    assert "not running" in sandbox.run("down")
+
+    start = sandbox.start("up")
+    while not sandbox.pids() and start.poll() is None:
+        time.sleep(0.01)
+    start.kill()
+    start.communicate()
+    assert sandbox.pids()
+    sandbox.run("down")
+    assert not sandbox.pids()
+    assert untouched.call("GET", "/glance/v2/images", token=untouched.token()).status == 200
+
+
+def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("mine")
+    start = Sandbox(tmp_path).start("up")
+    assert "choose another folder" in start.communicate(timeout=60)[0]
+    assert start.returncode == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["precious"]
