@@ -1,0 +1,165 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A web server in a thread: it gives the replies that it was told to give, and remembers what it was asked."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from email.message import Message
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Event, Lock, Thread
+from typing import Any, Protocol
+from urllib.parse import parse_qsl, urlsplit
+
+from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.certificates import Certificates
+
+
+@dataclass(frozen=True)
+class Request:
+    """`target` is what stands in the request line: a path, or a whole address where the server is a proxy."""
+
+    method: str
+    target: str
+    headers: Message
+    body: bytes
+
+    @property
+    def path(self) -> str:
+        return urlsplit(self.target).path
+
+    @property
+    def query(self) -> list[tuple[str, str]]:
+        return parse_qsl(urlsplit(self.target).query, keep_blank_values=True)
+
+    @property
+    def document(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """Bytes and text go out as they are, anything else as JSON."""
+
+    status: int = 200
+    body: Any = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    reason: str | None = None
+
+    @property
+    def content(self) -> bytes:
+        if isinstance(self.body, bytes):
+            return self.body
+        return (self.body if isinstance(self.body, str) else json.dumps(self.body)).encode()
+
+    @property
+    def content_type(self) -> str:
+        return "text/plain; charset=UTF-8" if isinstance(self.body, (bytes, str)) else "application/json"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """No whole answer: the connection is closed, or kept open, after `sent`."""
+
+    sent: bytes = b""
+    stays_open: bool = False
+
+
+BREAK_OFF = Fault()
+SILENCE = Fault(stays_open=True)
+HALF_AN_ANSWER = Fault(b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"images": [')
+HALF_AN_ANSWER_THEN_SILENCE = Fault(HALF_AN_ANSWER.sent, stays_open=True)
+
+ReplyFunction = Callable[[Request], Reply]
+
+
+class Service:
+    """Gives the replies in turn and stays with the last one; a function among them is asked for its reply."""
+
+    def __init__(self, *replies: Reply | Fault | ReplyFunction, tls: ssl.SSLContext | None = None) -> None:
+        self.requests: list[Request] = []
+        self._replies = list(replies)
+        self._lock = Lock()
+        self._closing = Event()
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
+        if tls:
+            # The handshake belongs to the thread of the connection, not to the one that accepts connections.
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
+        self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.005}, daemon=True)
+        self.host = f"127.0.0.1:{self._server.server_address[1]}"
+        self.url = f"{'https' if tls else 'http'}://{self.host}"
+
+    def __enter__(self) -> Service:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *dummy: object) -> None:
+        self._closing.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    @property
+    def methods(self) -> list[str]:
+        return [request.method for request in self.requests]
+
+    def answer(self, request: Request) -> Reply | Fault:
+        with self._lock:
+            self.requests.append(request)
+            reply = self._replies.pop(0) if len(self._replies) > 1 else self._replies[0]
+        return reply(request) if callable(reply) else reply
+
+    def wait_for_end(self) -> None:
+        self._closing.wait()
+
+
+class Serve(Protocol):
+    """The fixture `serve`: starts a service, with TLS where it gets certificates."""
+
+    def __call__(
+        self, *replies: Reply | Fault | ReplyFunction, tls: Certificates | None = None, client_certificate: bool = False
+    ) -> Service: ...
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        # A client that breaks off or does not like the certificate is what some tests are about.
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
+
+
+def _handler(service: Service) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            reply = service.answer(Request(self.command, self.path, self.headers, body))
+            if isinstance(reply, Fault):
+                self.wfile.write(reply.sent)
+                self.wfile.flush()
+                if reply.stays_open:
+                    service.wait_for_end()
+                self.close_connection = True
+                return
+            self.send_response(reply.status, reply.reason)
+            headers = {"Content-Type": reply.content_type, "Content-Length": str(len(reply.content)), **reply.headers}
+            if reply.status == 204:
+                del headers["Content-Length"], headers["Content-Type"]
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(reply.content)
+
+        do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = answer
+
+        def log_message(self, *dummy: object) -> None:
+            pass
+
+    return Handler

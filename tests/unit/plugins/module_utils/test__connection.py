@@ -1,0 +1,839 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Options, variables and clouds.yaml -> Connection."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ansible_collections.platform9.pcd.plugins.module_utils._connection import (
+    CLOUD_KEYS,
+    CONNECTION_OPTIONS,
+    VARIABLES,
+    ApplicationCredential,
+    Connection,
+    Domain,
+    Password,
+    Project,
+    Token,
+    User,
+    connection_from,
+)
+from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError
+from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.certificates import Certificates
+from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import PASSWORD, PROJECT, TOKEN, options
+
+KEYSTONE = "https://pcd.example.com/keystone/v3"
+SECRET = "application-credential-secret-84c1"
+DEFAULT = Domain(id="default")
+# The least that makes a connection, so that a test can be about something else.
+LOGIN = {"OS_AUTH_URL": KEYSTONE, "OS_USERNAME": "u", "OS_PASSWORD": PASSWORD}
+
+
+def connection(environ: Mapping[str, str] | None = None, /, **given: Any) -> Connection:
+    return connection_from(options(CONNECTION_OPTIONS, **given), LOGIN if environ is None else environ)
+
+
+def refused(environ: Mapping[str, str] | None = None, /, **given: Any) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        connection(environ, **given)
+    message = str(caught.value)
+    assert PASSWORD not in message
+    assert TOKEN not in message
+    assert SECRET not in message
+    return message
+
+
+@pytest.fixture
+def clouds_yaml(tmp_path: Path) -> Path:
+    return tmp_path / "work" / "clouds.yaml"
+
+
+def write(path: Path, **clouds: Any) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump({"clouds": clouds}))
+    return path
+
+
+def entry(**auth: Any) -> dict[str, Any]:
+    return {"auth": {"auth_url": KEYSTONE, "username": "u", "password": PASSWORD, **auth}}
+
+
+# --- precedence --------------------------------------------------------------------------------------------------
+
+
+def seen(found: Connection) -> dict[str, Any]:
+    """The parts of a connection by the option that they come from."""
+    password = found.credential if isinstance(found.credential, Password) else None
+    credential = found.credential if isinstance(found.credential, ApplicationCredential) else None
+    user = password.user if password else credential.user if credential else None
+    certificate = found.transport.client_cert
+    return {
+        "auth_url": found.auth_url,
+        "token": found.credential.token if isinstance(found.credential, Token) else None,
+        "username": user and user.name,
+        "user_id": user and user.id,
+        "password": password and password.password,
+        "passcode": password and password.passcode,
+        "user_domain_name": user and user.domain.name,
+        "user_domain_id": user and user.domain.id,
+        "project_name": found.project and found.project.name,
+        "project_id": found.project and found.project.id,
+        "project_domain_name": found.project and found.project.domain.name,
+        "project_domain_id": found.project and found.project.domain.id,
+        "application_credential_id": credential and credential.id,
+        "application_credential_name": credential and credential.name,
+        "application_credential_secret": credential and credential.secret,
+        "region_name": found.region_name,
+        "interface": found.interface,
+        "image_endpoint_override": found.image_endpoint_override,
+        "ca_cert": found.transport.verify,
+        "client_cert": certificate[0] if isinstance(certificate, tuple) else certificate,
+        "client_key": certificate[1] if isinstance(certificate, tuple) else None,
+    }
+
+
+APPLICATION_CREDENTIAL = {"application_credential_id": "i", "application_credential_secret": SECRET}
+# What must stand beside an option for it to have an effect.
+BESIDE: dict[str, dict[str, str]] = {
+    "user_id": {"password": PASSWORD},
+    "project_domain_name": {"project_name": "p"},
+    "project_domain_id": {"project_name": "p"},
+    "application_credential_id": {"application_credential_secret": SECRET},
+    "application_credential_secret": {"application_credential_id": "i"},
+    "application_credential_name": {"application_credential_secret": SECRET, "username": "u"},
+    "client_key": {"client_cert": "cert"},
+}
+VALUES = {
+    "auth_url": ["https://option.example.com/v3", "https://variable.example.com/v3", "https://cloud.example.com/v3"],
+    "image_endpoint_override": ["https://option.example.com", "https://variable.example.com", "https://c.example.com"],
+    "interface": ["admin", "internal", "public"],
+}
+NAMES = [option for option in CONNECTION_OPTIONS if option not in ("cloud", "validate_certs", "timeout", "retries")]
+
+
+@pytest.mark.parametrize("option", NAMES)
+def test_an_option_goes_before_its_variable_and_that_before_clouds_yaml(
+    option: str, clouds_yaml: Path, tmp_path: Path
+) -> None:
+    values = VALUES.get(option, ["from-option", "from-variable", "from-cloud"])
+    if option in ("ca_cert", "client_cert", "client_key"):
+        values = [str(tmp_path / value) for value in values]
+        for path in (*values, str(tmp_path / "cert")):
+            Path(path).touch()
+    beside = {
+        key: str(tmp_path / "cert") if key == "client_cert" else text for key, text in BESIDE.get(option, {}).items()
+    }
+    base = {} if option in ("user_id", "username") else {"username": "u"}
+    if "application_credential_secret" not in {option, *beside} and option != "token":
+        base["password"] = PASSWORD
+    sources = [{"auth_url": KEYSTONE, **base, **beside, option: value} for value in values]
+
+    cloud = {CLOUD_KEYS.get(key, key): value for key, value in sources[2].items()}
+    write(clouds_yaml, demo={"auth": cloud})
+    variables = {VARIABLES[key][0]: value for key, value in sources[1].items()}
+
+    assert seen(connection({}, cloud="demo"))[option] == values[2]
+    assert seen(connection({**variables, "OS_CLOUD": "demo"}))[option] == values[1]
+    assert seen(connection({**variables, "OS_CLOUD": "demo"}, **sources[0]))[option] == values[0]
+
+
+@pytest.mark.parametrize(
+    ("key", "names"), [(key, names) for key, names in VARIABLES.items() if len(names) > 1 and key in NAMES]
+)
+def test_where_several_variables_mean_the_same_the_first_that_is_set_counts(key: str, names: tuple[str, ...]) -> None:
+    values = VALUES.get(key, ["first", "second"])
+    both = {**LOGIN, **dict(zip(names, values, strict=False))}
+    assert seen(connection(both))[key] == values[0]
+    assert seen(connection({**both, names[0]: ""}))[key] == values[1]
+    del both[names[0]]
+    assert seen(connection(both))[key] == values[1]
+
+
+def test_an_empty_option_and_an_empty_variable_are_not_given(clouds_yaml: Path) -> None:
+    write(clouds_yaml, demo={**entry(), "region_name": "r"})
+    assert connection({"OS_REGION_NAME": "", "OS_CLOUD": "demo"}, region_name="").region_name == "r"
+
+
+def test_an_option_names_the_cloud_before_the_variable(clouds_yaml: Path) -> None:
+    write(clouds_yaml, one={**entry(), "region_name": "1"}, two={**entry(), "region_name": "2"})
+    assert connection({"OS_CLOUD": "one"}).region_name == "1"
+    assert connection({"OS_CLOUD": "one"}, cloud="two").region_name == "2"
+
+
+# --- what belongs together is not mixed --------------------------------------------------------------------------
+
+
+def test_a_project_given_by_id_is_not_mixed_with_a_name_of_the_environment() -> None:
+    found = connection({**LOGIN, "OS_PROJECT_NAME": "other"}, project_id=PROJECT)
+    assert found.project == Project(PROJECT, None, DEFAULT)
+
+
+def test_a_project_given_by_name_is_not_mixed_with_an_id_of_the_environment() -> None:
+    found = connection({**LOGIN, "OS_PROJECT_ID": PROJECT}, project_name="p")
+    assert found.project == Project(None, "p", DEFAULT)
+
+
+def test_a_project_of_the_environment_is_not_mixed_with_one_of_clouds_yaml(clouds_yaml: Path) -> None:
+    write(clouds_yaml, demo=entry(project_id="other"))
+    assert connection({"OS_CLOUD": "demo", "OS_PROJECT_NAME": "p"}).project == Project(None, "p", DEFAULT)
+
+
+def test_a_user_given_by_name_is_not_mixed_with_an_id_of_the_environment() -> None:
+    found = connection({**LOGIN, "OS_USER_ID": "other"}, username="me", password=PASSWORD)
+    assert isinstance(found.credential, Password)
+    assert found.credential.user == User(None, "me", DEFAULT)
+
+
+def test_a_domain_given_by_id_is_not_mixed_with_a_name_of_the_environment() -> None:
+    found = connection({**LOGIN, "OS_USER_DOMAIN_NAME": "other"}, user_domain_id="d")
+    assert isinstance(found.credential, Password)
+    assert found.credential.user.domain == Domain(id="d")
+
+
+def test_a_client_certificate_is_not_mixed_with_a_key_of_the_environment(tmp_path: Path) -> None:
+    certificate = tmp_path / "certificate"
+    certificate.touch()
+    found = connection({**LOGIN, "OS_KEY": str(tmp_path / "other")}, client_cert=str(certificate))
+    assert found.transport.client_cert == str(certificate)
+
+
+TOKEN_LOGIN = Token(TOKEN)
+PASSWORD_LOGIN = Password(User(None, "u", DEFAULT), PASSWORD, None)
+CREDENTIAL_LOGIN = ApplicationCredential("i", None, None, SECRET)
+GIVE_PASSWORD = {"username": "u", "password": PASSWORD}
+GIVE_TOKEN = {"token": TOKEN}
+VARIABLES_OF = {
+    "password": {"OS_USERNAME": "u", "OS_PASSWORD": PASSWORD},
+    "token": {"OS_TOKEN": TOKEN},
+    "credential": {"OS_APPLICATION_CREDENTIAL_ID": "i", "OS_APPLICATION_CREDENTIAL_SECRET": SECRET},
+}
+EVERY_VARIABLE = {**VARIABLES_OF["password"], **VARIABLES_OF["token"], **VARIABLES_OF["credential"]}
+
+
+@pytest.mark.parametrize(
+    ("given", "environ", "credential"),
+    [
+        pytest.param(GIVE_TOKEN, VARIABLES_OF["password"], TOKEN_LOGIN, id="a token given, a password set"),
+        pytest.param(GIVE_PASSWORD, VARIABLES_OF["token"], PASSWORD_LOGIN, id="a password given, a token set"),
+        pytest.param(
+            APPLICATION_CREDENTIAL, VARIABLES_OF["password"], CREDENTIAL_LOGIN, id="a credential given, a password set"
+        ),
+        pytest.param(
+            GIVE_PASSWORD, VARIABLES_OF["credential"], PASSWORD_LOGIN, id="a password given, a credential set"
+        ),
+        pytest.param(GIVE_TOKEN, VARIABLES_OF["credential"], TOKEN_LOGIN, id="a token given, a credential set"),
+        pytest.param(
+            APPLICATION_CREDENTIAL, VARIABLES_OF["token"], CREDENTIAL_LOGIN, id="a credential given, a token set"
+        ),
+        pytest.param({"password": PASSWORD}, EVERY_VARIABLE, PASSWORD_LOGIN, id="a password given, its user set"),
+        pytest.param(
+            {"password": PASSWORD},
+            {**EVERY_VARIABLE, "OS_AUTH_TYPE": "v3token"},
+            PASSWORD_LOGIN,
+            id="a password given, another type set",
+        ),
+        pytest.param({}, VARIABLES_OF["token"], TOKEN_LOGIN, id="a token set"),
+        pytest.param(
+            {}, {**VARIABLES_OF["password"], **VARIABLES_OF["token"]}, TOKEN_LOGIN, id="a token set beside a password"
+        ),
+        pytest.param({}, EVERY_VARIABLE, CREDENTIAL_LOGIN, id="everything set"),
+        pytest.param(
+            {}, {**EVERY_VARIABLE, "OS_AUTH_TYPE": "password"}, PASSWORD_LOGIN, id="everything set, and password"
+        ),
+        pytest.param(
+            {}, {**EVERY_VARIABLE, "OS_AUTH_TYPE": "v3password"}, PASSWORD_LOGIN, id="everything set, and v3password"
+        ),
+        pytest.param({}, {**EVERY_VARIABLE, "OS_AUTH_TYPE": "v3token"}, TOKEN_LOGIN, id="everything set, and v3token"),
+        pytest.param({}, {**EVERY_VARIABLE, "OS_AUTH_TYPE": "token"}, TOKEN_LOGIN, id="everything set, and token"),
+        pytest.param(
+            {},
+            {**EVERY_VARIABLE, "OS_AUTH_TYPE": "v3applicationcredential"},
+            CREDENTIAL_LOGIN,
+            id="everything set, and v3applicationcredential",
+        ),
+        pytest.param(
+            {},
+            {**VARIABLES_OF["password"], "OS_AUTH_TYPE": "v3token"},
+            PASSWORD_LOGIN,
+            id="a type without its secret does not count",
+        ),
+    ],
+)
+def test_the_first_source_with_a_secret_decides_how_to_log_in(
+    given: dict[str, str], environ: dict[str, str], credential: object
+) -> None:
+    found = connection({"OS_AUTH_URL": KEYSTONE, **environ}, **given)
+    assert found.credential == credential
+    if isinstance(credential, Token):
+        assert found.credential.token == TOKEN  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("auth", "auth_type", "credential"),
+    [
+        (GIVE_PASSWORD, None, PASSWORD_LOGIN),
+        (GIVE_PASSWORD, "password", PASSWORD_LOGIN),
+        (GIVE_TOKEN, None, TOKEN_LOGIN),
+        (GIVE_TOKEN, "token", TOKEN_LOGIN),
+        (APPLICATION_CREDENTIAL, None, CREDENTIAL_LOGIN),
+        (APPLICATION_CREDENTIAL, "v3applicationcredential", CREDENTIAL_LOGIN),
+        ({**APPLICATION_CREDENTIAL, **GIVE_PASSWORD}, None, CREDENTIAL_LOGIN),
+        ({**APPLICATION_CREDENTIAL, **GIVE_PASSWORD}, "v3password", PASSWORD_LOGIN),
+    ],
+)
+def test_a_cloud_of_clouds_yaml_can_log_in_in_every_way(
+    auth: dict[str, str], auth_type: str | None, credential: object, clouds_yaml: Path
+) -> None:
+    write(clouds_yaml, demo={"auth_type": auth_type, "auth": {"auth_url": KEYSTONE, **auth}})
+    assert connection({"OS_CLOUD": "demo"}).credential == credential
+
+
+def test_a_variable_with_a_secret_goes_before_a_cloud_with_another() -> None:
+    Path("clouds.yaml").write_text(yaml.safe_dump({"clouds": {"demo": entry()}}))
+    assert connection({"OS_CLOUD": "demo", "OS_TOKEN": TOKEN}).credential == TOKEN_LOGIN
+
+
+def test_an_unknown_auth_type_is_an_error_that_lists_the_known_ones() -> None:
+    message = refused({**LOGIN, "OS_AUTH_TYPE": "v3oidcpassword"})
+    assert "'v3oidcpassword'" in message
+    assert "OS_AUTH_TYPE" in message
+    assert "v3applicationcredential" in message
+
+
+def test_a_passcode_joins_the_password_wherever_it_comes_from() -> None:
+    for environ, given in (
+        ({**LOGIN, "OS_PASSCODE": "123456"}, {}),
+        (LOGIN, {"passcode": "123456"}),
+        ({**LOGIN, "OS_AUTH_TYPE": "v3totp", "OS_PASSCODE": "123456"}, {}),
+        ({**LOGIN, "OS_AUTH_TYPE": "v3multifactor", "OS_PASSCODE": "123456"}, {}),
+    ):
+        found = connection(environ, **given)
+        assert found.credential == Password(User(None, "u", DEFAULT), PASSWORD, "123456")
+
+
+def test_a_passcode_alone_is_a_login() -> None:
+    environ = {"OS_AUTH_URL": KEYSTONE, "OS_USER_ID": "1", "OS_PASSCODE": "123456", "OS_AUTH_TYPE": "v3totp"}
+    assert connection(environ).credential == Password(User("1", None, DEFAULT), None, "123456")
+
+
+def test_an_application_credential_by_name_needs_its_user() -> None:
+    environ = {
+        "OS_AUTH_URL": KEYSTONE,
+        "OS_APPLICATION_CREDENTIAL_NAME": "n",
+        "OS_APPLICATION_CREDENTIAL_SECRET": SECRET,
+    }
+    assert refused(environ).startswith("username: ")
+    found = connection({**environ, "OS_USERNAME": "u", "OS_USER_DOMAIN_NAME": "d"})
+    assert found.credential == ApplicationCredential(None, "n", User(None, "u", Domain(name="d")), SECRET)
+
+
+def test_an_application_credential_given_by_name_is_not_mixed_with_an_id_of_the_environment() -> None:
+    found = connection(
+        {"OS_AUTH_URL": KEYSTONE, "OS_APPLICATION_CREDENTIAL_ID": "other", "OS_USER_ID": "1"},
+        application_credential_name="n",
+        application_credential_secret=SECRET,
+    )
+    assert found.credential == ApplicationCredential(None, "n", User("1", None, DEFAULT), SECRET)
+
+
+# --- what is lacking ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("environ", "beginning"),
+    [
+        ({}, "auth_url|No credentials"),
+        ({"OS_AUTH_URL": KEYSTONE}, "No credentials"),
+        ({"OS_AUTH_URL": KEYSTONE, "OS_USERNAME": "u"}, "No credentials"),
+        ({"OS_AUTH_URL": KEYSTONE, "OS_APPLICATION_CREDENTIAL_ID": "i"}, "No credentials"),
+        ({"OS_AUTH_URL": KEYSTONE, "OS_AUTH_TYPE": "v3token", "OS_USERNAME": "u"}, "No credentials"),
+        ({"OS_AUTH_URL": KEYSTONE, "OS_PASSWORD": PASSWORD}, "username: "),
+        ({"OS_AUTH_URL": KEYSTONE, "OS_PASSCODE": "123456"}, "username: "),
+        ({"OS_AUTH_URL": KEYSTONE, "OS_APPLICATION_CREDENTIAL_SECRET": SECRET}, "application_credential_id: "),
+        ({"OS_USERNAME": "u", "OS_PASSWORD": PASSWORD}, "auth_url: "),
+        ({"OS_TOKEN": TOKEN}, "auth_url: "),
+        (
+            {"OS_USERNAME": "u", "OS_PASSWORD": PASSWORD, "OS_IMAGE_ENDPOINT_OVERRIDE": "https://images.example.com"},
+            "auth_url: ",
+        ),
+    ],
+)
+def test_what_is_lacking_is_named(environ: dict[str, str], beginning: str) -> None:
+    assert refused(environ).startswith(tuple(beginning.split("|")))
+
+
+def test_a_token_and_the_address_of_the_images_are_enough() -> None:
+    found = connection({}, token=TOKEN, image_endpoint_override="https://images.example.com/")
+    assert found.auth_url is None
+    assert found.image_endpoint_override == "https://images.example.com"
+    assert found.warnings == ()
+
+
+# --- openrc files ------------------------------------------------------------------------------------------------
+
+
+def test_the_rc_file_of_platform9_is_understood() -> None:
+    found = connection(
+        {
+            "OS_AUTH_URL": "https://pcd.example.com/keystone/v3",
+            "OS_NOVA_URL": "https://pcd.example.com/nova/v2.1",
+            "OS_IDENTITY_API_VERSION": "3",
+            "OS_REGION_NAME": "regionone",
+            "OS_USERNAME": "me@example.com",
+            "OS_USER_DOMAIN_NAME": "default",
+            "OS_PASSWORD": PASSWORD,
+            "OS_PROJECT_NAME": "service",
+            "OS_PROJECT_DOMAIN_NAME": "default",
+            "OS_INSECURE": "true",
+        }
+    )
+    assert found == Connection(
+        auth_url="https://pcd.example.com/keystone/v3",
+        credential=Password(User(None, "me@example.com", Domain(name="default")), PASSWORD, None),
+        project=Project(None, "service", Domain(name="default")),
+        region_name="regionone",
+        interface=None,
+        image_endpoint_override=None,
+        transport=found.transport,
+        warnings=found.warnings,
+    )
+    assert found.transport.verify is False
+    assert len(found.warnings) == 1
+
+
+def test_the_rc_file_of_horizon_is_understood() -> None:
+    found = connection(
+        {
+            "OS_AUTH_URL": "https://cloud.example.com:5000",
+            "OS_PROJECT_ID": PROJECT,
+            "OS_PROJECT_NAME": "demo",
+            "OS_USER_DOMAIN_NAME": "Default",
+            "OS_PROJECT_DOMAIN_ID": "default",
+            "OS_USERNAME": "demo",
+            "OS_PASSWORD": PASSWORD,
+            "OS_REGION_NAME": "RegionOne",
+            "OS_INTERFACE": "public",
+            "OS_IDENTITY_API_VERSION": "3",
+        }
+    )
+    assert found.auth_url == "https://cloud.example.com:5000"
+    assert found.credential == Password(User(None, "demo", Domain(name="Default")), PASSWORD, None)
+    assert found.project is not None
+    assert found.project.id == PROJECT
+    assert (found.region_name, found.interface, found.warnings) == ("RegionOne", "public", ())
+
+
+def test_the_rc_file_of_an_application_credential_is_understood() -> None:
+    found = connection(
+        {
+            "OS_AUTH_TYPE": "v3applicationcredential",
+            "OS_AUTH_URL": "https://cloud.example.com:5000/v3",
+            "OS_IDENTITY_API_VERSION": "3",
+            "OS_REGION_NAME": "RegionOne",
+            "OS_INTERFACE": "public",
+            "OS_APPLICATION_CREDENTIAL_ID": "21dced0fd20347869b93710d2b98aae0",
+            "OS_APPLICATION_CREDENTIAL_SECRET": SECRET,
+        }
+    )
+    assert found.credential == ApplicationCredential("21dced0fd20347869b93710d2b98aae0", None, None, SECRET)
+    assert found.project is None
+
+
+def test_the_variables_of_old_rc_files_are_understood() -> None:
+    found = connection({**LOGIN, "OS_TENANT_NAME": "t", "OS_ENDPOINT_TYPE": "publicURL", "OS_DEFAULT_DOMAIN": "d"})
+    assert found.project == Project(None, "t", Domain(id="d"))
+    assert found.interface == "public"
+    assert isinstance(found.credential, Password)
+    assert found.credential.user.domain == Domain(id="d")
+
+
+# --- clouds.yaml -------------------------------------------------------------------------------------------------
+
+
+def test_everything_can_stand_in_clouds_yaml(clouds_yaml: Path, tmp_path: Path, home: Path) -> None:
+    for name in ("ca.pem", "cert.pem", "key.pem"):
+        (home / name).touch()
+    write(
+        clouds_yaml,
+        demo={
+            "region_name": "r",
+            "interface": "internal",
+            "image_endpoint_override": "https://images.example.com",
+            "cacert": "~/ca.pem",
+            "cert": "~/cert.pem",
+            "key": "~/key.pem",
+            "identity_api_version": 3,
+            **entry(user_domain_name="ud", project_name="p", project_domain_id="pd"),
+        },
+    )
+    found = connection({}, cloud="demo")
+    assert found.credential == Password(User(None, "u", Domain(name="ud")), PASSWORD, None)
+    assert found.project == Project(None, "p", Domain(id="pd"))
+    assert (found.region_name, found.interface) == ("r", "internal")
+    assert found.image_endpoint_override == "https://images.example.com"
+    assert found.transport.verify == str(home / "ca.pem")
+    assert found.transport.client_cert == (str(home / "cert.pem"), str(home / "key.pem"))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "interface"),
+    [
+        ("interface", "internal", "internal"),
+        ("image_interface", "internal", "internal"),
+        ("endpoint_type", "internalURL", "internal"),
+        ("endpoint_type", "admin", "admin"),
+    ],
+)
+def test_the_interface_has_several_names_in_clouds_yaml(
+    key: str, value: str, interface: str, clouds_yaml: Path
+) -> None:
+    write(clouds_yaml, demo={**entry(), key: value})
+    assert connection({}, cloud="demo").interface == interface
+
+
+def test_the_old_word_for_a_project_is_understood_in_clouds_yaml(clouds_yaml: Path) -> None:
+    write(clouds_yaml, demo=entry(tenant_name="t"))
+    assert connection({}, cloud="demo").project == Project(None, "t", DEFAULT)
+
+
+@pytest.mark.parametrize(("written", "text"), [("12345", "12345"), ('"0123"', "0123"), ("1.50", "1.5")])
+def test_a_password_of_digits_is_a_text(written: str, text: str, clouds_yaml: Path) -> None:
+    clouds_yaml.write_text(f"clouds: {{demo: {{auth: {{auth_url: '{KEYSTONE}', username: u, password: {written}}}}}}}")
+    assert connection({}, cloud="demo").credential == Password(User(None, "u", DEFAULT), text, None)
+
+
+def test_the_current_folder_goes_before_the_home_and_yaml_before_yml(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def region() -> str | None:
+        return connection({**os.environ, "OS_CLOUD": "demo"}).region_name
+
+    write(home / ".config/openstack/clouds.yml", demo={**entry(), "region_name": "home yml"})
+    assert region() == "home yml"
+    write(home / ".config/openstack/clouds.yaml", demo={**entry(), "region_name": "home"})
+    assert region() == "home"
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
+    write(tmp_path / "xdg/openstack/clouds.yaml", demo={**entry(), "region_name": "xdg"})
+    assert region() == "xdg"
+    write(tmp_path / "work/clouds.yml", demo={**entry(), "region_name": "here yml"})
+    assert region() == "here yml"
+    write(tmp_path / "work/clouds.yaml", demo={**entry(), "region_name": "here"})
+    assert region() == "here"
+    named = write(tmp_path / "named.yaml", demo={**entry(), "region_name": "named"})
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(named))
+    assert region() == "named"
+
+
+def test_secrets_may_stand_beside_clouds_yaml(clouds_yaml: Path) -> None:
+    write(clouds_yaml, demo={"region_name": "r", "auth": {"auth_url": KEYSTONE, "username": "u", "password": "below"}})
+    write(
+        clouds_yaml.with_name("secure.yaml"), demo={"auth": {"password": PASSWORD}}, other={"auth": {"password": "x"}}
+    )
+    found = connection({}, cloud="demo")
+    assert found.credential == PASSWORD_LOGIN
+    assert (found.auth_url, found.region_name) == (KEYSTONE, "r")
+
+
+def test_a_variable_names_the_file_of_secrets(clouds_yaml: Path, tmp_path: Path) -> None:
+    write(clouds_yaml, demo=entry(password="below"))
+    write(clouds_yaml.with_name("secure.yaml"), demo={"auth": {"password": "beside"}})
+    secure = write(tmp_path / "elsewhere" / "secrets.yaml", demo={"auth": {"password": PASSWORD}})
+    assert connection({"OS_CLIENT_SECURE_FILE": str(secure)}, cloud="demo").credential == PASSWORD_LOGIN
+
+
+def test_a_file_of_secrets_need_not_know_the_cloud(clouds_yaml: Path) -> None:
+    write(clouds_yaml, demo=entry())
+    write(clouds_yaml.with_name("secure.yaml"), other={"auth": {"password": "x"}})
+    assert connection({}, cloud="demo").credential == PASSWORD_LOGIN
+
+
+def test_an_unknown_cloud_is_an_error_that_lists_the_known_ones(clouds_yaml: Path) -> None:
+    write(clouds_yaml, zwei=entry(), eins=entry())
+    message = refused({}, cloud="drei")
+    assert message.startswith("cloud: ")
+    assert str(clouds_yaml) in message
+    assert "'drei'" in message
+    assert "eins, zwei" in message
+
+
+def test_no_clouds_yaml_is_an_error_that_lists_where_it_was_looked_for(home: Path, tmp_path: Path) -> None:
+    message = refused(LOGIN, cloud="demo")
+    assert message.startswith("cloud: ")
+    for part in ("demo", str(tmp_path / "work"), str(home / ".config/openstack"), "/etc/openstack"):
+        assert part in message
+
+
+def test_a_file_that_the_variable_names_must_be_there(clouds_yaml: Path) -> None:
+    write(clouds_yaml, demo=entry())
+    message = refused({"OS_CLIENT_CONFIG_FILE": "/nowhere/clouds.yaml"}, cloud="demo")
+    assert "OS_CLIENT_CONFIG_FILE" in message
+    assert "/nowhere/clouds.yaml" in message
+
+
+def test_a_file_that_cannot_be_read_is_an_error_that_names_it(clouds_yaml: Path) -> None:
+    clouds_yaml.mkdir()
+    message = refused({}, cloud="demo")
+    assert message.startswith(f"cloud: {clouds_yaml} cannot be read")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(f"clouds:\n  demo:\n    password: [{PASSWORD}\n", id="a bracket that stays open"),
+        pytest.param(f"clouds:\n  demo:\n\t password: {PASSWORD}\n", id="a tab"),
+        pytest.param(f"password: '{PASSWORD}\n", id="a quote that stays open"),
+        pytest.param(f"clouds: !!python/object/apply:os.system ['{PASSWORD}']\n", id="a tag that would run something"),
+        pytest.param(f"password: {PASSWORD}\x07\n", id="a control character"),
+        pytest.param(f"password: {PASSWORD}\npassword: *{PASSWORD}\n", id="an unknown alias"),
+        pytest.param(f"{{[{PASSWORD}]: x}}\n", id="a key that cannot be one"),
+        pytest.param(f"{PASSWORD}: 2026-13-45\n", id="a date that is none"),
+    ],
+)
+def test_yaml_that_is_none_is_an_error_that_shows_no_line_of_the_file(content: str, clouds_yaml: Path) -> None:
+    clouds_yaml.write_text(content)
+    message = refused({}, cloud="demo")
+    assert message.startswith(f"cloud: {clouds_yaml} is not valid YAML")
+
+
+def test_a_file_in_another_encoding_is_an_error_that_shows_nothing_of_it(clouds_yaml: Path) -> None:
+    clouds_yaml.write_bytes(f"password: ü{PASSWORD}\n".encode("latin-1"))
+    assert "not valid YAML" in refused({}, cloud="demo")
+
+
+def test_the_place_of_the_mistake_in_clouds_yaml_is_told(clouds_yaml: Path) -> None:
+    clouds_yaml.write_text("clouds:\n  demo:\n   - a\n   b: c\n")
+    assert "line 4, column 4" in refused({}, cloud="demo")
+
+
+@pytest.mark.parametrize("content", ["", "[]", "text", "1", "null", "{}", "clouds:", "clouds: []", "clouds: text"])
+@pytest.mark.parametrize("name", ["clouds.yaml", "secure.yaml"])
+def test_a_file_without_clouds_is_an_error_that_names_it(name: str, content: str, clouds_yaml: Path) -> None:
+    write(clouds_yaml, demo=entry())
+    path = clouds_yaml.with_name(name)
+    path.write_text(content)
+    assert refused({}, cloud="demo").startswith(f"cloud: {path} has no dictionary named clouds")
+
+
+@pytest.mark.parametrize("value", [None, [], "text", 1, False])
+def test_a_cloud_that_is_no_dictionary_is_not_one(value: Any, clouds_yaml: Path) -> None:
+    write(clouds_yaml, demo=value)
+    assert "demo" in refused({}, cloud="demo")
+
+
+@pytest.mark.parametrize("value", [["x"], PASSWORD, 1, True])
+def test_secrets_of_a_cloud_that_are_no_dictionary_are_an_error(value: Any, clouds_yaml: Path) -> None:
+    write(clouds_yaml, demo=entry())
+    write(clouds_yaml.with_name("secure.yaml"), demo=value)
+    assert refused({}, cloud="demo").startswith("cloud: ")
+
+
+@pytest.mark.parametrize("value", [[PASSWORD], PASSWORD, 1, True])
+@pytest.mark.parametrize("name", ["clouds.yaml", "secure.yaml"])
+def test_a_cloud_whose_auth_is_no_dictionary_is_an_error(name: str, value: Any, clouds_yaml: Path) -> None:
+    write(clouds_yaml, demo=entry())
+    write(clouds_yaml.with_name(name), demo={"auth": value})
+    assert refused({}, cloud="demo").startswith("cloud: auth of cloud demo")
+
+
+@pytest.mark.parametrize("value", [[PASSWORD], {"a": PASSWORD}])
+def test_a_value_with_parts_in_clouds_yaml_is_an_error_that_names_its_key(value: Any, clouds_yaml: Path) -> None:
+    write(clouds_yaml, demo=entry(password=value))
+    assert refused({}, cloud="demo").startswith("cloud: password of cloud demo")
+
+
+def test_the_interface_of_clouds_yaml_must_be_one(clouds_yaml: Path) -> None:
+    write(clouds_yaml, demo={**entry(), "interface": "privat"})
+    assert refused({}, cloud="demo").startswith("interface: 'privat'")
+
+
+# --- TLS ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "insecure", "verify", "is_verified"),
+    [
+        pytest.param(None, None, None, True, id="certificates are verified where nobody says anything"),
+        pytest.param(False, None, None, False, id="the option switches it off"),
+        pytest.param(None, "true", None, False, id="the variable switches it off"),
+        pytest.param(None, None, False, False, id="clouds.yaml switches it off"),
+        pytest.param(None, None, "False", False, id="clouds.yaml switches it off with a text"),
+        pytest.param(True, "true", None, True, id="the option goes before the variable"),
+        pytest.param(True, None, False, True, id="the option goes before clouds.yaml"),
+        pytest.param(True, "1", False, True, id="the option goes before both"),
+        pytest.param(False, "false", True, False, id="the option goes before both the other way round"),
+        pytest.param(None, "false", False, True, id="the variable goes before clouds.yaml"),
+        pytest.param(None, "true", True, False, id="the variable goes before clouds.yaml the other way round"),
+        pytest.param(None, "", False, False, id="an empty variable says nothing"),
+        pytest.param(None, "1", None, False, id="1 is true"),
+        pytest.param(None, "True", None, False, id="True is true"),
+        pytest.param(None, " yes ", None, False, id="yes is true"),
+        pytest.param(None, "0", None, True, id="0 is false"),
+        pytest.param(None, "no", None, True, id="no is false"),
+        pytest.param(None, "whatever", None, True, id="what is not understood leaves them verified"),
+        pytest.param(None, None, True, True, id="clouds.yaml can say so"),
+    ],
+)
+def test_certificates_are_verified_unless_the_first_who_speaks_says_otherwise(
+    given: bool | None, insecure: str | None, verify: Any, is_verified: bool, clouds_yaml: Path
+) -> None:
+    write(clouds_yaml, demo={**entry(), **({} if verify is None else {"verify": verify})})
+    environ = {"OS_CLOUD": "demo", **({} if insecure is None else {"OS_INSECURE": insecure})}
+    found = connection(environ, validate_certs=given)
+    assert found.transport.verify is is_verified
+    assert ["not verified" in warning for warning in found.warnings] == ([] if is_verified else [True])
+
+
+def test_an_authority_is_of_no_account_where_nothing_is_verified() -> None:
+    found = connection(validate_certs=False, ca_cert="/nowhere/ca.pem")
+    assert found.transport.verify is False
+
+
+@pytest.mark.parametrize("option", ["ca_cert", "client_cert", "client_key"])
+def test_a_file_that_is_not_there_is_an_error_that_names_option_and_path(option: str) -> None:
+    message = refused(**{option: "/nowhere/file.pem"})
+    assert message.startswith(f"{option}: /nowhere/file.pem cannot be read")
+
+
+def test_a_key_without_its_certificate_is_an_error(certificates: Certificates) -> None:
+    assert refused(client_key=certificates.client_key).startswith("client_key: ")
+
+
+def test_a_certificate_may_hold_its_key(certificates: Certificates) -> None:
+    certificate = certificates.client_certificate
+    assert connection(client_cert=certificate).transport.client_cert == certificate
+
+
+# --- addresses ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("option", ["auth_url", "image_endpoint_override"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "pcd.example.com",
+        "pcd.example.com/keystone/v3",
+        "pcd.example.com:5000",
+        "/keystone/v3",
+        "ftp://pcd.example.com",
+        "file:///etc/passwd",
+        "https:/pcd.example.com",
+        "https://",
+        "https:///v3",
+        "https://:5000",
+        "https://pcd.example.com:port",
+        "https://pcd.example.com:99999",
+        "https://pcd.example.com:0",
+        "https://[::1",
+        "https://pcd.example .com",
+        "https://pcd.example.com\n/v3",
+        "https://pcd.example.com/v3?a=b",
+        "https://pcd.example.com/v3#a",
+        " ",
+        "{{ auth_url }}",
+    ],
+)
+def test_what_cannot_be_asked_is_an_error_that_names_the_option_and_does_not_quote_it(
+    option: str, address: str
+) -> None:
+    message = refused(**{option: address})
+    assert message == f"{option}: it is not an address such as https://pcd.example.com/keystone/v3."
+
+
+@pytest.mark.parametrize("option", ["auth_url", "image_endpoint_override"])
+@pytest.mark.parametrize("user", [f"me:{PASSWORD}", "me", f":{PASSWORD}"])
+def test_a_password_in_an_address_is_an_error_that_does_not_quote_it(option: str, user: str) -> None:
+    message = refused(**{option: f"https://{user}@pcd.example.com/v3"})
+    assert message.startswith(f"{option}: it holds a user name or a password")
+
+
+@pytest.mark.parametrize(
+    ("given", "address"),
+    [
+        ("https://pcd.example.com", "https://pcd.example.com"),
+        ("https://pcd.example.com/", "https://pcd.example.com"),
+        ("https://pcd.example.com/keystone/v3//", "https://pcd.example.com/keystone/v3"),
+        (" https://pcd.example.com/v3 ", "https://pcd.example.com/v3"),
+        ("https://[::1]:5000/v3", "https://[::1]:5000/v3"),
+        ("HTTPS://PCD.example.com/v3", "HTTPS://PCD.example.com/v3"),
+    ],
+)
+def test_an_address_is_taken_without_what_stands_around_it(given: str, address: str) -> None:
+    found = connection(auth_url=given)
+    assert (found.auth_url, found.warnings) == (address, ())
+
+
+@pytest.mark.parametrize(
+    "address", ["http://pcd.example.com/v3", "HTTP://pcd.example.com/v3", " http://pcd.example.com"]
+)
+def test_plain_http_is_warned_of(address: str) -> None:
+    (warning,) = connection(auth_url=address).warnings
+    assert "plain http" in warning
+
+
+def test_plain_http_for_the_images_is_warned_of_where_the_token_goes_over_it() -> None:
+    (warning,) = connection(image_endpoint_override="http://images.example.com").warnings
+    assert "plain http" in warning
+    assert "image_endpoint_override" in warning
+
+
+# --- tokens, numbers ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("around", ["\n", " ", "\r\n", "\t"])
+def test_a_token_is_taken_without_blanks_around_it(around: str) -> None:
+    assert connection(token=f"{around}{TOKEN}{around}").credential == TOKEN_LOGIN
+
+
+@pytest.mark.parametrize("token", [f"{TOKEN}\nX-Other: 1", f"{TOKEN} x", f"{TOKEN}\x00", f"{TOKEN}ü", " ", "\n"])
+def test_a_token_that_cannot_be_one_is_an_error_that_does_not_quote_it(token: str) -> None:
+    assert refused(token=token).startswith("token: ")
+
+
+@pytest.mark.parametrize("timeout", [0, -1, 86401, float("inf"), float("nan")])
+def test_a_timeout_out_of_range_is_an_error(timeout: float) -> None:
+    assert refused(timeout=timeout).startswith("timeout: ")
+
+
+@pytest.mark.parametrize("retries", [-1, 101])
+def test_a_number_of_retries_out_of_range_is_an_error(retries: int) -> None:
+    assert refused(retries=retries).startswith("retries: ")
+
+
+@pytest.mark.parametrize(("timeout", "retries"), [(0.1, 0), (86400, 100), (60, 4)])
+def test_timeout_and_retries_reach_the_transport(timeout: float, retries: int) -> None:
+    transport = connection(timeout=timeout, retries=retries).transport
+    assert (transport.timeout, transport.retries) == (timeout, retries)
+
+
+# --- secrets -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "secrets"),
+    [
+        ({"token": TOKEN}, (TOKEN,)),
+        ({"username": "u", "password": PASSWORD}, (PASSWORD,)),
+        ({"username": "u", "password": PASSWORD, "passcode": "731946"}, (PASSWORD, "731946")),
+        (APPLICATION_CREDENTIAL, (SECRET,)),
+        ({**APPLICATION_CREDENTIAL, "application_credential_id": None, "application_credential_name": "n"}, (SECRET,)),
+    ],
+)
+def test_secrets_are_known_and_shown_nowhere(given: dict[str, str], secrets: tuple[str, ...]) -> None:
+    found = connection({"OS_AUTH_URL": KEYSTONE, "OS_USERNAME": "u"}, **given)
+    assert found.secrets == secrets
+    for secret in secrets:
+        assert secret not in repr(found)
+        assert secret not in str(found.credential)
+
+
+def test_a_connection_says_nothing_about_who_made_it() -> None:
+    assert connection(LOGIN) == connection(LOGIN)
+    with pytest.raises(AttributeError):
+        connection(LOGIN).auth_url = "x"  # type: ignore[misc]

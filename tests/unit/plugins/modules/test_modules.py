@@ -1,0 +1,332 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What holds for every module: its documentation, its place in the collection, and its life as a process."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from ansible_collections.platform9.pcd.plugins.doc_fragments.attributes import ModuleDocFragment as Attributes
+from ansible_collections.platform9.pcd.plugins.doc_fragments.connection import ModuleDocFragment as Connection
+from ansible_collections.platform9.pcd.plugins.module_utils._connection import CONNECTION_OPTIONS, VARIABLES
+from ansible_collections.platform9.pcd.plugins.module_utils._task import Task
+from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import ID, PROJECT, TOKEN, image
+from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.service import Reply, Serve
+
+ROOT = Path(__file__).absolute().parents[4]
+PACKAGE = "ansible_collections.platform9.pcd.plugins.modules"
+MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("[!_]*.py"))
+
+
+def task(module: str) -> Task:
+    found: Task = import_module(f"{PACKAGE}.{module}").TASK
+    return found
+
+
+def documentation(module: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(import_module(f"{PACKAGE}.{module}").DOCUMENTATION)
+    return found
+
+
+def fragment(text: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(text)
+    return found
+
+
+def test_there_are_modules() -> None:
+    assert MODULES
+
+
+# --- the place of a module in the collection ---------------------------------------------------------------------
+
+
+def test_the_action_group_holds_every_module_and_nothing_else() -> None:
+    runtime = yaml.safe_load((ROOT / "meta/runtime.yml").read_text())
+    assert sorted(runtime["action_groups"]["pcd"]) == MODULES
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_module_has_an_integration_target(module: str) -> None:
+    tasks = ROOT / "tests/integration/targets" / module / "tasks"
+    assert any(tasks.glob("main.y*ml"))
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_module_has_rows_in_the_contract(module: str) -> None:
+    contract = "\n".join(path.read_text() for path in (ROOT / "tests/contract").rglob("*.py"))
+    assert re.search(rf"\b{module}\b", contract)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_leaves_check_mode_and_its_exit_to_the_one_place_that_has_them(module: str) -> None:
+    code = (ROOT / f"plugins/modules/{module}.py").read_text().rpartition('"""')[2]
+    for word in ("check_mode", "fail_json", "exit_json", "AnsibleModule"):
+        assert word not in code
+
+
+def artefact() -> Iterator[Path]:
+    """The files that users get: those that build_ignore of galaxy.yml leaves."""
+    ignored = yaml.safe_load((ROOT / "galaxy.yml").read_text())["build_ignore"]
+    for folder, folders, files in os.walk(ROOT):
+        at = Path(folder).relative_to(ROOT)
+        kept = [name for name in folders if not any(fnmatch.fnmatch(str(at / name), rule) for rule in ignored)]
+        folders[:] = [name for name in kept if name != "__pycache__"]
+        for name in files:
+            if not any(fnmatch.fnmatch(str(at / name), rule) for rule in ignored) and not name.startswith("."):
+                yield Path(folder) / name
+
+
+def test_the_version_stands_in_galaxy_yml_alone() -> None:
+    """Beside version_added, the changelog, and what ansible-galaxy writes when it builds."""
+    version = str(yaml.safe_load((ROOT / "galaxy.yml").read_text())["version"])
+    word = re.compile(rf"(?<![\d.]){re.escape(version)}(?![\d.]*\d)")
+    of_its_own = ("galaxy.yml", "MANIFEST.json", "FILES.json", "CHANGELOG.rst", "CHANGELOG.md")
+    found = [
+        f"{path.relative_to(ROOT)}: {line.strip()}"
+        for path in artefact()
+        if path.name not in of_its_own and "changelogs" not in path.relative_to(ROOT).parts
+        for line in path.read_text(errors="replace").splitlines()
+        if word.search(line) and "version_added" not in line
+    ]
+    assert found == []
+
+
+# --- documentation and options -----------------------------------------------------------------------------------
+
+
+def described(options: dict[str, Any]) -> dict[str, Any]:
+    """What documentation and argument spec must agree on; `no_log` stands in the spec alone."""
+    agreed = ("type", "elements", "choices", "default")
+    return {
+        name: {"required": option.get("required", False), **{key: option[key] for key in agreed if key in option}}
+        for name, option in options.items()
+    }
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_documented_options_are_those_that_the_module_takes(module: str) -> None:
+    documented = documentation(module)["options"]
+    assert described(documented) == described(dict(task(module).options))
+    assert not documented.keys() & CONNECTION_OPTIONS.keys()
+
+
+def test_the_documented_connection_options_are_those_that_modules_take() -> None:
+    documented = fragment(Connection.DOCUMENTATION)["options"]
+    assert described(documented) == described(CONNECTION_OPTIONS)
+    assert list(documented) == list(CONNECTION_OPTIONS)
+
+
+def test_every_variable_of_an_option_is_documented_with_it() -> None:
+    documented = fragment(Connection.DOCUMENTATION)["options"]
+    told = {
+        name: set(re.findall(r"E\((OS_\w+)\)", " ".join(option["description"]))) for name, option in documented.items()
+    }
+    # An old word for a project, which needs no description.
+    unsaid = {"OS_TENANT_NAME", "OS_TENANT_ID"}
+    for option, names in VARIABLES.items():
+        if option in told:
+            assert {*names} - unsaid <= told[option], option
+    assert told["validate_certs"] == {"OS_INSECURE"}
+
+
+def test_secrets_are_never_logged_and_nothing_else_is_hidden() -> None:
+    hidden = {name for name, option in CONNECTION_OPTIONS.items() if option.get("no_log")}
+    assert hidden == {"token", "password", "passcode", "application_credential_secret"}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_option_that_the_service_stores_has_a_default(module: str) -> None:
+    with_default = {name for name, option in task(module).options.items() if "default" in option}
+    assert with_default <= {"match", "state", "purge_properties", "force", "most_recent"}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_documentation_names_the_module_and_its_fragments(module: str) -> None:
+    about = documentation(module)
+    assert about["module"] == module
+    fragments = about["extends_documentation_fragment"]
+    assert "platform9.pcd.connection" in fragments
+    reads_only = task(module).read is not None
+    assert f"platform9.pcd.attributes{'.info' if reads_only else ''}" in fragments
+
+
+@pytest.mark.parametrize("text", [Attributes.DOCUMENTATION, Attributes.INFO])
+def test_every_module_can_be_run_in_check_mode_and_is_in_the_action_group(text: str) -> None:
+    attributes = fragment(text)["attributes"]
+    assert attributes["check_mode"]["support"] == "full"
+    assert attributes["action_group"]["membership"] == ["platform9.pcd.pcd"]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_documents_what_it_returns(module: str) -> None:
+    returned = yaml.safe_load(import_module(f"{PACKAGE}.{module}").RETURN)
+    expected = {"images"} if task(module).read else {"image", "patch"} if task(module).returns_patch else {"image"}
+    assert returned.keys() == expected
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_examples_use_options_that_there_are(module: str) -> None:
+    for example in yaml.safe_load(import_module(f"{PACKAGE}.{module}").EXAMPLES):
+        assert example["name"]
+        (action,) = [key for key in example if "." in key]
+        used = action.removeprefix("platform9.pcd.")
+        assert used in MODULES
+        assert example[action].keys() <= task(used).argument_spec.keys()
+
+
+# --- a module as a process ---------------------------------------------------------------------------------------
+
+# Runs a module as ansible does, where the libraries of argv[1] are not installed.
+RUN = """
+import runpy, sys
+from importlib.machinery import PathFinder
+
+hidden = sys.argv[1].split(",")
+
+class Without(PathFinder):
+    @classmethod
+    def find_spec(cls, fullname, path=None, target=None):
+        return None if fullname.partition(".")[0] in hidden else super().find_spec(fullname, path, target)
+
+sys.meta_path[:] = [Without if finder is PathFinder else finder for finder in sys.meta_path]
+module = sys.argv[2]
+del sys.argv[1:]
+runpy.run_module(module, run_name="__main__")
+"""
+
+
+def run(module: str, tmp_path: Path, *without: str, **args: Any) -> tuple[int, dict[str, Any]]:
+    """The exit status and the result of a module that runs as a process of its own."""
+    of_ansible = {
+        "_ansible_check_mode": False,
+        "_ansible_diff": False,
+        "_ansible_remote_tmp": str(tmp_path),
+        "_ansible_keep_remote_files": False,
+    }
+    (tmp_path / "collections").mkdir()
+    namespace = tmp_path / "collections/ansible_collections/platform9"
+    namespace.mkdir(parents=True)
+    (namespace / "pcd").symlink_to(ROOT)
+    paths = [str(tmp_path / "collections"), *(path for path in sys.path if path)]
+    finished = subprocess.run(
+        [sys.executable, "-c", RUN, ",".join(without), f"{PACKAGE}.{module}"],
+        input=json.dumps({"ANSIBLE_MODULE_ARGS": {**of_ansible, **args}}).encode(),
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": "1"},
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+    )
+    assert finished.stdout, finished.stderr.decode()
+    return finished.returncode, json.loads(finished.stdout)
+
+
+REQUIRED = {"pcd_image": {"name": "a"}, "pcd_image_info": {}, "pcd_image_state": {"name": "a", "state": "active"}}
+
+
+@pytest.mark.parametrize(
+    ("module", "library"), [(module, library) for module in MODULES for library in task(module).libraries]
+)
+def test_a_library_that_is_not_installed_is_named(module: str, library: str, tmp_path: Path) -> None:
+    status, result = run(module, tmp_path, library, **REQUIRED[module])
+    assert status == 1
+    assert result["failed"] is True
+    assert result["msg"].startswith(f"Failed to import the required Python library ({library})")
+    assert "exception" not in result
+
+
+def test_a_module_needs_only_the_libraries_that_it_names(tmp_path: Path, serve: Serve) -> None:
+    service = serve(Reply(200, {"images": [image()]}))
+    status, result = run(
+        "pcd_image_info", tmp_path, "jsonpatch", "yaml", token=TOKEN, image_endpoint_override=service.url
+    )
+    assert (status, [each["id"] for each in result["images"]]) == (0, [ID])
+
+
+def test_a_module_does_what_it_says_and_tells_it(tmp_path: Path, serve: Serve) -> None:
+    service = serve(Reply(200, {"images": [image()]}), Reply(200, image(min_disk=20)))
+    status, result = run(
+        "pcd_image",
+        tmp_path,
+        name="ubuntu-24.04",
+        min_disk=20,
+        token=TOKEN,
+        project_id=PROJECT,
+        image_endpoint_override=service.url,
+        _ansible_diff=True,
+    )
+    assert (status, result["changed"], result["image"]["min_disk"]) == (0, True, 20)
+    assert result["patch"] == [{"op": "replace", "path": "/min_disk", "value": 20}]
+    assert (result["diff"]["before"]["min_disk"], result["diff"]["after"]["min_disk"]) == (10, 20)
+    assert service.methods == ["GET", "PATCH"]
+    assert TOKEN not in json.dumps(result)
+
+
+def test_a_module_in_check_mode_writes_nothing(tmp_path: Path, serve: Serve) -> None:
+    service = serve(Reply(200, {"images": [image()]}))
+    status, result = run(
+        "pcd_image_state",
+        tmp_path,
+        name="ubuntu-24.04",
+        state="deactivated",
+        token=TOKEN,
+        image_endpoint_override=service.url,
+        _ansible_check_mode=True,
+    )
+    assert (status, result["changed"], result["image"]["status"]) == (0, True, "deactivated")
+    assert service.methods == ["GET"]
+    assert "diff" not in result
+
+
+def test_an_error_is_a_message_with_facts_and_no_traceback(tmp_path: Path, serve: Serve) -> None:
+    service = serve(Reply(403, {"message": f"no right for {TOKEN}"}, {"x-openstack-request-id": "req-1"}))
+    status, result = run("pcd_image_info", tmp_path, token=TOKEN, image_endpoint_override=service.url)
+    assert (status, result["failed"], result["status"], result["request_id"]) == (1, True, 403, "req-1")
+    assert result["msg"].startswith("Could not list the images: ")
+    assert "exception" not in result
+    assert TOKEN not in json.dumps(result)
+
+
+@pytest.mark.parametrize(
+    ("module", "given", "part"),
+    [
+        ("pcd_image", {}, "id, name"),
+        ("pcd_image", {"name": "a", "disk_format": "zip"}, "disk_format"),
+        ("pcd_image", {"name": "a", "match": "any"}, "match"),
+        ("pcd_image_state", {"name": "a"}, "state"),
+        ("pcd_image_state", {"name": "a", "id": ID, "state": "active"}, "id|name"),
+        ("pcd_image_state", {"state": "active"}, "id, name"),
+        ("pcd_image_info", {"id": ID, "name": "a"}, "id|name"),
+        ("pcd_image_info", {"id": ID, "status": "active"}, "id|status"),
+        ("pcd_image_info", {"sort": "name", "sort_key": "name"}, "sort|sort_key"),
+    ],
+)
+def test_options_that_do_not_fit_together_are_refused_by_their_names(
+    module: str, given: dict[str, Any], part: str
+) -> None:
+    validator = ArgumentSpecValidator(task(module).argument_spec, **task(module).constraints)
+    assert part in " ".join(validator.validate(given).error_messages)
+
+
+def test_a_purge_says_what_stays(tmp_path: Path) -> None:
+    status, result = run("pcd_image", tmp_path, name="a", purge_properties=True)
+    assert (status, result["failed"]) == (1, True)
+    assert result["msg"].startswith("purge_properties: ")
+
+
+def test_a_connection_that_lacks_something_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
+    status, result = run("pcd_image", tmp_path, name="a")
+    assert (status, result["failed"]) == (1, True)
+    assert result["msg"].startswith("No credentials were given")
