@@ -56,7 +56,7 @@ def log_in(connection: Connection) -> Access:
     except Unauthorized as error:
         raise _refused(error, connection, keystone) from None
     except ApiError as error:
-        if error.status != 404:
+        if error.status not in (404, 405) and not 300 <= error.status < 400:
             raise
         raise ConfigurationError(
             f"auth_url: {keystone.base_url} is not a Keystone v3. Give the address as the RC file has it, "

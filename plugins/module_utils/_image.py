@@ -152,7 +152,7 @@ def property_value(key: str, value: Any) -> str | None:
     if isinstance(value, bool):
         return str(value).lower()
     if value is None or isinstance(value, str):
-        return None if value is None else _three_bytes(f"properties.{key}", value)
+        return None if value is None else storable(f"properties.{key}", value)
     if isinstance(value, (int, float)):
         return str(value)
     raise ConfigurationError(
@@ -190,16 +190,20 @@ def _text(option: str, value: str) -> str:
         raise ConfigurationError(
             f"{option}: {len(value)} characters are too many, the image service takes {LONGEST_TEXT} at the most."
         )
-    return _three_bytes(option, value)
+    return storable(option, value)
 
 
-def _three_bytes(option: str, value: str) -> str:
+def storable(option: str, value: str) -> str:
+    """The text, once each of its characters is one that the service can keep."""
     for character in value:
-        if ord(character) > 0xFFFF:
+        code = ord(character)
+        if code > 0xFFFF:
             raise ConfigurationError(
-                f"{option}: the character {character!r} (U+{ord(character):X}) cannot be stored, "
+                f"{option}: the character {character!r} (U+{code:X}) cannot be stored, "
                 "the image service takes none that needs four bytes (emoji and the like). Leave it out."
             )
+        if 0xD800 <= code <= 0xDFFF:
+            raise ConfigurationError(f"{option}: it holds a byte that is no text (U+{code:X}). Write it in UTF-8.")
     return value
 
 

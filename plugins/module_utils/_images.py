@@ -33,9 +33,10 @@ class Images:
     def __init__(self, http: Http) -> None:
         self._http = http
 
-    def list(self, query: Query = (), at_most: int | None = None) -> Iterator[Image]:
+    def list(self, query: Query = (), at_most: int | None = None, page_size: int | None = None) -> Iterator[Image]:
         """The images that match, page by page as they are asked for, in the order of the service."""
-        page_query: Query = [*query, ("limit", str(min(at_most or LARGEST_PAGE, LARGEST_PAGE)))]
+        size = min(page_size or at_most or LARGEST_PAGE, LARGEST_PAGE)
+        page_query: Query = [*query, ("limit", str(size))]
         seen = 0
         while True:
             page, next_query = self._page(page_query)

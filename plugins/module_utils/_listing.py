@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain, islice
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cmp_to_key
+from heapq import merge
+from itertools import islice
 from typing import Any
 
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError
@@ -16,6 +18,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image import (
     check_uuid,
     image_shape,
     property_value,
+    storable,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._images import Image, Query, exactly
 from ansible_collections.platform9.pcd.plugins.module_utils._task import Params, Session
@@ -88,8 +91,8 @@ def read_listing(params: Params, session: Session) -> dict[str, Any]:
     found: Iterable[Image]
     if params["hidden"] == "any":
         # Glance lists hidden images or the others, never both (os_hidden in glance/db/sqlalchemy/api.py).
-        both = (_listed(session, params, [*query, ("os_hidden", hidden)], at_most) for hidden in ("false", "true"))
-        found = in_order(chain.from_iterable(both), params)
+        both = [_listed(session, params, [*query, ("os_hidden", hidden)], at_most) for hidden in ("false", "true")]
+        found = merge(*both, key=order_of(params))
     else:
         found = _listed(session, params, query, at_most)
     return {"images": [image_shape(image) for image in islice(found, at_most)]}
@@ -99,8 +102,9 @@ def _listed(session: Session, params: Params, query: Query, at_most: int | None)
     name = params["name"]
     if name is None:
         return session.images.list(query, at_most)
-    # Databases may ignore the case of a name, and blanks at its end.
-    return islice((image for image in session.images.list(query) if image.get("name") == name), at_most)
+    # Databases may ignore the case of a name, and blanks at its end, so that more may be needed than asked for.
+    found = session.images.list(query, page_size=at_most)
+    return islice((image for image in found if image.get("name") == name), at_most)
 
 
 def query_from(params: Params) -> list[tuple[str, str]]:
@@ -117,17 +121,25 @@ def query_from(params: Params) -> list[tuple[str, str]]:
     return query + _property_filters(params)
 
 
-def in_order(images: Iterable[Image], params: Params) -> list[Image]:
-    """The images of two lists in the order that one list would have; None goes before everything, as in Glance."""
+def order_of(params: Params) -> Callable[[Image], Any]:
+    """The order in which the service lists, as a sort key; None goes before everything, as in Glance.
+
+    It is good enough to merge two lists, not to sort one: the service knows microseconds that it does not show.
+    """
     keys = [part.strip().partition(":")[::2] for part in (params["sort"] or "").split(",") if part.strip()]
     keys = keys or [(params["sort_key"] or "created_at", params["sort_dir"] or "desc")]
     # Glance appends these; only a single direction is theirs, too (_image_get_all in glance/db/sqlalchemy/api.py).
     last = keys[0][1] if len(keys) == 1 else "desc"
     keys += [("created_at", last), ("id", last)]
-    ordered = list(images)
-    for key, direction in reversed(keys):
-        ordered.sort(key=lambda image: _sortable(image.get(key)), reverse=direction != "asc")
-    return ordered
+
+    def compare(one: Image, other: Image) -> int:
+        for key, direction in keys:
+            before, after = _sortable(one.get(key)), _sortable(other.get(key))
+            if before != after:
+                return -1 if (before < after) == (direction == "asc") else 1
+        return 0
+
+    return cmp_to_key(compare)
 
 
 def _sortable(value: Any) -> tuple[bool, Any]:
@@ -138,12 +150,13 @@ def _property_filters(params: Params) -> list[tuple[str, str]]:
     properties: Mapping[str, Any] = params["properties"] or {}
     filters = []
     for key, value in properties.items():
+        key = storable("properties", str(key))
         if key in NOT_FILTERS:
             raise ConfigurationError(
                 f"properties.{key}: this is no property to filter by. Where there is an option of that name, use it."
             )
-        text = property_value(str(key), value)
+        text = property_value(key, value)
         if text is None:
             raise ConfigurationError(f"properties.{key}: null is no value to filter by. Give the text to look for.")
-        filters.append((str(key), text))
+        filters.append((key, text))
     return filters

@@ -94,7 +94,7 @@ def plan_present(wish: Image, current: Image | None, purge: bool = False, new_id
     if current is None:
         attributes = {key: value for key, value in wish.items() if value is not None}
         if new_id is not None:
-            attributes["id"] = new_id
+            attributes["id"] = new_id.lower()
         return Plan(None, {**CREATED, **attributes}, (Create(attributes),))
     patch = make_patch(wish, current, purge)
     if not patch:

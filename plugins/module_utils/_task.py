@@ -49,10 +49,13 @@ class Session:
     project_id: str | None
 
     def find_by_id(self, image_id: str) -> Image | None:
-        try:
-            return self.images.get(image_id)
-        except NotFound:
-            return None
+        # Capitals mean the same in a UUID (RFC 9562), though not to every database.
+        for spelling in dict.fromkeys((image_id, image_id.lower())):
+            try:
+                return self.images.get(spelling)
+            except NotFound:
+                continue
+        return None
 
 
 @dataclass(frozen=True)

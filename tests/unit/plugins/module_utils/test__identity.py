@@ -345,13 +345,28 @@ def test_an_address_that_is_no_keystone_says_which_option_is_wrong(
 
 
 @pytest.mark.parametrize(
+    ("reply", "part"),
+    [
+        (Reply(302, "", {"Location": "https://sso.example.com"}), "a redirect to https://sso.example.com"),
+        (Reply(300, {"versions": {"values": []}}), "300"),
+        (Reply(405, ""), "405"),
+    ],
+)
+def test_an_address_that_leads_elsewhere_says_which_option_is_wrong_and_where_it_leads(
+    reply: Reply, part: str, serve: Serve
+) -> None:
+    keystone = serve(reply)
+    error = refused(keystone, ConfigurationError, **USER)
+    assert str(error).startswith(f"auth_url: {keystone.url}/keystone/v3 is not a Keystone v3")
+    assert part in str(error)
+
+
+@pytest.mark.parametrize(
     ("reply", "kind", "part"),
     [
         (Reply(403, {"error": {"message": "Forbidden by policy."}}), Forbidden, "Forbidden by policy."),
         (Reply(500), ApiError, "500"),
-        (Reply(302, "", {"Location": "https://sso.example.com"}), ApiError, "redirect"),
         (Reply(200, {"versions": []}), ApiError, "unexpected status"),
-        (Reply(300, {"versions": {"values": []}}), ApiError, "300"),
         (Reply(201, {"token": DESCRIBED}), ApiError, "no token"),
         (Reply(201, "null", {"X-Subject-Token": NEW_TOKEN}), ApiError, "no description of a token"),
         (Reply(201, "", {"X-Subject-Token": NEW_TOKEN}), ApiError, "no description of a token"),

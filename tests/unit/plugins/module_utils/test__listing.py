@@ -15,7 +15,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._images import Image
 from ansible_collections.platform9.pcd.plugins.module_utils._listing import (
     FILTER_OPTIONS,
     check_listing,
-    in_order,
+    order_of,
     query_from,
     read_listing,
 )
@@ -42,7 +42,7 @@ class Shelf(Images):
         self.images = images
         self.asked: list[tuple[list[tuple[str, str]], int | None]] = []
 
-    def list(self, query: Query = (), at_most: int | None = None) -> Iterator[Image]:
+    def list(self, query: Query = (), at_most: int | None = None, page_size: int | None = None) -> Iterator[Image]:
         self.asked.append((list(query), at_most))
         hidden = ("os_hidden", "true") in query
         return iter([each for each in self.images if each["os_hidden"] == hidden][:at_most])
@@ -190,14 +190,14 @@ def named(*described: str) -> list[Image]:
 )
 def test_two_lists_become_one_in_the_order_that_was_asked_for(given: dict[str, Any], order: str) -> None:
     mixed = named("a 4", "b 2", "a 1", "- 3")
-    assert "".join(each["id"] for each in in_order(mixed, params(**given))) == order
+    assert "".join(each["id"] for each in sorted(mixed, key=order_of(params(**given)))) == order
 
 
 @pytest.mark.parametrize(("direction", "order"), [("asc", "31"), ("desc", "13")])
 def test_an_image_without_a_value_goes_before_all_others_as_in_glance(direction: str, order: str) -> None:
     images = [image(id="1", size=5), image(id="3", size=None)]
     for each in (images, images[::-1]):
-        assert "".join(found["id"] for found in in_order(each, params(sort=f"size:{direction}"))) == order
+        assert "".join(found["id"] for found in sorted(each, key=order_of(params(sort=f"size:{direction}")))) == order
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_an_image_without_a_value_goes_before_all_others_as_in_glance(direction:
 def test_images_that_are_equal_by_the_key_follow_by_their_time_as_in_glance(given: dict[str, Any], order: str) -> None:
     """glance/db/sqlalchemy/api.py, _image_get_all: created_at and id join the keys, in the same direction."""
     images = named("a 2", "a 3", "a 1")
-    assert "".join(each["id"] for each in in_order(images, params(**given))) == order
+    assert "".join(each["id"] for each in sorted(images, key=order_of(params(**given)))) == order
 
 
 # --- reading -----------------------------------------------------------------------------------------------------

@@ -1,0 +1,59 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The sandbox, its witness and the runner of modules, for every test of this folder."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness import MODULES, Runner, Server, unused
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> dict[str, Any]:
+    """What sandbox.json says."""
+    described = os.environ.get("PCD_SANDBOX_JSON")
+    if not described:
+        pytest.exit(
+            "PCD_SANDBOX_JSON is not set. Run `make contract`, or name the sandbox.json of a running sandbox.", 4
+        )
+    content: dict[str, Any] = json.loads(Path(described).read_text(encoding="utf-8"))
+    return content
+
+
+@pytest.fixture(scope="session")
+def server(sandbox: dict[str, Any]) -> Iterator[Server]:
+    server = Server(sandbox)
+    before = set(server.everything())
+    yield server
+    left = [image for image in server.everything().values() if image["id"] not in before]
+    assert not left, f"images that a test has left behind: {left}"
+
+
+@pytest.fixture(scope="session")
+def run(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
+    try:
+        importlib.util.find_spec(MODULES)
+    except ModuleNotFoundError:
+        pytest.exit("ansible_collections.platform9.pcd cannot be imported: put its parent folder into PYTHONPATH.", 4)
+    run = Runner(server, tmp_path_factory.mktemp("home"))
+    yield run
+    run.close()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left(server: Server) -> Iterator[None]:
+    yield
+    server.clean_up()
+
+
+@pytest.fixture
+def name() -> str:
+    """The name of the image that a test is about."""
+    return unused("contract")

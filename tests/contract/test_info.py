@@ -1,0 +1,304 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a list of images holds, compared with what the service itself says to the same query."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from harness import Image, Runner, Server, names_of, shape_of, unused
+
+FORMATS = {"disk_format": "raw", "container_format": "bare"}
+
+# Each image of the gallery by the end of its name: whose it is, its bytes, and its attributes.
+PICTURES: dict[str, tuple[str, bytes, dict[str, Any]]] = {
+    "active": ("member", b"x" * 10, {**FORMATS, "os_distro": "ubuntu", "protected": True}),
+    "big": ("member", b"x" * 2000, {**FORMATS, "os_distro": "ubuntu", "hw_cpu_cores": "4", "min_ram": 64}),
+    "queued": ("member", b"", {"visibility": "private", "disk_format": "qcow2", "hw_boot_menu": "true"}),
+    "hidden": ("member", b"x" * 50, {**FORMATS, "os_hidden": True, "os_distro": "ubuntu"}),
+    "hidden-empty": ("member", b"", {"os_hidden": True, "visibility": "private"}),
+    "deactivated": ("member", b"x" * 70, {**FORMATS, "os_distro": "debian"}),
+    "community": ("other", b"x" * 30, {**FORMATS, "visibility": "community"}),
+    "public": ("admin", b"x" * 40, {**FORMATS, "visibility": "public"}),
+    "accepted": ("other", b"x" * 20, FORMATS),
+    "pending": ("other", b"x" * 20, FORMATS),
+    "rejected": ("other", b"x" * 20, FORMATS),
+    "foreign": ("other", b"x" * 20, {**FORMATS, "visibility": "private"}),
+}
+MINE = ["active", "big", "deactivated", "queued"]
+DEFAULT = sorted([*MINE, "accepted", "public"])
+HIDDEN = ["hidden", "hidden-empty"]
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Images of all kinds that carry one tag; what the options and queries of the tests need of them."""
+
+    tag: str
+    images: dict[str, Image]
+
+    def name(self, end: str) -> str:
+        return f"{self.tag}-{end}"
+
+    def ends(self, images: list[Image]) -> list[str]:
+        return [name.removeprefix(f"{self.tag}-") for name in names_of(images)]
+
+
+@pytest.fixture(scope="module")
+def gallery(server: Server) -> Iterator[Gallery]:
+    tag = unused("contract")
+    images = {}
+    for end, (user, content, attributes) in PICTURES.items():
+        tags = [tag, f"{tag}-{end}"]
+        images[end] = server.ask("POST", "/images", user, json={"name": f"{tag}-{end}", "tags": tags, **attributes})
+        if content:
+            server.upload(images[end]["id"], content, user)
+    for status in ("accepted", "pending", "rejected"):
+        server.share(images[status]["id"], "other", "member", status)
+    server.act(images["deactivated"]["id"], "deactivate")
+    server.space_out([image["id"] for image in images.values()])
+    yield Gallery(tag, {end: server.get(image["id"]) for end, image in images.items()})
+    for image in images.values():
+        server.delete(image["id"])
+
+
+# Options, the query that the service understands, and the images that both must find. TAG, NAME and ID:x stand for what
+# is known only when the test runs.
+QUERIES: dict[str, tuple[dict[str, Any], list[tuple[str, str]], list[str]]] = {
+    "nothing else": ({}, [], DEFAULT),
+    "name": ({"name": "NAME:big"}, [("name", 'in:"NAME:big"')], ["big"]),
+    "name of a hidden image": ({"name": "NAME:hidden"}, [("name", 'in:"NAME:hidden"')], []),
+    "owner": ({"owner": "PROJECT:other"}, [("owner", "PROJECT:other")], ["accepted"]),
+    "protected": ({"protected": True}, [("protected", "true")], ["active"]),
+    "not protected": ({"protected": False}, [("protected", "false")], [x for x in DEFAULT if x != "active"]),
+    "status active": ({"status": "active"}, [("status", "active")], ["accepted", "active", "big", "public"]),
+    "status queued": ({"status": "queued"}, [("status", "queued")], ["queued"]),
+    "status deactivated": ({"status": "deactivated"}, [("status", "deactivated")], ["deactivated"]),
+    "status importing": ({"status": "importing"}, [("status", "importing")], []),
+    "visibility public": ({"visibility": "public"}, [("visibility", "public")], ["public"]),
+    "visibility private": ({"visibility": "private"}, [("visibility", "private")], ["queued"]),
+    "visibility community": ({"visibility": "community"}, [("visibility", "community")], ["community"]),
+    "visibility shared": (
+        {"visibility": "shared"},
+        [("visibility", "shared")],
+        ["accepted", "active", "big", "deactivated"],
+    ),
+    "visibility all": ({"visibility": "all"}, [("visibility", "all")], sorted([*DEFAULT, "community"])),
+    "hidden true": ({"hidden": "true"}, [("os_hidden", "true")], HIDDEN),
+    "hidden false": ({"hidden": "false"}, [("os_hidden", "false")], DEFAULT),
+    "hidden as YAML has it": ({"hidden": True}, [("os_hidden", "true")], HIDDEN),
+    "member_status accepted": ({"member_status": "accepted"}, [("member_status", "accepted")], DEFAULT),
+    "member_status pending": (
+        {"member_status": "pending"},
+        [("member_status", "pending")],
+        sorted([*MINE, "pending", "public"]),
+    ),
+    "member_status rejected": (
+        {"member_status": "rejected"},
+        [("member_status", "rejected")],
+        sorted([*MINE, "public", "rejected"]),
+    ),
+    "member_status all": (
+        {"member_status": "all"},
+        [("member_status", "all")],
+        sorted([*DEFAULT, "pending", "rejected"]),
+    ),
+    "size_min": ({"size_min": 40}, [("size_min", "40")], ["big", "deactivated", "public"]),
+    "size_max": ({"size_max": 40}, [("size_max", "40")], ["accepted", "active", "public"]),
+    "size_min and size_max": (
+        {"size_min": 20, "size_max": 70},
+        [("size_min", "20"), ("size_max", "70")],
+        ["accepted", "deactivated", "public"],
+    ),
+    "created_at": (
+        {"created_at": "gte:2001-01-01T00:00:00Z"},
+        [("created_at", "gte:2001-01-01T00:00:00Z")],
+        DEFAULT,
+    ),
+    "created_at long ago": (
+        {"created_at": "lt:2001-01-01T00:00:00Z"},
+        [("created_at", "lt:2001-01-01T00:00:00Z")],
+        [],
+    ),
+    "created_at of an image": (
+        {"created_at": "gte:CREATED:big"},
+        [("created_at", "gte:CREATED:big")],
+        ["accepted", "big", "deactivated", "public", "queued"],
+    ),
+    "updated_at": (
+        {"updated_at": "gt:2001-01-01T00:00:00Z"},
+        [("updated_at", "gt:2001-01-01T00:00:00Z")],
+        DEFAULT,
+    ),
+    "updated_at long ago": (
+        {"updated_at": "lte:2001-01-01T00:00:00Z"},
+        [("updated_at", "lte:2001-01-01T00:00:00Z")],
+        [],
+    ),
+    "tag": ({"tag": "NAME:big"}, [("tag", "NAME:big")], ["big"]),
+    "sort": ({"sort": "name:asc"}, [("sort", "name:asc")], DEFAULT),
+    "sort by two": ({"sort": "status:asc,name:desc"}, [("sort", "status:asc,name:desc")], DEFAULT),
+    "sort without a direction": ({"sort": "name"}, [("sort", "name")], DEFAULT),
+    "sort by what some have not": ({"sort": "size:asc,id:asc"}, [("sort", "size:asc,id:asc")], DEFAULT),
+    "sort_key": ({"sort_key": "name"}, [("sort_key", "name")], DEFAULT),
+    "sort_dir": ({"sort_dir": "asc"}, [("sort_dir", "asc")], DEFAULT),
+    "sort_key and sort_dir": (
+        {"sort_key": "size", "sort_dir": "asc"},
+        [("sort_key", "size"), ("sort_dir", "asc")],
+        DEFAULT,
+    ),
+    "limit": (
+        {"limit": 2, "sort": "name:asc"},
+        [("limit", "2"), ("sort", "name:asc")],
+        DEFAULT[:2],
+    ),
+    "marker": (
+        {"marker": "ID:big", "sort": "name:asc"},
+        [("marker", "ID:big"), ("sort", "name:asc")],
+        ["deactivated", "public", "queued"],
+    ),
+    "a property": (
+        {"properties": {"os_distro": "ubuntu"}},
+        [("os_distro", "ubuntu")],
+        ["active", "big"],
+    ),
+    "two properties": (
+        {"properties": {"os_distro": "ubuntu", "hw_cpu_cores": 4}},
+        [("os_distro", "ubuntu"), ("hw_cpu_cores", "4")],
+        ["big"],
+    ),
+    "a property that is a boolean": (
+        {"properties": {"hw_boot_menu": True}},
+        [("hw_boot_menu", "true")],
+        ["queued"],
+    ),
+    "an attribute as a property": (
+        {"properties": {"disk_format": "qcow2"}},
+        [("disk_format", "qcow2")],
+        ["queued"],
+    ),
+    "several at once": (
+        {"status": "active", "owner": "PROJECT:member", "properties": {"os_distro": "ubuntu"}, "size_min": 100},
+        [("status", "active"), ("owner", "PROJECT:member"), ("os_distro", "ubuntu"), ("size_min", "100")],
+        ["big"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("options", "query", "expected"), QUERIES.values(), ids=QUERIES.keys())
+def test_a_filter_finds_what_the_service_finds(
+    options: dict[str, Any],
+    query: list[tuple[str, str]],
+    expected: list[str],
+    gallery: Gallery,
+    run: Runner,
+    server: Server,
+) -> None:
+    def known(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: known(inner) for key, inner in value.items()}
+        for end, image in gallery.images.items():
+            for stands_for, meant in (("NAME", "name"), ("ID", "id"), ("CREATED", "created_at")):
+                if isinstance(value, str) and value.removesuffix('"').endswith(f"{stands_for}:{end}"):
+                    return value.replace(f"{stands_for}:{end}", image[meant])
+        if isinstance(value, str) and value.startswith("PROJECT:"):
+            return server.project_id(value.removeprefix("PROJECT:"))
+        return value
+
+    asked = {"tag": gallery.tag, **known(options)}
+    direct_query = [(key, known(value)) for key, value in [("tag", gallery.tag), *query]]
+    if "tag" in options:
+        del direct_query[0]
+    if "limit" in options:
+        direct = server.ask("GET", "/images", "member", params=direct_query)["images"]
+    else:
+        direct = server.pages("member", direct_query)
+
+    listed = run("pcd_image_info", **asked)
+    assert listed.images == [shape_of(image) for image in direct]
+    assert listed.writes == []
+    assert sorted(gallery.ends(listed.images)) == expected
+
+
+@pytest.mark.parametrize("end", ["active", "hidden", "community", "pending", "deactivated"])
+def test_an_id_shows_one_image_of_any_kind(end: str, gallery: Gallery, run: Runner) -> None:
+    assert run("pcd_image_info", id=gallery.images[end]["id"]).images == [shape_of(gallery.images[end])]
+
+
+def test_an_id_that_is_not_there_gives_an_empty_list(gallery: Gallery, run: Runner, server: Server) -> None:
+    unknown = run("pcd_image_info", id=server.new_id())
+    foreign = run("pcd_image_info", id=gallery.images["foreign"]["id"])
+    assert unknown.images == foreign.images == []
+
+
+def test_the_newest_image_is_found_by_one_request(gallery: Gallery, run: Runner) -> None:
+    newest = run("pcd_image_info", tag=gallery.tag, owner=gallery.images["big"]["owner"], most_recent=True)
+    assert gallery.ends(newest.images) == ["deactivated"]
+    assert newest.lookups == 1
+
+
+def test_the_newest_image_may_be_a_hidden_one(gallery: Gallery, run: Runner) -> None:
+    filters: dict[str, Any] = {"tag": gallery.tag, "visibility": "private", "most_recent": True}
+    assert gallery.ends(run("pcd_image_info", **filters).images) == ["queued"]
+    assert gallery.ends(run("pcd_image_info", hidden="any", **filters).images) == ["hidden-empty"]
+
+
+def test_the_newest_of_nothing_is_nothing(run: Runner, name: str) -> None:
+    assert run("pcd_image_info", name=name, most_recent=True).images == []
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        {},
+        {"sort": "name:asc"},
+        {"sort": "name:desc"},
+        {"sort": "name"},
+        {"sort": "status:asc"},
+        {"sort": "status:desc,name:asc"},
+        {"sort": "size:asc,name:asc"},
+        {"sort": "size:desc,id:asc"},
+        {"sort": "container_format:desc,disk_format:asc,id:desc"},
+        {"sort_key": "name"},
+        {"sort_key": "name", "sort_dir": "asc"},
+        {"sort_key": "size", "sort_dir": "desc"},
+        {"sort_dir": "asc"},
+    ],
+    ids=str,
+)
+def test_hidden_images_and_others_come_in_the_order_of_one_list(
+    order: dict[str, Any], gallery: Gallery, run: Runner, server: Server
+) -> None:
+    # The service never lists both together. So the same images, all of them shown, tell the order.
+    listed = run("pcd_image_info", tag=gallery.tag, hidden="any", **order)
+    hidden = [image["id"] for image in gallery.images.values() if image["os_hidden"]]
+    for image_id in hidden:
+        server.change(image_id, os_hidden=False)
+    try:
+        together = server.pages("member", [("tag", gallery.tag), *order.items()])
+    finally:
+        for image_id in hidden:
+            server.change(image_id, os_hidden=True)
+    assert listed.lookups == 2
+    assert gallery.ends(listed.images) == gallery.ends(together)
+    assert set(gallery.ends(listed.images)) == {*DEFAULT, *HIDDEN}
+
+
+@pytest.mark.parametrize("limit", [1, 3, 7, 8, 100])
+def test_a_limit_counts_hidden_images_and_others_together(limit: int, gallery: Gallery, run: Runner) -> None:
+    listed = run("pcd_image_info", tag=gallery.tag, hidden="any", sort="name:asc", limit=limit)
+    assert gallery.ends(listed.images) == sorted([*DEFAULT, *HIDDEN])[:limit]
+
+
+def test_everything_is_listed_where_nothing_is_asked(gallery: Gallery, run: Runner, server: Server) -> None:
+    direct = server.pages("member")
+    assert run("pcd_image_info").ids == [image["id"] for image in direct]
+    assert gallery.images["big"]["id"] in [image["id"] for image in direct]
+
+
+def test_an_administrator_sees_the_images_of_all_projects(gallery: Gallery, run: Runner) -> None:
+    listed = run("pcd_image_info", "admin", tag=gallery.tag, visibility="all", hidden="any", sort="name:asc")
+    assert gallery.ends(listed.images) == sorted(PICTURES)
