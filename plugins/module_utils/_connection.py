@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError
+from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError, quoted
 from ansible_collections.platform9.pcd.plugins.module_utils._http import Transport
 
 CONNECTION_OPTIONS: dict[str, Any] = {
@@ -182,23 +182,38 @@ def connection_from(params: Mapping[str, Any], environ: Mapping[str, str]) -> Co
 
     override = _address("image_endpoint_override", _first(sources, "image_endpoint_override"))
     auth_url = _address("auth_url", _first(sources, "auth_url"))
-    credential = _credential(sources)
+    credential, above = _credential(sources)
+    # A token and an application credential have their project; one of a lower source is not about them.
+    project = _project(sources if isinstance(credential, Password) else above)
     if auth_url is None and (override is None or not isinstance(credential, Token)):
         raise ConfigurationError(
             "auth_url: the address of Keystone is not known. Give auth_url, source an RC file (OS_AUTH_URL), "
             "or name a cloud of clouds.yaml with cloud. (A token together with image_endpoint_override needs none.)"
         )
-    transport = _transport(params, options, sources)
+    if isinstance(credential, Token) and override is not None and "project_name" in options:
+        raise ConfigurationError(
+            "project_name: with token and image_endpoint_override nobody is asked what its id is. Give project_id."
+        )
+    transport = _transport(params, sources, environ)
     warnings = []
     if transport.verify is False:
-        warnings.append("The certificate of the cloud is not verified (validate_certs: false, or OS_INSECURE).")
+        warnings.append(
+            "The certificate of the cloud is not verified (validate_certs, OS_INSECURE, or verify in clouds.yaml)."
+        )
+    if "cloud" in options:
+        overruled = sorted(key for key in variables if sources[-1].get(key, variables[key]) != variables[key])
+        if overruled:
+            warnings.append(
+                f"OS_* variables go before the cloud {cloud_name} of clouds.yaml, and they say something else for "
+                f"{', '.join(overruled)}. Unset them if the cloud is meant."
+            )
     for option, address in (("auth_url", auth_url), ("image_endpoint_override", override)):
         if address is not None and address.lower().startswith("http:"):
             warnings.append(f"{option} is plain http: everybody on the way can read the credentials. Use https.")
     return Connection(
         auth_url=auth_url,
         credential=credential,
-        project=_project(sources),
+        project=project,
         region_name=_first(sources, "region_name"),
         interface=_interface(_first(sources, "interface")),
         image_endpoint_override=override,
@@ -236,8 +251,8 @@ def _from_clouds_yaml(name: str, environ: Mapping[str, str]) -> Source:
         for alias in ("image_interface", "endpoint_type"):
             if alias in flat:
                 flat["interface"] = flat[alias]
-    if flat.get("verify") is False or str(flat.get("verify", "")).lower() == "false":
-        flat["insecure"] = "true"
+    if "verify" in flat:
+        flat["insecure"] = not _true(str(flat["verify"]))
     found = {}
     for key in VARIABLES:
         if key in flat:
@@ -275,9 +290,11 @@ def _clouds_yaml(name: str, environ: Mapping[str, str]) -> str:
 
 def _cloud(path: str, name: str) -> dict[str, Any]:
     clouds = _clouds(path)
-    if not isinstance(clouds.get(name), dict):
+    if name in clouds and not isinstance(clouds[name], dict):
+        raise ConfigurationError(f"cloud: {name} in {path} is no dictionary. Correct the file.")
+    if name not in clouds:
         known = ", ".join(sorted(str(cloud) for cloud in clouds)) or "none"
-        raise ConfigurationError(f"cloud: {path} has no cloud {name!r}. It has: {known}.")
+        raise ConfigurationError(f"cloud: {path} has no cloud {quoted(name)}. It has: {known}.")
     entry: dict[str, Any] = clouds[name]
     return entry
 
@@ -313,17 +330,24 @@ def _merged(below: Any, above: Any) -> Any:
     return {**below, **{key: _merged(below.get(key), value) for key, value in above.items()}}
 
 
-def _credential(sources: list[Source]) -> Credential:
-    """The first source that holds something secret decides how to log in; the rest of it may come from below."""
-    for source in sources:
-        method = _method(source)
+def _credential(sources: list[Source]) -> tuple[Credential, list[Source]]:
+    """How to log in, which the first source that holds something secret decides; and the sources down to that one."""
+    for number, source in enumerate(sources, start=1):
+        method, above = _method(source), sources[:number]
         if method == "token":
-            return Token(_token(source["token"]))
+            return Token(_token(source["token"])), above
         if method == "application_credential":
-            return _application_credential(sources)
+            return _application_credential(sources), above
         if method == "password":
             user = _user(sources, "username: a password or passcode was given, but no user.")
-            return Password(user, password=_first(sources, "password"), passcode=_first(sources, "passcode"))
+            return Password(user, password=_first(sources, "password"), passcode=_first(sources, "passcode")), above
+    known = _group(sources, "username", "user_id", "application_credential_id", "application_credential_name")
+    for key, value in known.items() if not _first(sources, "auth_type") else ():
+        secret = "application_credential_secret" if key.startswith("application") else "password"
+        raise ConfigurationError(
+            f"{secret}: it is missing, to log in with {key} {value}. Give it as an option, as its OS_* variable, or in "
+            "clouds.yaml or secure.yaml."
+        )
     raise ConfigurationError(
         "No credentials were given. Give token, or application_credential_id with application_credential_secret, or "
         "username with password; as options, as OS_* variables (source an RC file), or in a cloud of clouds.yaml."
@@ -336,7 +360,7 @@ def _method(source: Source) -> str | None:
         auth_type = source["auth_type"].lower()
         if auth_type not in METHOD_OF_AUTH_TYPE:
             raise ConfigurationError(
-                f"auth_type: {source['auth_type']!r} (OS_AUTH_TYPE or clouds.yaml) is not supported. "
+                f"auth_type: {quoted(source['auth_type'])} (OS_AUTH_TYPE or clouds.yaml) is not supported. "
                 f"Supported are {', '.join(sorted(METHOD_OF_AUTH_TYPE))}."
             )
         method = METHOD_OF_AUTH_TYPE[auth_type]
@@ -409,25 +433,26 @@ def _token(value: str) -> str:
     return token
 
 
-def _transport(params: Mapping[str, Any], options: Source, sources: list[Source]) -> Transport:
+def _transport(params: Mapping[str, Any], sources: list[Source], environ: Mapping[str, str]) -> Transport:
     timeout, retries = params["timeout"], params["retries"]
     if not 0 < timeout <= 86400:
-        raise ConfigurationError(f"timeout: {timeout:g} is not a number of seconds above 0.")
+        raise ConfigurationError(f"timeout: {timeout:g} is not a number of seconds from above 0 to 86400.")
     if not 0 <= retries <= 100:
         raise ConfigurationError(f"retries: {retries} is not a whole number from 0 to 100.")
-    verify: bool | str = True
-    if "validate_certs" in options:
-        verify = bool(params["validate_certs"])
+    # Who names a CA wants it to be used, unless the same source says otherwise.
+    verification = {} if params["validate_certs"] else _group(sources, "insecure", "ca_cert")
+    if params["validate_certs"] is False or _true(verification.get("insecure", "")):
+        verify: bool | str = False
     else:
-        verify = not _true(_group(sources[1:], "insecure").get("insecure", ""))
-    ca_cert = _file("ca_cert", _first(sources, "ca_cert")) if verify else None
+        bundle = environ.get("REQUESTS_CA_BUNDLE") or environ.get("CURL_CA_BUNDLE")
+        verify = _file("ca_cert", _first(sources, "ca_cert")) or bundle or True
     client = _group(sources, "client_cert", "client_key")
     client_cert = _file("client_cert", client.get("client_cert"))
     client_key = _file("client_key", client.get("client_key"))
     if client_key and not client_cert:
         raise ConfigurationError("client_key: a key without its certificate is of no use. Give client_cert, too.")
     return Transport(
-        verify=(ca_cert or True) if verify else False,
+        verify=verify,
         client_cert=(client_cert, client_key) if client_cert and client_key else client_cert,
         timeout=timeout,
         retries=retries,
@@ -455,7 +480,7 @@ def _interface(value: str | None) -> str | None:
     # Older openrc files say publicURL (OS_ENDPOINT_TYPE).
     interface = value.removesuffix("URL").lower()
     if interface not in INTERFACES:
-        raise ConfigurationError(f"interface: {value!r} is none of {', '.join(INTERFACES)}. Correct it.")
+        raise ConfigurationError(f"interface: {quoted(value)} is none of {', '.join(INTERFACES)}. Correct it.")
     return interface
 
 
@@ -471,7 +496,8 @@ def _address(option: str, value: str | None) -> str | None:
         usable = False
     if not usable or not address.isprintable() or any(mark in address for mark in " ?#"):
         # It is not quoted: what stands in the wrong place may be a secret.
-        raise ConfigurationError(f"{option}: it is not an address such as https://pcd.example.com/keystone/v3.")
+        service = "keystone/v3" if option == "auth_url" else "glance/v2"
+        raise ConfigurationError(f"{option}: it is not an address such as https://pcd.example.com/{service}.")
     if parts.username or parts.password:
         raise ConfigurationError(f"{option}: it holds a user name or a password. Give those by their own options.")
     return address.rstrip("/")

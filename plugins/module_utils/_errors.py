@@ -76,6 +76,11 @@ class UnsupportedMedia(ApiError):
     """415: the service does not take this kind of content."""
 
 
+def quoted(text: str) -> str:
+    """A user's word within a message, on one line."""
+    return f"'{' '.join(text.splitlines())}'"
+
+
 BY_STATUS: dict[int, type[ApiError]] = {
     401: Unauthorized,
     403: Forbidden,

@@ -8,7 +8,6 @@ Redirects are never followed, so that a token or a password reaches no other hos
 from __future__ import annotations
 
 import json
-import os
 import random
 import re
 import ssl
@@ -78,12 +77,12 @@ class Http:
         self._secrets = spellings(secrets)
         self._sleep = sleep
         self._session = requests.Session()
-        # A netrc file must never supply credentials; proxies and the CA bundle are read from the environment below.
+        # A netrc file must never supply credentials; the proxies of the environment are read below.
         self._session.trust_env = False
         self._session.headers.update({"Accept": "application/json", "User-Agent": "ansible-platform9.pcd"})
         self._session.headers.update(headers or {})
         self._session.proxies = requests.utils.get_environ_proxies(self.base_url)
-        self._session.verify = _verify(transport.verify)
+        self._session.verify = transport.verify
         self._session.cert = transport.client_cert
 
     def request(
@@ -170,8 +169,9 @@ class Http:
         # Before it is cut or read: a part of a secret, or another spelling of it, would not be found afterwards.
         body = self._masked(response.content.decode(errors="replace"))[:LARGEST_ERROR_BODY]
         server_message = self._masked(server_words(response.headers.get("Content-Type", ""), body))
-        message = f"Could not {wanted}: {method} {url} {what} ({status} {response.reason})"
-        message += f": {server_message}" if server_message else "."
+        answered = f"{status} {response.reason}"
+        message = f"Could not {wanted}: {method} {url} {what} ({answered})"
+        message += f": {server_message}" if server_message not in ("", answered) else "."
         kind = BY_STATUS.get(status, ApiError)
         advice = _advice(status)
         if status == 404 and not _is_json_object(body):
@@ -294,12 +294,6 @@ def _is_unresolved(error: Exception) -> bool:
     return any(words in str(error) for words in ("Failed to resolve", "[Errno -", "getaddrinfo failed"))
 
 
-def _verify(wish: bool | str) -> bool | str:
-    if wish is not True:
-        return wish
-    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
-
-
 def _without_query(url: str) -> str:
     return url.partition("?")[0]
 
@@ -368,4 +362,5 @@ def _reason(error: BaseException) -> str:
         seen = inner
     if isinstance(seen, ssl.SSLCertVerificationError):
         return seen.verify_message
-    return " ".join(re.sub(r"<[^>]*>:? ?", "", str(seen)).split())[:200] or type(seen).__name__
+    # Without the names of objects and places in C sources.
+    return " ".join(re.sub(r"<[^>]*>:? ?|\(_ssl\.c:\d+\)", "", str(seen)).split())[:200] or type(seen).__name__

@@ -64,6 +64,13 @@ def log_in(connection: Connection) -> Access:
             **error.facts,
         ) from None
     project = body.get("project") or {}
+    is_bound = isinstance(credential, ApplicationCredential)
+    if is_bound and connection.project is not None and not _is_for(project, connection.project):
+        raise ConfigurationError(
+            f"project_name: the application credential belongs to project {project.get('name')}, "
+            f"but {connection.project.name or connection.project.id} was asked for. "
+            "Leave the project out, or use a credential of that project."
+        )
     endpoint = override or choose_endpoint(body.get("catalog") or [], connection.region_name, connection.interface)
     return Access(token, versioned(endpoint, "v2"), project.get("id"), body.get("expires_at"))
 
@@ -126,7 +133,7 @@ def _with_token(keystone: Http, token: str, project: Project | None) -> tuple[st
     if project is None or _is_for(body.get("project") or {}, project):
         return token, body
     identity = {"methods": ["token"], "token": {"id": token}}
-    return _issue(keystone, identity, {"project": _project(project)}, repeatable=True)
+    return _issue(keystone, identity, {"project": _project_json(project)}, repeatable=True)
 
 
 def _issue(
@@ -162,7 +169,7 @@ def _identity(credential: Password | ApplicationCredential) -> dict[str, Any]:
         if credential.user is None:
             described["id"] = credential.id
         else:
-            described.update(name=credential.name, user=_user(credential.user))
+            described.update(name=credential.name, user=_user_json(credential.user))
         return {"methods": ["application_credential"], "application_credential": described}
     identity: dict[str, Any] = {"methods": []}
     for method, key, secret in (
@@ -171,7 +178,7 @@ def _identity(credential: Password | ApplicationCredential) -> dict[str, Any]:
     ):
         if secret:
             identity["methods"].append(method)
-            identity[method] = {"user": {**_user(credential.user), key: secret}}
+            identity[method] = {"user": {**_user_json(credential.user), key: secret}}
     return identity
 
 
@@ -179,18 +186,18 @@ def _scope(connection: Connection) -> dict[str, Any] | None:
     # An application credential is bound to its project; Keystone refuses a scope beside it.
     if isinstance(connection.credential, ApplicationCredential) or connection.project is None:
         return None
-    return {"project": _project(connection.project)}
+    return {"project": _project_json(connection.project)}
 
 
-def _user(user: User) -> dict[str, Any]:
-    return {"id": user.id} if user.id else {"name": user.name, "domain": _domain(user.domain)}
+def _user_json(user: User) -> dict[str, Any]:
+    return {"id": user.id} if user.id else {"name": user.name, "domain": _domain_json(user.domain)}
 
 
-def _project(project: Project) -> dict[str, Any]:
-    return {"id": project.id} if project.id else {"name": project.name, "domain": _domain(project.domain)}
+def _project_json(project: Project) -> dict[str, Any]:
+    return {"id": project.id} if project.id else {"name": project.name, "domain": _domain_json(project.domain)}
 
 
-def _domain(domain: Domain) -> dict[str, Any]:
+def _domain_json(domain: Domain) -> dict[str, Any]:
     return {"id": domain.id} if domain.id else {"name": domain.name}
 
 
@@ -219,7 +226,7 @@ def _refused(error: Unauthorized, connection: Connection, keystone: Http) -> Pcd
     else:
         user = credential.user.name or credential.user.id
         message = (
-            f"Keystone at {keystone.base_url} does not let user {user} in{where}. "
+            f"Keystone at {keystone.base_url} refused to log in user {user}{where}. "
             "Check user, domain, password and project; where the account has a second factor, give a fresh passcode."
         )
     request_id = error.facts.get("request_id")
@@ -235,7 +242,7 @@ def _offer(endpoints: list[Mapping[str, Any]]) -> str:
     regions: dict[str, list[str]] = {}
     for endpoint in endpoints:
         regions.setdefault(_region(endpoint), []).append(str(endpoint.get("interface")))
-    return "; ".join(f"region {region}: {', '.join(sorted(regions[region]))}" for region in sorted(regions))
+    return "; ".join(f"{', '.join(sorted(regions[region]))} in region {region}" for region in sorted(regions))
 
 
 def _region(endpoint: Mapping[str, Any]) -> str:

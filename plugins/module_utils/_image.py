@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError
+from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError, quoted
 
 CONTAINER_FORMATS = ["ami", "ari", "aki", "bare", "ovf", "ova", "docker", "compressed"]
 DISK_FORMATS = ["ami", "ari", "aki", "vhd", "vhdx", "vmdk", "raw", "qcow2", "vdi", "iso", "ploop"]
@@ -41,20 +41,6 @@ WISH_OPTIONS: dict[str, Any] = {
     "tags": {"type": "list", "elements": "str"},
     "properties": {"type": "dict"},
 }
-
-# The wishes that the service stores as an attribute of its own, by the attribute's name.
-WISHABLE = (
-    "container_format",
-    "disk_format",
-    "min_disk",
-    "min_ram",
-    "name",
-    "os_hidden",
-    "owner",
-    "protected",
-    "tags",
-    "visibility",
-)
 
 # Glance allows a change of these on a queued image alone (glance/api/v2/images.py, _do_replace).
 FIXED_BY_DATA = ("container_format", "disk_format")
@@ -103,6 +89,12 @@ RESERVED = ("location", "deleted", "deleted_at", "stores")
 RESERVED_PREFIX = "os_glance"
 
 OPTION_OF_ATTRIBUTE = {"os_hidden": "hidden"}
+ATTRIBUTE_OF_OPTION = {option: attribute for attribute, option in OPTION_OF_ATTRIBUTE.items()}
+
+# The wishes that the service stores as an attribute of its own, by the attribute's name.
+WISHABLE = tuple(
+    ATTRIBUTE_OF_OPTION.get(option, option) for option in ("name", *WISH_OPTIONS) if option != "properties"
+)
 
 UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 LONGEST_TEXT = 255
@@ -115,14 +107,14 @@ def check_identity(params: Mapping[str, Any]) -> None:
     check_uuid("id", params["id"])
     if name is not None:
         if not name:
-            raise ConfigurationError("name: it is empty. Give the name, or leave the option out and give the id.")
+            raise ConfigurationError("name: it is empty. Give a name, or leave the option out.")
         _text("name", name)
 
 
 def check_uuid(option: str, value: str | None) -> None:
     if value is not None and not UUID.fullmatch(value):
         raise ConfigurationError(
-            f"{option}: {value!r} is not a UUID such as 1714676b-e56d-4171-a072-f919121a9797. "
+            f"{option}: {quoted(value)} is not a UUID such as 1714676b-e56d-4171-a072-f919121a9797. "
             "To find an image by its name, use the option name."
         )
 
@@ -180,9 +172,16 @@ def _property_name(key: str) -> str:
         raise ConfigurationError(
             f"properties.{key}: this name belongs to the image service, which alone sets it. Leave it out."
         )
-    if not key:
-        raise ConfigurationError("properties: a property without a name cannot be set. Give it a name.")
-    return _text(f"properties.{key}", key)
+    # With blanks at its ends Glance stores another name on an update than on a create.
+    return _trimmed(f"properties.{key}", key)
+
+
+def _trimmed(option: str, value: str) -> str:
+    if not value or value != value.strip():
+        raise ConfigurationError(
+            f"{option}: {quoted(value)} is empty, or begins or ends with a blank. Write it without, or leave it out."
+        )
+    return _text(option, value)
 
 
 def _text(option: str, value: str) -> str:
@@ -209,12 +208,12 @@ def storable(option: str, value: str) -> str:
 
 def _integer(option: str, value: int) -> int:
     if isinstance(value, bool) or not 0 <= value <= LARGEST_INTEGER:
-        raise ConfigurationError(f"{option}: {value} is not a whole number from 0 to {LARGEST_INTEGER}.")
+        raise ConfigurationError(f"{option}: {str(value).lower()} is not a whole number from 0 to {LARGEST_INTEGER}.")
     return value
 
 
 def _tags(option: str, value: Iterable[str]) -> list[str]:
-    return sorted({_text(option, tag) for tag in value})
+    return sorted({_trimmed(option, tag) for tag in value})
 
 
 KINDS: dict[type, str] = {list: "list", tuple: "list", dict: "dictionary"}
@@ -223,5 +222,5 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "min_ram": _integer,
     "tags": _tags,
     "name": _text,
-    "owner": _text,
+    "owner": _trimmed,
 }

@@ -61,8 +61,9 @@ PASSED_ON = (
     "marker",
 )
 
-# Query parameters with a meaning or an option of their own; `properties` makes Glance fail with a 500.
-NOT_FILTERS = {*PASSED_ON, "id", "name", "protected", "os_hidden", "limit", "changes-since", "properties"}
+# Query parameters with an option of their own; and those that Glance fails at (500), or ignores and lists everything.
+HAVE_OPTIONS = {*PASSED_ON, "id", "name", "protected", "hidden", "os_hidden", "limit"}
+NOT_FILTERS = {*HAVE_OPTIONS, "changes-since", "deleted", "locations", "members", "properties", "tags"}
 
 NEWEST_FIRST = (("sort_key", "created_at"), ("sort_dir", "desc"))
 

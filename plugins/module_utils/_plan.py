@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.platform9.pcd.plugins.module_utils._errors import PlanError
+from ansible_collections.platform9.pcd.plugins.module_utils._errors import PlanError, quoted
 from ansible_collections.platform9.pcd.plugins.module_utils._image import (
     CREATED,
     FIXED_BY_DATA,
@@ -121,15 +121,15 @@ def plan_status(wanted: str, current: Image | None, called: str) -> Plan:
     """The image is active, or deactivated. `called` is the name or id that the user gave."""
     if current is None:
         raise PlanError(
-            f"No image {called!r} is there, or none that this project can see; it is to be {wanted}. "
-            "Check the id or the name (and with a name, match)."
+            f"No image {quoted(called)} was found that could be made {wanted}. "
+            "Check the id or the name, the project that is logged in to, and with a name the option match."
         )
     status = current["status"]
     if status == wanted:
         return Plan(current, current)
     if status not in ACTION_FOR:
         raise PlanError(
-            f"{describe(current)} is to be {wanted}, but its status is {status}. "
+            f"{describe(current)} should be {wanted}, but its status is {status}. "
             "Only an image that has its data can be deactivated or reactivated: upload the data first, "
             "or wait until a running upload or import has ended."
         )
@@ -166,14 +166,30 @@ def apply_patch(patch: Patch, image: Image) -> dict[str, Any]:
     return applied
 
 
+def wish_of(patch: Patch) -> dict[str, Any]:
+    """What the operations of a patch wish for; None for what they remove."""
+    return {_key(operation["path"]): operation.get("value") for operation in patch}
+
+
+def unkept(wish: Image, image: Image) -> list[str]:
+    """The names of what is wished and is not so in the image."""
+    return sorted(
+        key for key, value in wish.items() if (key in image if value is None else not _same(key, image.get(key), value))
+    )
+
+
 def pointer(key: str) -> str:
     """The JSON pointer of a key (RFC 6901)."""
     return "/" + key.replace("~", "~0").replace("/", "~1")
 
 
+def _key(pointed: str) -> str:
+    return pointed[1:].replace("~1", "/").replace("~0", "~")
+
+
 def describe(image: Image) -> str:
     """An image in a sentence: its name and id."""
-    return f"Image {image['name']!r} ({image['id']})" if image.get("name") else f"Image {image['id']}"
+    return f"Image {quoted(image['name'])} ({image['id']})" if image.get("name") else f"Image {image['id']}"
 
 
 def _same(key: str, current: Any, wished: Any) -> bool:

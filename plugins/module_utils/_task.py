@@ -8,7 +8,7 @@ Nothing here knows AnsibleModule, so that the same task can run in a module's pr
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     NotFound,
     PcdError,
     PlanError,
+    quoted,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._http import Http
 from ansible_collections.platform9.pcd.plugins.module_utils._identity import log_in
@@ -33,9 +34,16 @@ from ansible_collections.platform9.pcd.plugins.module_utils._plan import (
     SetStatus,
     Update,
     describe,
+    unkept,
+    wish_of,
 )
 
 MOST_LISTED = 20
+
+# The owner of an image whose owner does not matter.
+ANYBODY = "*"
+
+MATCH: dict[str, Any] = {"type": "str", "choices": ["own", "visible"]}
 
 Params = Mapping[str, Any]
 Result = dict[str, Any]
@@ -47,6 +55,12 @@ class Session:
 
     images: Images
     project_id: str | None
+
+    def find(self, params: Params, owners: Sequence[str | None]) -> Image | None:
+        """The image that `id`, or else `name` and `match`, means; with match "own" it is one of these owners."""
+        if params["id"] is not None:
+            return self.find_by_id(params["id"])
+        return find_named(self, params["name"], [ANYBODY] if params["match"] == "visible" else owners)
 
     def find_by_id(self, image_id: str) -> Image | None:
         # Capitals mean the same in a UUID (RFC 9562), though not to every database.
@@ -62,14 +76,13 @@ class Session:
 class Task:
     """The whole content of a module beside its documentation.
 
-    `check` looks at the options and raises before anything is sent. A task either makes a plan, which is then carried
-    out or foretold, or it reads.
+    `check` looks at the options and raises before anything is sent. `work` looks at the service; it gives a plan, which
+    is then carried out or foretold, or a result where there is only something to read.
     """
 
     options: Mapping[str, Any]
     check: Callable[[Params], object]
-    plan: Callable[[Params, Session], Plan] | None = None
-    read: Callable[[Params, Session], Result] | None = None
+    work: Callable[[Params, Session], Plan | Result]
     returns_patch: bool = False
     constraints: Mapping[str, Any] = field(default_factory=dict)
     libraries: Sequence[str] = ("requests",)
@@ -89,10 +102,9 @@ def perform(
     """What the task answers; every error that is not a bug of ours is a PcdError."""
     task.check(params)
     session = open_session(params, warn, environ)
-    if task.read is not None:
-        return {"changed": False, **task.read(params, session)}
-    assert task.plan is not None
-    plan = task.plan(params, session)
+    plan = task.work(params, session)
+    if not isinstance(plan, Plan):
+        return {"changed": False, **plan}
     after = plan.after if check_mode else carry_out(session.images, plan)
     result: Result = {
         "changed": plan.changed,
@@ -117,61 +129,58 @@ def open_session(params: Params, warn: Callable[[str], object], environ: Mapping
     return Session(Images(http), access.project_id)
 
 
-def find(session: Session, params: Params, owner: str | None = None) -> Image | None:
-    """The one image that `id`, or else `name` and `match`, means; None where there is none.
+def find_named(session: Session, name: str, owners: Sequence[str | None]) -> Image | None:
+    """The one image of this name; None where there is none, PlanError where two could be meant.
 
-    With match "own" a name means an image of the caller's project, or of `owner`, which goes first; with "visible" any
-    image that the caller's list shows. Hidden images count where no other is found. Two that could be meant are an
-    error.
+    It belongs to the first of the owners (project ids) that has one; ANYBODY means all images that the caller's list
+    shows, and None a project that is not known. Of one owner, hidden images count where no other is found.
     """
-    name = params["name"]
-    if params["id"] is not None:
-        return session.find_by_id(params["id"])
-    owners = [owner, session.project_id] if owner else [session.project_id]
-    for hidden in (False, True):
-        # One owner can be left to the service; the name is compared again, since databases may ignore its case.
-        query = [("name", exactly(name))]
-        if params["match"] == "own" and len(owners) == 1 and owners[0]:
-            query.append(("owner", owners[0]))
-        if hidden:
-            query.append(("os_hidden", "true"))
-        found = [image for image in session.images.list(query) if image.get("name") == name]
-        for candidates in _candidates(found, params["match"], owners):
-            if candidates:
-                return _only(candidates, name)
+    lists: dict[bool, list[Image]] = {}
+    owners = list(dict.fromkeys(owners))
+    for owner in owners:
+        for hidden in (False, True):
+            if hidden not in lists:
+                lists[hidden] = _list_named(session, name, hidden, owners)
+            found = [image for image in lists[hidden] if _is_of(image, owner)]
+            if found:
+                return _only(found, name)
     return None
 
 
-def _candidates(found: Sequence[Image], match: str, owners: Sequence[str | None]) -> Iterable[Sequence[Image]]:
-    if match == "visible":
-        yield found
-        return
-    for owner in owners:
-        yield _surely_own(found) if owner is None else [image for image in found if image.get("owner") == owner]
+def _list_named(session: Session, name: str, hidden: bool, owners: Sequence[str | None]) -> list[Image]:
+    query = [("name", exactly(name))]
+    if len(owners) == 1 and owners[0] not in (None, ANYBODY):
+        query.append(("owner", str(owners[0])))
+    if hidden:
+        query.append(("os_hidden", "true"))
+    # Compared again, since databases may ignore the case of a name.
+    return [image for image in session.images.list(query) if image.get("name") == name]
 
 
-def _surely_own(found: Sequence[Image]) -> Sequence[Image]:
-    """Where the caller's project is not known, an image that everybody sees may be another project's."""
-    for image in found:
-        if image.get("visibility") in ("public", "community"):
-            raise ConfigurationError(
-                f"project_id: {describe(image)} is {image['visibility']} and belongs to project {image.get('owner')}; "
-                "whether that is yours cannot be told from a token alone. Give project_id, or the id of the image, "
-                "or match: visible."
-            )
-    return found
+def _is_of(image: Image, owner: str | None) -> bool:
+    if owner == ANYBODY:
+        return True
+    if owner is None and image.get("visibility") in ("public", "community"):
+        # Everybody sees it, so that it may be another project's.
+        raise ConfigurationError(
+            f"project_id: {describe(image)} is {image['visibility']} and belongs to project {image.get('owner')}; "
+            "whether that is yours cannot be told from a token alone. Give project_id, or the id of the image, "
+            "or match: visible."
+        )
+    return owner is None or image.get("owner") == owner
 
 
 def _only(found: Sequence[Image], name: str) -> Image:
     if len(found) == 1:
         return found[0]
     listed = "; ".join(
-        f"{image['id']} (status {image['status']}, owner {image.get('owner')}, created {image.get('created_at')})"
+        f"{image['id']} (status {image['status']}, owner {image.get('owner') or 'nobody'}, "
+        f"created {image.get('created_at')})"
         for image in found[:MOST_LISTED]
     )
     more = f"; and {len(found) - MOST_LISTED} more" if len(found) > MOST_LISTED else ""
     raise PlanError(
-        f"name: {len(found)} images are named {name!r}: {listed}{more}. Give the id of the one that is meant.",
+        f"name: {len(found)} images are named {quoted(name)}: {listed}{more}. Give the id of the one that is meant.",
         images=[{key: image.get(key) for key in ("id", "status", "owner", "created_at")} for image in found],
     )
 
@@ -185,7 +194,7 @@ def carry_out(images: Images, plan: Plan) -> Image | None:
             continue
         assert current is not None
         if isinstance(step, Update):
-            current = images.update(current["id"], step.patch)
+            current = _kept(wish_of(step.patch), images.update(current["id"], step.patch))
         elif isinstance(step, SetStatus):
             current = _set_status(images, current, step)
         else:
@@ -196,20 +205,37 @@ def carry_out(images: Images, plan: Plan) -> Image | None:
 
 def _create(images: Images, step: Create) -> Image:
     try:
-        return images.create(dict(step.attributes))
+        return _kept(step.attributes, images.create(dict(step.attributes)))
     except Conflict as error:
         if "id" not in step.attributes:
             raise
-        message = f"{error} An id is never given twice, not even after its image is gone. Choose another one."
-        raise Conflict(message, server_message=error.server_message, **error.facts) from None
+        request_id = error.facts["request_id"]
+        raise Conflict(
+            f"id: {step.attributes['id']} cannot be the id of a new image. The service says: {error.server_message} "
+            "An id is never given twice, not even after its image is gone or in another project. Choose another one."
+            + (f" (request id {request_id})" if request_id else ""),
+            server_message=error.server_message,
+            **error.facts,
+        ) from None
+
+
+def _kept(wish: Image, answer: Image) -> Image:
+    """The answer, once it is as wished: Glance accepts some names of properties and forgets them."""
+    lost = unkept(wish, answer)
+    if lost:
+        raise PlanError(
+            f"The service accepted the change of {describe(answer)}, but does not have it: {', '.join(lost)}. Somebody "
+            "else may have changed the image at the same moment, or this is a name that the service does not keep."
+        )
+    return answer
 
 
 def _set_status(images: Images, current: Image, step: SetStatus) -> Image:
-    getattr(images, step.action)(current["id"])
+    {"deactivate": images.deactivate, "reactivate": images.reactivate}[step.action](current["id"])
     after = images.get(current["id"])
     if after["status"] != STATUS_AFTER[step.action]:
         raise PlanError(
-            f"The service accepted to {step.action} {describe(current)}, but its status is {after['status']}. "
+            f"The service agreed to {step.action} {describe(current)}, but its status is {after['status']}. "
             "Somebody else may have changed it at the same moment; run the task again."
         )
     return after

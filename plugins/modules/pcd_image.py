@@ -245,7 +245,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image import (
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._module import run_module
 from ansible_collections.platform9.pcd.plugins.module_utils._plan import Plan, plan_absent, plan_present
-from ansible_collections.platform9.pcd.plugins.module_utils._task import Params, Session, Task, find
+from ansible_collections.platform9.pcd.plugins.module_utils._task import MATCH, Params, Session, Task
 
 
 def check_image(params: Params) -> None:
@@ -258,9 +258,11 @@ def check_image(params: Params) -> None:
 
 
 def plan_image(params: Params, session: Session) -> Plan:
-    current = find(session, params, params["owner"])
+    owner = params["owner"] or session.project_id
     if params["state"] == "absent":
-        return plan_absent(current, params["force"])
+        return plan_absent(session.find(params, [owner]), params["force"])
+    # An image of ours may be given to another owner, who goes first because it may be theirs already.
+    current = session.find(params, [owner, session.project_id])
     return plan_present(wish_from(params), current, params["purge_properties"], params["id"])
 
 
@@ -268,14 +270,14 @@ TASK = Task(
     options={
         **IDENTITY_OPTIONS,
         **WISH_OPTIONS,
-        "match": {"type": "str", "choices": ["own", "visible"], "default": "own"},
+        "match": {**MATCH, "default": "own"},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "purge_properties": {"type": "bool", "default": False},
         "force": {"type": "bool", "default": False},
     },
     constraints={"required_one_of": [("id", "name")]},
     check=check_image,
-    plan=plan_image,
+    work=plan_image,
     returns_patch=True,
     libraries=("requests", "jsonpatch"),
 )

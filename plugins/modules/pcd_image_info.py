@@ -179,7 +179,7 @@ TASK = Task(
         ],
     },
     check=check_listing,
-    read=read_listing,
+    work=read_listing,
 )
 
 

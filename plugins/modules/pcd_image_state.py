@@ -77,22 +77,22 @@ image:
 from ansible_collections.platform9.pcd.plugins.module_utils._image import IDENTITY_OPTIONS, check_identity
 from ansible_collections.platform9.pcd.plugins.module_utils._module import run_module
 from ansible_collections.platform9.pcd.plugins.module_utils._plan import Plan, plan_status
-from ansible_collections.platform9.pcd.plugins.module_utils._task import Params, Session, Task, find
+from ansible_collections.platform9.pcd.plugins.module_utils._task import MATCH, Params, Session, Task
 
 
 def plan_state(params: Params, session: Session) -> Plan:
-    return plan_status(params["state"], find(session, params), params["name"] or params["id"])
+    return plan_status(params["state"], session.find(params, [session.project_id]), params["name"] or params["id"])
 
 
 TASK = Task(
     options={
         **IDENTITY_OPTIONS,
-        "match": {"type": "str", "choices": ["own", "visible"], "default": "visible"},
+        "match": {**MATCH, "default": "visible"},
         "state": {"type": "str", "choices": ["active", "deactivated"], "required": True},
     },
     constraints={"required_one_of": [("id", "name")], "mutually_exclusive": [("id", "name")]},
     check=check_identity,
-    plan=plan_state,
+    work=plan_state,
 )
 
 

@@ -351,8 +351,11 @@ def test_an_application_credential_given_by_name_is_not_mixed_with_an_id_of_the_
     [
         ({}, "auth_url|No credentials"),
         ({"OS_AUTH_URL": KEYSTONE}, "No credentials"),
-        ({"OS_AUTH_URL": KEYSTONE, "OS_USERNAME": "u"}, "No credentials"),
-        ({"OS_AUTH_URL": KEYSTONE, "OS_APPLICATION_CREDENTIAL_ID": "i"}, "No credentials"),
+        ({"OS_AUTH_URL": KEYSTONE, "OS_USERNAME": "u"}, "password: it is missing, to log in with username u"),
+        (
+            {"OS_AUTH_URL": KEYSTONE, "OS_APPLICATION_CREDENTIAL_ID": "i"},
+            "application_credential_secret: it is missing",
+        ),
         ({"OS_AUTH_URL": KEYSTONE, "OS_AUTH_TYPE": "v3token", "OS_USERNAME": "u"}, "No credentials"),
         ({"OS_AUTH_URL": KEYSTONE, "OS_PASSWORD": PASSWORD}, "username: "),
         ({"OS_AUTH_URL": KEYSTONE, "OS_PASSCODE": "123456"}, "username: "),
@@ -743,7 +746,8 @@ def test_what_cannot_be_asked_is_an_error_that_names_the_option_and_does_not_quo
     option: str, address: str
 ) -> None:
     message = refused(**{option: address})
-    assert message == f"{option}: it is not an address such as https://pcd.example.com/keystone/v3."
+    example = {"auth_url": "keystone/v3", "image_endpoint_override": "glance/v2"}[option]
+    assert message == f"{option}: it is not an address such as https://pcd.example.com/{example}."
 
 
 @pytest.mark.parametrize("option", ["auth_url", "image_endpoint_override"])
@@ -789,6 +793,47 @@ def test_plain_http_for_the_images_is_warned_of_where_the_token_goes_over_it() -
 @pytest.mark.parametrize("around", ["\n", " ", "\r\n", "\t"])
 def test_a_token_is_taken_without_blanks_around_it(around: str) -> None:
     assert connection(token=f"{around}{TOKEN}{around}").credential == TOKEN_LOGIN
+
+
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_the_authorities_of_the_environment_are_trusted_where_no_others_are_named(
+    variable: str, tmp_path: Path
+) -> None:
+    named = tmp_path / "ca.crt"
+    named.touch()
+    given = {"token": TOKEN, "auth_url": KEYSTONE}
+    assert connection({variable: "/bundle.crt"}, **given).transport.verify == "/bundle.crt"
+    assert connection({variable: "/bundle.crt"}, **given, ca_cert=str(named)).transport.verify == str(named)
+    assert connection({variable: "/bundle.crt"}, **given, validate_certs=False).transport.verify is False
+
+
+def test_authorities_that_a_task_names_are_used_even_where_the_environment_is_insecure(tmp_path: Path) -> None:
+    named = tmp_path / "ca.crt"
+    named.touch()
+    given = {"token": TOKEN, "auth_url": KEYSTONE}
+    assert connection({"OS_INSECURE": "true"}, **given, ca_cert=str(named)).transport.verify == str(named)
+    assert connection({"OS_INSECURE": "true", "OS_CACERT": str(named)}, **given).transport.verify is False
+
+
+def test_a_project_of_the_environment_is_not_mixed_with_a_token_or_an_application_credential_of_the_task() -> None:
+    environ = {"OS_PROJECT_NAME": "left over", "OS_AUTH_URL": KEYSTONE}
+    assert connection(environ, token=TOKEN).project is None
+    credential = {"application_credential_id": "i", "application_credential_secret": SECRET}
+    assert connection(environ, **credential).project is None
+    assert connection({**environ, "OS_TOKEN": TOKEN}).project is not None
+    assert connection(environ, username="u", password=PASSWORD).project is not None
+
+
+def test_variables_that_overrule_the_cloud_of_a_task_are_warned_of(tmp_path: Path) -> None:
+    clouds = tmp_path / "clouds.yaml"
+    clouds.write_text(
+        f"clouds: {{pcd: {{auth: {{auth_url: '{KEYSTONE}', username: u, password: {PASSWORD}}}}}}}", encoding="utf-8"
+    )
+    environ = {"OS_CLIENT_CONFIG_FILE": str(clouds), "OS_USERNAME": "left-over", "OS_AUTH_URL": KEYSTONE}
+    (warning,) = connection(environ, cloud="pcd").warnings
+    assert "username" in warning
+    assert "auth_url" not in warning
+    assert connection({**environ, "OS_CLOUD": "pcd"}).warnings == ()
 
 
 @pytest.mark.parametrize("token", [f"{TOKEN}\nX-Other: 1", f"{TOKEN} x", f"{TOKEN}\x00", f"{TOKEN}ü", " ", "\n"])

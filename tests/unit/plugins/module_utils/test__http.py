@@ -609,14 +609,6 @@ def test_a_certificate_of_an_authority_of_ones_own_is_trusted(certificates: Cert
     assert images_of(service, verify=certificates.authority).get(ID) == image()
 
 
-@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
-def test_the_authorities_of_the_environment_are_trusted(
-    variable: str, certificates: Certificates, serve: Serve, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(variable, certificates.authority)
-    assert images_of(serve(Reply(200, image()), tls=certificates)).get(ID) == image()
-
-
 def test_a_certificate_for_another_name_is_not_trusted(certificates: Certificates, serve: Serve) -> None:
     service = serve(Reply(200, image()), tls=certificates)
     url = service.url.replace("127.0.0.1", "localhost") + "/glance/v2"

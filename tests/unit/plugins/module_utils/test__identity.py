@@ -159,7 +159,7 @@ ME = {"name": "me", "domain": {"id": "default"}}
             id="a passcode alone",
         ),
         pytest.param(
-            {"application_credential_id": "i", "application_credential_secret": SECRET, "project_name": "other"},
+            {"application_credential_id": "i", "application_credential_secret": SECRET, "project_name": "service"},
             {
                 "identity": {
                     "methods": ["application_credential"],
@@ -253,10 +253,17 @@ def test_a_token_with_the_address_of_the_images_needs_no_keystone(serve: Serve) 
     assert keystone.requests == []
 
 
-@pytest.mark.parametrize("project", [{}, {"project_name": "service"}])
-def test_without_keystone_nobody_knows_the_id_of_the_project(project: dict[str, str], serve: Serve) -> None:
-    access = logged_in(serve(Reply(500)), token=TOKEN, image_endpoint_override="https://i.example.com", **project)
-    assert access.project_id is None
+def test_without_keystone_nobody_knows_the_id_of_the_project(serve: Serve) -> None:
+    given = {"token": TOKEN, "image_endpoint_override": "https://i.example.com"}
+    assert logged_in(serve(Reply(500)), **given).project_id is None
+    with pytest.raises(ConfigurationError, match="Give project_id"):
+        logged_in(serve(Reply(500)), **given, project_name="service")
+
+
+def test_an_application_credential_of_another_project_is_an_error(serve: Serve) -> None:
+    credential = {"application_credential_id": "i", "application_credential_secret": SECRET}
+    with pytest.raises(ConfigurationError, match="belongs to project service, but other was asked for"):
+        logged_in(serve(issued()), **credential, project_name="other")
 
 
 def test_the_address_of_the_images_goes_before_the_catalogue(serve: Serve) -> None:
@@ -447,7 +454,7 @@ def test_the_endpoint_is_the_one_that_is_meant(
             None,
             None,
             "region_name: ",
-            ["region r1: admin, public; region r2: public", "Give region_name"],
+            ["admin, public in region r1; public in region r2", "Give region_name"],
             id="several regions are not guessed between",
         ),
         pytest.param(
@@ -463,16 +470,16 @@ def test_the_endpoint_is_the_one_that_is_meant(
             "r3",
             None,
             "region_name: ",
-            ["'r3'", "region r1: admin", "region r2: public"],
+            ["'r3'", "admin in region r1", "public in region r2"],
             id="region",
         ),
         pytest.param("r1 public", "R1", None, "region_name: ", ["'R1'", "region r1"], id="the case of a region counts"),
-        pytest.param("r1 public", None, "internal", "interface: ", ["internal", "region r1: public"], id="interface"),
+        pytest.param("r1 public", None, "internal", "interface: ", ["internal", "public in region r1"], id="interface"),
         pytest.param(
-            "r1 internal", None, None, "interface: ", ["admin or public", "region r1: internal"], id="internal"
+            "r1 internal", None, None, "interface: ", ["admin or public", "internal in region r1"], id="internal"
         ),
         pytest.param(
-            "r1 admin, r2 public", "r2", "admin", "interface: ", ["in region r2", "region r1: admin"], id="elsewhere"
+            "r1 admin, r2 public", "r2", "admin", "interface: ", ["in region r2", "admin in region r1"], id="elsewhere"
         ),
     ],
 )

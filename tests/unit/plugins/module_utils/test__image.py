@@ -243,7 +243,7 @@ def test_a_name_of_the_service_among_the_properties_is_an_error_that_names_it(na
 
 
 def test_a_property_without_a_name_is_an_error() -> None:
-    with pytest.raises(ConfigurationError, match="^properties: .*without a name"):
+    with pytest.raises(ConfigurationError, match="^properties.: .*is empty"):
         wish_for(properties={"": "x"})
 
 

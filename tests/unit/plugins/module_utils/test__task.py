@@ -30,13 +30,13 @@ from ansible_collections.platform9.pcd.plugins.module_utils._plan import (
     plan_absent,
     plan_present,
     plan_status,
+    wish_of,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._task import (
     MOST_LISTED,
     Session,
     Task,
     carry_out,
-    find,
     perform,
 )
 from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import (
@@ -94,7 +94,7 @@ class Shelf(Images):
 
     def update(self, image_id: str, patch: Sequence[dict[str, Any]]) -> Image:
         self._do("update", image_id, [*patch])
-        return image(id=image_id, updated_at="2026-11-23T08:00:00Z")
+        return {**image(id=image_id, updated_at="2026-11-23T08:00:00Z"), **wish_of([*patch])}
 
     def delete(self, image_id: str) -> None:
         self._do("delete", image_id)
@@ -114,7 +114,7 @@ def search(name: str | None = "a", image_id: str | None = None, match: str = "ow
 
 
 def found(shelf: Shelf, owner: str | None = None, project: str | None = PROJECT, **given: Any) -> str | None:
-    one = find(Session(shelf, project), search(**given), owner)
+    one = Session(shelf, project).find(search(**given), [owner or project, project])
     return None if one is None else str(one["id"])
 
 
@@ -187,6 +187,13 @@ def test_an_image_of_the_owner_that_is_wished_goes_first() -> None:
     assert found(Shelf(own, third), owner=OTHER_PROJECT) == "1"
     assert found(Shelf(third), owner=OTHER_PROJECT) is None
     assert found(Shelf(own, theirs), owner=PROJECT) == "1"
+
+
+def test_a_hidden_image_of_the_owner_that_is_wished_goes_before_ones_own() -> None:
+    own, theirs = image(id="1", name="a"), image(id="2", name="a", owner=OTHER_PROJECT, os_hidden=True)
+    shelf = Shelf(own, theirs)
+    assert found(shelf, owner=OTHER_PROJECT) == "2"
+    assert len(shelf.queries) == 2
 
 
 def test_an_image_that_shall_get_another_owner_is_not_created_a_second_time() -> None:
@@ -410,11 +417,11 @@ def test_what_the_service_refuses_fails(plan: Plan, failures: Mapping[str, ApiEr
 
 
 def plan_renamed(params: Mapping[str, Any], session: Session) -> Plan:
-    return plan_present({"name": params["name"]}, find(session, params), new_id=params["id"])
+    return plan_present({"name": params["name"]}, session.find(params, [session.project_id]), new_id=params["id"])
 
 
 def task(**given: Any) -> Task:
-    chosen: dict[str, Any] = {"check": lambda params: None, "plan": plan_renamed, **given}
+    chosen: dict[str, Any] = {"check": lambda params: None, "work": plan_renamed, **given}
     return Task(options={**IDENTITY_OPTIONS, "match": {"default": "own"}}, **chosen)
 
 
@@ -466,7 +473,7 @@ def test_the_image_of_a_result_has_the_shape_that_users_get(serve: Serve) -> Non
 
 def test_an_image_that_is_gone_is_null(serve: Serve) -> None:
     service = serve(glance)
-    absent = task(plan=lambda params, session: plan_absent(find(session, params)))
+    absent = task(work=lambda params, session: plan_absent(session.find(params, [session.project_id])))
     assert perform(absent, params_for(service, id=ID), True, unheard, {})["image"] is None
     assert perform(absent, params_for(service, id=OTHER_ID), False, unheard, {}) == {
         "changed": False,
@@ -476,7 +483,7 @@ def test_an_image_that_is_gone_is_null(serve: Serve) -> None:
 
 
 def test_a_task_that_reads_changes_nothing(serve: Serve) -> None:
-    reads = task(plan=None, read=lambda params, session: {"images": [session.project_id]})
+    reads = task(work=lambda params, session: {"images": [session.project_id]})
     service = serve(Reply(500))
     for check_mode in (False, True):
         assert perform(reads, params_for(service), check_mode, unheard, {}) == {
