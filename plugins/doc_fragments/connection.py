@@ -150,10 +150,13 @@ options:
     default: 4
 requirements:
   - requests
+  - PyYAML, to read clouds.yaml (ansible-core brings it along on the control node)
 notes:
   - "An option goes before its C(OS_*) variable, and that before C(clouds.yaml). What only makes sense together
     comes from one of these: the first that holds a secret decides how to log in, and a project given as an option
     is not mixed with one of the environment."
+  - Where the service refuses, the failed task also returns C(status), C(request_id), C(method) and C(url) of its
+    answer.
   - The proxies of the environment (E(HTTPS_PROXY), E(HTTP_PROXY), E(NO_PROXY)) are used. Redirects are not
     followed.
 """

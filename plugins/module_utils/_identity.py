@@ -116,7 +116,7 @@ def choose_endpoint(catalog: list[Mapping[str, Any]], region_name: str | None, i
             return here[wanted]
     raise ConfigurationError(
         f"interface: the catalogue has no {interface or 'admin or public'} endpoint of the image service"
-        f"{f' in region {region_name}' if region_name else ''}; it offers {offered}. Give interface, or region_name."
+        f"{f' in {region_name}' if region_name else ''}; it offers {offered}. Give interface, or region_name."
     )
 
 
@@ -242,7 +242,7 @@ def _offer(endpoints: list[Mapping[str, Any]]) -> str:
     regions: dict[str, list[str]] = {}
     for endpoint in endpoints:
         regions.setdefault(_region(endpoint), []).append(str(endpoint.get("interface")))
-    return "; ".join(f"{', '.join(sorted(regions[region]))} in region {region}" for region in sorted(regions))
+    return "; ".join(f"{', '.join(sorted(regions[region]))} in {region}" for region in sorted(regions))
 
 
 def _region(endpoint: Mapping[str, Any]) -> str:

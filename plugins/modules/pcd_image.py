@@ -30,7 +30,7 @@ options:
   name:
     description:
       - The name of the image, at most 255 characters. Without O(id), it says which image is meant; see O(match).
-      - With O(id), the image of that id is renamed where its name differs.
+      - With O(id), the image of that id is renamed where its name differs; O(state=absent) takes no notice of it.
       - Names need not be unique. Where O(name) could mean two images, the task fails and lists them.
       - Hidden images are looked for only where no other image has this name.
     type: str
@@ -119,6 +119,8 @@ options:
         where the service refuses to delete the image.
     type: bool
     default: false
+requirements:
+  - jsonpatch
 seealso:
   - module: platform9.pcd.pcd_image_info
   - module: platform9.pcd.pcd_image_state
@@ -226,7 +228,8 @@ image:
       type: dict
 patch:
   description:
-    - The operations of the JSON patch that was sent, or in check mode would be sent. Empty where none was needed.
+    - The operations of the JSON patch that was sent, or in check mode would be sent. Empty where none was needed, as
+      for a new image.
   returned: success
   type: list
   elements: dict

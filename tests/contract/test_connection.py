@@ -237,7 +237,7 @@ def test_a_region_with_an_internal_endpoint_alone_needs_to_be_told(run: Runner, 
     login = {**server.login("member"), "region_name": "region3"}
     refused = run("pcd_image_info", None, **login)
     assert "interface" in refused.msg
-    assert "region region3: internal" in refused.msg
+    assert "internal in region3" in refused.msg
     assert refused.glance == []
     assert project_of(run, **login, interface="internal") == server.project_id()
 
@@ -250,7 +250,7 @@ def test_an_interface_that_is_there(interface: str, run: Runner, server: Server)
 def test_an_interface_that_is_not_there_is_not_replaced(run: Runner, server: Server) -> None:
     refused = run("pcd_image_info", None, **{**server.login("member"), "region_name": "region2"}, interface="admin")
     assert "interface" in refused.msg
-    assert "region region2: public" in refused.msg
+    assert "public in region2" in refused.msg
 
 
 @pytest.mark.parametrize("value", ["internal", "internalURL"])
@@ -267,7 +267,7 @@ def test_a_region_is_not_guessed(region: str | None, run: Runner, server: Server
         login["region_name"] = region
     refused = run("pcd_image_info", None, **login)
     assert "region_name" in refused.msg
-    for offered in ("region regionone: admin, internal, public", "region region2: public", "region region3: internal"):
+    for offered in ("admin, internal, public in regionone", "public in region2", "internal in region3"):
         assert offered in refused.msg
     assert refused.glance == []
 

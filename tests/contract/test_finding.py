@@ -231,6 +231,22 @@ def test_an_image_is_moved_to_another_project_once(run: Runner, server: Server, 
     assert len(server.named(name)) == 1
 
 
+def test_an_owner_that_has_no_such_image_loses_none_and_neither_do_we(run: Runner, server: Server, name: str) -> None:
+    image = server.create(name, user="admin")
+    gone = run("pcd_image", "admin", name=name, owner=server.project_id("other"), state="absent")
+    assert not gone.changed
+    assert server.is_there(image["id"])
+
+
+def test_a_hidden_image_of_the_owner_keeps_ours_from_being_given_away(run: Runner, server: Server, name: str) -> None:
+    ours, other = server.create(name, user="admin"), server.project_id("other")
+    theirs = server.create(name, user="other", os_hidden=True)
+    found = run("pcd_image", "admin", name=name, owner=other)
+    assert not found.changed
+    assert found.image["id"] == theirs["id"]
+    assert server.get(ours["id"])["owner"] == server.project_id("admin")
+
+
 def test_an_image_is_created_for_another_project_once(run: Runner, server: Server, name: str) -> None:
     other = server.project_id("other")
     created = run("pcd_image", "admin", name=name, owner=other)

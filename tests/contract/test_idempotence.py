@@ -220,3 +220,11 @@ def test_an_image_that_is_not_there_is_neither_activated_nor_deactivated(
         assert name in run("pcd_image_state", name=name, state="active", check=check).msg
         unknown = server.new_id()
         assert unknown in run("pcd_image_state", id=unknown, state="deactivated", check=check).msg
+
+
+def test_a_property_that_the_service_accepts_and_forgets_fails(run: Runner, server: Server) -> None:
+    """Glance sets an attribute of its own object where a property has that name (ImagesController._do_replace)."""
+    image = server.create()
+    refused = run("pcd_image", id=image["id"], properties={"context": "x"})
+    assert "does not have it: context" in refused.msg
+    assert "context" not in server.get(image["id"])

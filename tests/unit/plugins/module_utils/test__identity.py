@@ -454,7 +454,7 @@ def test_the_endpoint_is_the_one_that_is_meant(
             None,
             None,
             "region_name: ",
-            ["admin, public in region r1; public in region r2", "Give region_name"],
+            ["admin, public in r1; public in r2", "Give region_name"],
             id="several regions are not guessed between",
         ),
         pytest.param(
@@ -470,16 +470,16 @@ def test_the_endpoint_is_the_one_that_is_meant(
             "r3",
             None,
             "region_name: ",
-            ["'r3'", "admin in region r1", "public in region r2"],
+            ["'r3'", "admin in r1", "public in r2"],
             id="region",
         ),
-        pytest.param("r1 public", "R1", None, "region_name: ", ["'R1'", "region r1"], id="the case of a region counts"),
-        pytest.param("r1 public", None, "internal", "interface: ", ["internal", "public in region r1"], id="interface"),
         pytest.param(
-            "r1 internal", None, None, "interface: ", ["admin or public", "internal in region r1"], id="internal"
+            "r1 public", "R1", None, "region_name: ", ["'R1'", "public in r1"], id="the case of a region counts"
         ),
+        pytest.param("r1 public", None, "internal", "interface: ", ["internal", "public in r1"], id="interface"),
+        pytest.param("r1 internal", None, None, "interface: ", ["admin or public", "internal in r1"], id="internal"),
         pytest.param(
-            "r1 admin, r2 public", "r2", "admin", "interface: ", ["in region r2", "admin in region r1"], id="elsewhere"
+            "r1 admin, r2 public", "r2", "admin", "interface: ", ["in r2; it offers", "admin in r1"], id="elsewhere"
         ),
     ],
 )
