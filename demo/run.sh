@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# `make demo` runs this: demo/playbook.yml, part by part, on a Keystone and a Glance of its own. What is claimed on the
+# way is checked, by what ansible-playbook reports and by the service's own log of requests.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+: "${PCD_SANDBOX_JSON:?is not set; use make demo}"
+state=$(dirname "$PCD_SANDBOX_JSON")
+
+scratch=$root/.build/demo
+rm -rf "$scratch"
+mkdir -p "$scratch"
+export ANSIBLE_CONFIG=$root/demo/ansible.cfg
+bold='' plain=''
+if [ -t 1 ]; then
+    bold=$'\e[1m' plain=$'\e[0m'
+    export ANSIBLE_FORCE_COLOR=1 # Ansible sees a pipe
+fi
+
+say() { printf '\n%s== %s%s\n' "$bold" "$*" "$plain"; }
+fail() {
+    echo "The demo failed: $*" >&2
+    exit 1
+}
+writes() { python -c 'import json, sys
+lines = map(json.loads, open(sys.argv[1]))
+print(sum(line["service"] == "glance" and line["method"] not in ("GET", "HEAD") for line in lines))' "$state/log/requests.jsonl"; }
+
+# play PART [OPTION...]: runs the tasks of that part, and counts the requests to the image service that change something.
+play() {
+    local before
+    before=$(writes)
+    ansible-playbook --diff --tags "$1" "${@:2}" "$root/demo/playbook.yml" | tee "$scratch/output"
+    sent=$(($(writes) - before))
+}
+# expect CHANGED SENT: so many tasks of the last part changed something, with so many requests.
+expect() {
+    grep -q "changed=$1 " "$scratch/output" || fail "$1 changed tasks were expected"
+    [ "$sent" = "$2" ] || fail "$2 changing requests were expected, and there were $sent"
+}
+
+say "The artefact, as users get it from Galaxy, is built and installed."
+artefact=$(cd "$root" && tests/tools/build.sh)
+ansible-galaxy collection install "$root/$artefact" --offline -p "$scratch/collections" | tail -n 1
+
+say "The RC file of the project is sourced: the playbook holds no login."
+# shellcheck source=/dev/null
+. "$state/openrc-member.sh"
+env | grep -E '^OS_(AUTH_URL|USERNAME|PROJECT_NAME)=' | sort
+
+say "An image is declared, in check mode at first: the diff says what would happen, and nothing is sent."
+play declare --check
+expect 1 0
+
+say "Now for real, with one request."
+play declare
+expect 1 1
+
+say "The same again: the image is as declared, so nothing changes."
+play declare
+expect 0 0
+
+say "The image gets a few bytes (by hand; the collection does not upload yet) and is listed."
+play upload > /dev/null || fail "no data was sent, see $scratch/output"
+play list
+
+say "The wish changes. Check mode shows the patch; what the wish does not name stays as it is."
+play change --check
+expect 1 0
+mv "$scratch/output" "$scratch/foretold"
+
+say "The real run prints the very same, and does it with one request."
+play change
+expect 1 1
+cmp "$scratch/foretold" "$scratch/output" || fail "check mode foretold something else"
+
+say "Once more: nothing is left to do."
+play change
+expect 0 0
+
+say "A deactivated image keeps its record, but nobody gets at its data until it is active again."
+play deactivate,list
+expect 1 1
+play reactivate,list
+expect 1 1
+
+say "The end of the image."
+play delete,list
+expect 1 1
+
+say "It all held: check mode sent nothing and foretold the change, and a second run changed nothing."
