@@ -190,10 +190,6 @@ def connection_from(params: Mapping[str, Any], environ: Mapping[str, str]) -> Co
             "auth_url: the address of Keystone is not known. Give auth_url, source an RC file (OS_AUTH_URL), "
             "or name a cloud of clouds.yaml with cloud. (A token together with image_endpoint_override needs none.)"
         )
-    if isinstance(credential, Token) and override is not None and "project_name" in options:
-        raise ConfigurationError(
-            "project_name: with token and image_endpoint_override nobody is asked what its id is. Give project_id."
-        )
     transport = _transport(params, sources, environ)
     warnings = []
     if transport.verify is False:

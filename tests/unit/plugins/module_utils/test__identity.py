@@ -253,11 +253,10 @@ def test_a_token_with_the_address_of_the_images_needs_no_keystone(serve: Serve) 
     assert keystone.requests == []
 
 
-def test_without_keystone_nobody_knows_the_id_of_the_project(serve: Serve) -> None:
-    given = {"token": TOKEN, "image_endpoint_override": "https://i.example.com"}
-    assert logged_in(serve(Reply(500)), **given).project_id is None
-    with pytest.raises(ConfigurationError, match="Give project_id"):
-        logged_in(serve(Reply(500)), **given, project_name="service")
+@pytest.mark.parametrize("project", [{}, {"project_name": "service"}])
+def test_without_keystone_nobody_knows_the_id_of_the_project(project: dict[str, str], serve: Serve) -> None:
+    access = logged_in(serve(Reply(500)), token=TOKEN, image_endpoint_override="https://i.example.com", **project)
+    assert access.project_id is None
 
 
 def test_an_application_credential_of_another_project_is_an_error(serve: Serve) -> None:
