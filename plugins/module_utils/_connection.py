@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError, quoted
@@ -146,7 +146,7 @@ class ApplicationCredential:
     secret: str = field(repr=False)
 
 
-Credential = Password | Token | ApplicationCredential
+Credential: TypeAlias = "Password | Token | ApplicationCredential"
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,18 @@ class ApiError(PcdError):
         super().__init__(message, method=method, url=url, status=status, request_id=request_id)
         self.status = status
         self.server_message = server_message
+        self._method, self._url, self.request_id = method, url, request_id
+
+    def reworded(self, message: str) -> ApiError:
+        """The same answer, told in other words; the request id is added to them."""
+        return type(self)(
+            f"{message} (request id {self.request_id})" if self.request_id else message,
+            method=self._method,
+            url=self._url,
+            status=self.status,
+            server_message=self.server_message,
+            request_id=self.request_id,
+        )
 
 
 class Unauthorized(ApiError):

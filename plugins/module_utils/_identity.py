@@ -229,13 +229,7 @@ def _refused(error: Unauthorized, connection: Connection, keystone: Http) -> Pcd
             f"Keystone at {keystone.base_url} refused to log in user {user}{where}. "
             "Check user, domain, password and project; where the account has a second factor, give a fresh passcode."
         )
-    request_id = error.facts.get("request_id")
-    message += f" Keystone says: {error.server_message}" if error.server_message else ""
-    return Unauthorized(
-        message + (f" (request id {request_id})" if request_id else ""),
-        server_message=error.server_message,
-        **error.facts,
-    )
+    return error.reworded(message + (f" Keystone says: {error.server_message}" if error.server_message else ""))
 
 
 def _offer(endpoints: list[Mapping[str, Any]]) -> str:

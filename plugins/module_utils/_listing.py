@@ -37,7 +37,7 @@ FILTER_OPTIONS: dict[str, Any] = {
     "updated_at": {"type": "str"},
     "properties": {"type": "dict"},
     "sort": {"type": "str"},
-    "sort_key": {"type": "str"},
+    "sort_key": {"type": "str", "no_log": False},
     "sort_dir": {"type": "str", "choices": ["asc", "desc"]},
     "limit": {"type": "int"},
     "marker": {"type": "str"},

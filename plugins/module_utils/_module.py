@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.util import find_spec
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
@@ -18,7 +19,7 @@ def run_module(task: Task) -> None:
         if find_spec(library) is None:
             module.fail_json(msg=missing_required_lib(library))
     try:
-        result = perform(task, module.params, module.check_mode, module.warn)
+        result = perform(task, module.params, module.check_mode, module.warn, os.environ)
     except PcdError as error:
         module.fail_json(msg=str(error), **error.facts)
     if not module._diff:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import PlanError, quoted
 from ansible_collections.platform9.pcd.plugins.module_utils._image import (
@@ -60,7 +60,7 @@ class Delete:
     protect_again: Patch
 
 
-Step = Create | Update | SetStatus | Delete
+Step: TypeAlias = "Create | Update | SetStatus | Delete"
 
 
 @dataclass(frozen=True)

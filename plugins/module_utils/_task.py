@@ -7,7 +7,6 @@ Nothing here knows AnsibleModule, so that the same task can run in a module's pr
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -97,7 +96,7 @@ def perform(
     params: Params,
     check_mode: bool,
     warn: Callable[[str], object],
-    environ: Mapping[str, str] = os.environ,
+    environ: Mapping[str, str],
 ) -> Result:
     """What the task answers; every error that is not a bug of ours is a PcdError."""
     task.check(params)
@@ -191,9 +190,9 @@ def carry_out(images: Images, plan: Plan) -> Image | None:
     for step in plan.steps:
         if isinstance(step, Create):
             current = _create(images, step)
-            continue
-        assert current is not None
-        if isinstance(step, Update):
+        elif current is None:
+            raise ValueError(f"{step} needs an image")
+        elif isinstance(step, Update):
             current = _kept(wish_of(step.patch), images.update(current["id"], step.patch))
         elif isinstance(step, SetStatus):
             current = _set_status(images, current, step)
@@ -209,13 +208,9 @@ def _create(images: Images, step: Create) -> Image:
     except Conflict as error:
         if "id" not in step.attributes:
             raise
-        request_id = error.facts["request_id"]
-        raise Conflict(
+        raise error.reworded(
             f"id: {step.attributes['id']} cannot be the id of a new image. The service says: {error.server_message} "
             "An id is never given twice, not even after its image is gone or in another project. Choose another one."
-            + (f" (request id {request_id})" if request_id else ""),
-            server_message=error.server_message,
-            **error.facts,
         ) from None
 
 

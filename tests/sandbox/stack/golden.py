@@ -108,9 +108,10 @@ def write_fernet_keys(folder: Path) -> None:
 
 def point_catalogue(state: State, origins: Mapping[str, str]) -> None:
     """Give the catalogue the ports of this start."""
-    with contextlib.closing(sqlite3.connect(state.root / "db" / "keystone.db")) as connection, connection:
+    with contextlib.closing(sqlite3.connect(state.root / "db" / "keystone.db")) as connection:
         connection.executemany(
             "UPDATE endpoint SET url = ? WHERE region_id = ? AND interface = ?"
             " AND service_id = (SELECT id FROM service WHERE type = ?)",
             [(row.url.format_map(origins), row.region, row.interface, row.service_type) for row in layout.ENDPOINTS],
         )
+        connection.commit()
