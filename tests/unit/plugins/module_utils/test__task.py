@@ -71,7 +71,7 @@ class Shelf(Images):
         if operation in self.failures:
             raise self.failures[operation]
 
-    def list(self, query: Query = (), at_most: int | None = None) -> Iterator[Image]:
+    def list(self, query: Query = (), at_most: int | None = None, page_size: int | None = None) -> Iterator[Image]:
         """As a database that ignores the case of names."""
         self.queries.append([*query])
         asked = dict(query)
@@ -163,7 +163,7 @@ def test_with_visible_the_list_is_not_narrowed_to_an_owner() -> None:
 @pytest.mark.parametrize("name", ["A", "a ", "ä"])
 def test_names_are_compared_exactly_even_where_the_database_does_not(name: str) -> None:
     class Careless(Shelf):
-        def list(self, query: Query = (), at_most: int | None = None) -> Iterator[Image]:
+        def list(self, query: Query = (), at_most: int | None = None, page_size: int | None = None) -> Iterator[Image]:
             self.queries.append([*query])
             yield from self.images.values()
 
@@ -174,7 +174,7 @@ def test_names_are_compared_exactly_even_where_the_database_does_not(name: str) 
 
 def test_the_owner_is_compared_even_where_the_service_does_not() -> None:
     class Careless(Shelf):
-        def list(self, query: Query = (), at_most: int | None = None) -> Iterator[Image]:
+        def list(self, query: Query = (), at_most: int | None = None, page_size: int | None = None) -> Iterator[Image]:
             yield from self.images.values()
 
     assert found(Careless(image(id="1", name="a", owner=OTHER_PROJECT))) is None
