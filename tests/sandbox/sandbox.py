@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A real Keystone and a real Glance on 127.0.0.1, laid out like a Platform9 Private Cloud Director.
+"""A real Keystone and two real Glances on 127.0.0.1, laid out like a Platform9 Private Cloud Director.
 
   install   make the virtual environment (once for each requirements.lock)
   up        install if needed, start, wait until it answers, tell how to use it
@@ -70,7 +70,7 @@ def up(sandbox: Sandbox, options: argparse.Namespace) -> int:
 
 
 def summary(sandbox: Sandbox, remark: str) -> str:
-    base = layout.GATEWAY.origin(sandbox.port or 0)
+    base, library = (server.origin(sandbox.port(server)) for server in layout.GLANCES)
     state = shlex.quote(str(sandbox.state.root))
     program = shlex.quote(os.path.relpath(Path(__file__).resolve()))
     chosen = "" if sandbox.state.root == DEFAULT_STATE else f" --state {state}"
@@ -80,6 +80,7 @@ def summary(sandbox: Sandbox, remark: str) -> str:
             f"PCD sandbox: {base} ({remark})",
             f"  identity   {base}/keystone/v3",
             f"  images     {base}/glance/v2",
+            f"  library    {library}/glance/v2",
             f"  log in     . {state}/openrc-{layout.MEMBER.name}.sh   (or {names})",
             f'  or         eval "$(python3 {program} env{chosen})"',
             f"  details    {state}/sandbox.json, requests in {state}/log/requests.jsonl",

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The sandbox keeps its promises: two at once, every login, an exact request log, and no process left behind.
+"""The sandbox keeps its promises: two at once, every login, two Glances, an exact log, and no process left behind.
 
 PCD_SANDBOX_VENV names a virtual environment other than .build/sandbox-venv.
 """
@@ -18,11 +18,15 @@ import ssl
 import stat
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +48,8 @@ DISTURBANCE = {
     "GUNICORN_CMD_ARGS": "--nonsense",
 }
 MIB = 1 << 20
+OCTETS = {"Content_Type": "application/octet-stream"}
+PATCH = {"Content_Type": "application/openstack-images-v2.1-json-patch"}
 
 
 class Answer:
@@ -57,7 +63,7 @@ class Answer:
 
 
 class Sandbox:
-    """One sandbox as its user sees it: the command, the files, and the TLS port."""
+    """One sandbox as its user sees it: the command, the files, and the TLS ports."""
 
     def __init__(self, state: Path) -> None:
         self.state = state
@@ -99,8 +105,11 @@ class Sandbox:
     def log(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in (self.state / "log" / "requests.jsonl").read_text().splitlines()]
 
-    def call(self, method: str, path: str, body: Any = None, token: str = "", **headers: str) -> Answer:
+    def call(
+        self, method: str, path: str, body: Any = None, token: str = "", server: str = "gateway", **headers: str
+    ) -> Answer:
         facts = self.facts()
+        origin = {"gateway": facts["base_url"], "library": facts["library_url"].removesuffix("/glance/v2")}[server]
         context = ssl.create_default_context(cafile=facts["ca_file"])
         opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
@@ -110,7 +119,7 @@ class Sandbox:
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
             sent.setdefault("Content-Type", "application/json")
-        request = urllib.request.Request(facts["base_url"] + path, body, sent, method=method)
+        request = urllib.request.Request(origin + path, body, sent, method=method)
         try:
             with opener.open(request, timeout=30) as answer:
                 return Answer(answer.status, answer.headers, answer.read())
@@ -139,6 +148,15 @@ class Sandbox:
         assert answer.status == 201, answer.content
         return answer.json()
 
+    def store_of(self, image: dict[str, Any], token: str) -> str:
+        document = self.call("GET", f"/glance/v2/images/{image['id']}", token=token).json()
+        assert document["status"] == "active"
+        return str(document["stores"])
+
+    def stored_files(self, name: str) -> set[str]:
+        """The stores that have a file of this name."""
+        return {file.parent.name for file in (self.state / "images").glob(f"*/{name}")}
+
 
 def by_password(name: str, password: str) -> dict[str, Any]:
     return {
@@ -152,6 +170,30 @@ def passcode(secret: str, now: float) -> str:
     digest = hmac.new(base64.b32decode(secret), int(now // 30).to_bytes(8, "big"), hashlib.sha1).digest()
     offset = digest[-1] & 15
     return f"{(int.from_bytes(digest[offset : offset + 4], 'big') & 0x7FFFFFFF) % 1_000_000:06d}"
+
+
+@contextmanager
+def vendor(content: bytes) -> Iterator[str]:
+    """The URL of a file on a web server of its own."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_arguments: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/image.raw"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +223,7 @@ def test_a_new_sandbox_has_an_empty_log_and_no_image(sandbox: Sandbox) -> None:
     assert sandbox.log() == []
     answer = sandbox.call("GET", "/glance/v2/images?visibility=all", token=sandbox.token("admin"))
     assert answer.json()["images"] == []
-    assert list((sandbox.state / "images" / "fast").iterdir()) == []
+    assert sandbox.stored_files("*") == set()
 
 
 def test_two_sandboxes_know_nothing_of_each_other(pair: tuple[Sandbox, Sandbox]) -> None:
@@ -256,7 +298,9 @@ def test_the_catalogue_offers_what_each_region_should(sandbox: Sandbox) -> None:
     offered: dict[str, dict[str, set[str]]] = {}
     for service in sandbox.login("member").json()["token"]["catalog"]:
         for endpoint in service["endpoints"]:
-            assert endpoint["url"].startswith(sandbox.facts()["base_url"] + "/")
+            own = (service["type"], endpoint["interface"]) == ("image", "admin")
+            expected = {"identity": "keystone_url", "image": "library_url" if own else "glance_url"}[service["type"]]
+            assert endpoint["url"] == sandbox.facts()[expected].removesuffix("/v2")
             offered.setdefault(service["type"], {}).setdefault(endpoint["region_id"], set()).add(endpoint["interface"])
     every = {"public", "internal", "admin"}
     assert offered == {
@@ -265,21 +309,90 @@ def test_the_catalogue_offers_what_each_region_should(sandbox: Sandbox) -> None:
     }
 
 
-def test_glance_has_two_stores_and_three_import_methods(sandbox: Sandbox) -> None:
+@pytest.mark.parametrize(("server", "stores"), [("gateway", {"pod": True}), ("library", {"fast": True, "slow": False})])
+def test_each_glance_has_its_stores_and_three_import_methods(
+    sandbox: Sandbox, server: str, stores: dict[str, bool]
+) -> None:
     token = sandbox.token()
-    stores = sandbox.call("GET", "/glance/v2/info/stores", token=token).json()["stores"]
-    assert {store["id"] for store in stores} == {"fast", "slow"}
-    methods = sandbox.call("GET", "/glance/v2/info/import", token=token).json()["import-methods"]["value"]
-    assert methods == ["glance-direct", "web-download", "copy-image"]
+    found = sandbox.call("GET", "/glance/v2/info/stores", token=token, server=server).json()["stores"]
+    assert {store["id"]: store.get("default") == "true" for store in found} == stores
+    methods = sandbox.call("GET", "/glance/v2/info/import", token=token, server=server).json()["import-methods"]
+    assert methods["value"] == ["glance-direct", "web-download", "copy-image"]
+
+
+@pytest.mark.parametrize(("owner", "other", "store"), [("gateway", "library", "pod"), ("library", "gateway", "fast")])
+def test_only_the_glance_that_took_the_data_gives_it_and_deletes_it(
+    sandbox: Sandbox, owner: str, other: str, store: str
+) -> None:
+    token = sandbox.token()
+    image = sandbox.create_image(token)
+    path = f"/glance/v2/images/{image['id']}"
+    assert sandbox.call("PUT", f"{path}/file", b"data", token, owner, **OCTETS).status == 204
+    assert sandbox.store_of(image, token) == store
+    assert sandbox.stored_files(image["id"]) == {store}
+
+    assert sandbox.call("GET", f"{path}/file", token=token, server=owner).content == b"data"
+    assert sandbox.call("GET", f"{path}/file", token=token, server=other).status == 500
+    patch = [{"op": "replace", "path": "/name", "value": "renamed"}]
+    assert sandbox.call("PATCH", path, patch, token, other, **PATCH).json()["name"] == "renamed"
+    # Glance does not delete what it cannot reach, and says so in no better way.
+    assert sandbox.call("DELETE", path, token=token, server=other).status == 500
+    assert sandbox.store_of(image, token) == store
+
+    assert sandbox.call("DELETE", path, token=token, server=owner).status == 204
+    assert sandbox.call("GET", path, token=token, server=other).status == 404
+    assert sandbox.stored_files(image["id"]) == set()
+
+
+@pytest.mark.parametrize(("staged", "asked", "store"), [("gateway", "library", "pod"), ("library", "gateway", "fast")])
+def test_staged_data_is_imported_by_the_glance_that_has_it(
+    sandbox: Sandbox, staged: str, asked: str, store: str
+) -> None:
+    token = sandbox.token()
+    image = sandbox.create_image(token)
+    path = f"/glance/v2/images/{image['id']}"
+    assert sandbox.call("PUT", f"{path}/stage", b"data", token, staged, **OCTETS).status == 204
+    assert list((sandbox.state / "staging").glob(f"*/{image['id']}")) == [
+        sandbox.state / "staging" / staged / image["id"]
+    ]
+    before = len(sandbox.log())
+    answer = sandbox.call("POST", f"{path}/import", {"method": {"name": "glance-direct"}}, token, asked)
+    assert answer.status == 202, answer.content
+    assert [(line["server"], line["status"]) for line in sandbox.log()[before:]] == [(staged, 202), (asked, 202)]
+    wait_for_import(sandbox, image, token)
+    assert sandbox.store_of(image, token) == store
+
+
+def test_the_library_fetches_an_image_from_a_web_server(sandbox: Sandbox) -> None:
+    token = sandbox.token()
+    image = sandbox.create_image(token)
+    path = f"/glance/v2/images/{image['id']}"
+    content = os.urandom(MIB)
+    with vendor(content) as url:
+        order = {"method": {"name": "web-download", "uri": url}, "stores": ["slow"]}
+        answer = sandbox.call("POST", f"{path}/import", order, token, "library")
+        assert answer.status == 202, answer.content
+        wait_for_import(sandbox, image, token)
+    assert sandbox.store_of(image, token) == "slow"
+    assert sandbox.call("GET", f"{path}/file", token=token, server="library").content == content
+
+
+def wait_for_import(sandbox: Sandbox, image: dict[str, Any], token: str) -> None:
+    """Return when the image's only task has ended; the image is active a moment earlier."""
+    deadline = time.monotonic() + 60
+    task: dict[str, Any] = {"status": "pending"}
+    while task["status"] in ("pending", "processing") and time.monotonic() < deadline:
+        time.sleep(0.05)
+        (task,) = sandbox.call("GET", f"/glance/v2/images/{image['id']}/tasks", token=token).json()["tasks"]
+    assert task["status"] == "success", task
 
 
 def test_each_answered_request_is_already_one_line_of_the_log(sandbox: Sandbox) -> None:
     token = sandbox.token()
     image = sandbox.create_image(token)
     content = os.urandom(3 * MIB)
-    octets = {"Content_Type": "application/octet-stream"}
     requests: list[tuple[str, str, dict[str, Any], int]] = [
-        ("PUT", f"/glance/v2/images/{image['id']}/file", {"body": content, **octets}, 204),
+        ("PUT", f"/glance/v2/images/{image['id']}/file", {"body": content, **OCTETS}, 204),
         ("GET", f"/glance/v2/images/{image['id']}/file", {}, 200),
         ("GET", "/glance/v2/images?name=in:%22a%2Fb%22&limit=1", {}, 200),
         ("GET", "/glance/v2/images/a%2Fb", {}, 404),
@@ -298,6 +411,7 @@ def test_each_answered_request_is_already_one_line_of_the_log(sandbox: Sandbox) 
         assert moment <= lines[0].pop("time") <= time.time()
         assert lines[0].pop("request_id") == answer.headers["x-openstack-request-id"]
         assert lines[0] == {
+            "server": "gateway",
             "service": {"glance": "glance", "keystone": "keystone"}.get(path.split("/")[1], "other"),
             "method": method,
             "path": path,
@@ -329,9 +443,44 @@ def test_the_log_is_exact_when_many_ask_at_once(sandbox: Sandbox) -> None:
     assert sum(line["service"] == "keystone" for line in lines) == 40
 
 
+def test_both_glances_write_to_one_log(sandbox: Sandbox) -> None:
+    token = sandbox.token()
+    for server in ("gateway", "library"):
+        for path, service in (("/glance/v2/images", "glance"), ("/elsewhere", "other")):
+            sandbox.call("GET", path, token=token, server=server)
+            assert (sandbox.log()[-1]["server"], sandbox.log()[-1]["service"]) == (server, service)
+    assert sandbox.call("GET", "/keystone/v3", server="library").status == 404
+
+
+def test_two_glances_write_to_one_database_at_once(sandbox: Sandbox) -> None:
+    token = sandbox.token()
+    servers = ("gateway", "library")
+
+    def come_and_go(number: int) -> list[int]:
+        """Each request through the other Glance than the one before it."""
+        here, there = servers[number % 2], servers[1 - number % 2]
+        wish = {"id": str(uuid.uuid4()), "name": f"pair-{number}", "tags": ["a", "b"]}
+        path = f"/glance/v2/images/{wish['id']}"
+        patch = [{"op": "add", "path": f"/key{number}", "value": "value"}]
+        return [
+            sandbox.call("POST", "/glance/v2/images", wish, token, here).status,
+            sandbox.call("PATCH", path, patch, token, there, **PATCH).status,
+            sandbox.call("PUT", f"{path}/tags/c", token=token, server=here).status,
+            sandbox.call("DELETE", f"{path}/tags/a", token=token, server=there).status,
+            sandbox.call("DELETE", path, token=token, server=here).status,
+        ]
+
+    before = len(sandbox.log())
+    with ThreadPoolExecutor(8) as crowd:
+        results = list(crowd.map(come_and_go, range(80)))
+    assert results == [[201, 200, 204, 204, 204]] * 80
+    lines = sandbox.log()[before:]
+    assert [sum(line["server"] == server for line in lines) for server in servers] == [200, 200]
+
+
 def test_a_refused_upload_gets_its_error_and_not_a_reset_connection(sandbox: Sandbox) -> None:
     unknown = "/glance/v2/images/11111111-2222-3333-4444-555555555555/file"
-    answer = sandbox.call("PUT", unknown, bytes(24 * MIB), sandbox.token(), Content_Type="application/octet-stream")
+    answer = sandbox.call("PUT", unknown, bytes(24 * MIB), sandbox.token(), **OCTETS)
     assert answer.status == 404
     assert sandbox.log()[-1]["body_bytes"] == 24 * MIB
 
@@ -359,7 +508,9 @@ def test_a_broken_off_upload_is_one_line_too(sandbox: Sandbox) -> None:
 def test_a_second_up_changes_nothing_and_status_and_env_tell_about_it(sandbox: Sandbox) -> None:
     pids, lines = sandbox.pids(), len(sandbox.log())
     assert "already running" in sandbox.run("up")
-    assert sandbox.facts()["base_url"] in sandbox.run("status")
+    told = sandbox.run("status")
+    assert sandbox.facts()["base_url"] in told
+    assert sandbox.facts()["library_url"] in told
     assert (sandbox.pids(), len(sandbox.log())) == (pids, lines)
     exports = sandbox.run("env")
     script = exports + '\nprintf "%s|%s" "$OS_CLIENT_CONFIG_FILE" "$OS_CLOUD"'
@@ -377,18 +528,18 @@ def test_an_rc_file_gives_what_a_login_needs(sandbox: Sandbox) -> None:
     assert (variables["OS_USERNAME"], variables["OS_PASSWORD"]) == ("other", facts["users"]["other"]["password"])
 
 
-@pytest.mark.parametrize("which", range(4))
+@pytest.mark.parametrize("which", range(6))
 def test_up_repairs_a_sandbox_after_any_of_its_processes_was_killed(pair: tuple[Sandbox, Sandbox], which: int) -> None:
     untouched, sandbox = pair
     image = sandbox.create_image(sandbox.token())
-    pids, others, address = sandbox.pids(), untouched.pids(), sandbox.facts()["base_url"]
-    assert len(pids) == 4
+    pids, others, facts = sandbox.pids(), untouched.pids(), sandbox.facts()
+    assert len(pids) == 6
     os.kill(sorted(pids)[which], signal.SIGKILL)
     sandbox.run("up")
-    assert len(sandbox.pids()) == 4
+    assert len(sandbox.pids()) == 6
     assert not sandbox.pids() & pids
     assert untouched.pids() == others
-    assert sandbox.facts()["base_url"] == address
+    assert sandbox.facts() == facts
     assert sandbox.log() == []
     assert sandbox.call("GET", f"/glance/v2/images/{image['id']}", token=sandbox.token()).status == 200
 
@@ -396,7 +547,7 @@ def test_up_repairs_a_sandbox_after_any_of_its_processes_was_killed(pair: tuple[
 def test_down_leaves_no_process_whatever_was_killed_before(pair: tuple[Sandbox, Sandbox]) -> None:
     untouched, sandbox = pair
     masters = [pid for pid in sandbox.pids() if os.getpgid(pid) == pid]
-    assert len(masters) == 2
+    assert len(masters) == 3
     for pid in masters:
         os.kill(pid, signal.SIGKILL)
     sandbox.run("down")

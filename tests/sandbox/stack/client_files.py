@@ -20,9 +20,9 @@ RC_UNSET = (
 )
 
 
-def write_client_files(state: State, gateway: str, ids: Mapping[str, Any]) -> None:
-    keystone = f"{gateway}/keystone/v3"
-    write_private(state.description, json.dumps(describe(state, gateway, ids), indent=2) + "\n")
+def write_client_files(state: State, origins: Mapping[str, str], ids: Mapping[str, Any]) -> None:
+    keystone = f"{origins['gateway']}/keystone/v3"
+    write_private(state.description, json.dumps(describe(state, origins, ids), indent=2) + "\n")
 
     clouds = {
         user.name: cloud(state, password_login(keystone, user)) for user in layout.USERS if not user.totp_required
@@ -67,12 +67,14 @@ def write_client_files(state: State, gateway: str, ids: Mapping[str, Any]) -> No
     write_private(state.root / "openrc-appcred.sh", shell({**common, **credential}))
 
 
-def describe(state: State, gateway: str, ids: Mapping[str, Any]) -> dict[str, Any]:
+def describe(state: State, origins: Mapping[str, str], ids: Mapping[str, Any]) -> dict[str, Any]:
+    gateway = origins["gateway"]
     return {
         "base_url": gateway,
         "keystone_url": f"{gateway}/keystone/v3",
         "glance_url": f"{gateway}/glance",
         "images_url": f"{gateway}/glance/v2",
+        "library_url": f"{origins['library']}/glance/v2",
         "ca_file": str(state.ca_file),
         "clouds_file": str(state.clouds_file),
         "secure_file": str(state.secure_file),

@@ -75,7 +75,7 @@ class Golden:
         render_configuration(making, self._venv, layout.origins(dict.fromkeys(layout.server_names(), 1)))
         for name in ("credential", "fernet"):
             write_fernet_keys(making / "keys" / name)
-        glance_configuration = ("--config-file", making / "etc/glance-api.conf")
+        glance_configuration = ("--config-file", making / "etc" / layout.LIBRARY.name / "glance-api.conf")
         keystone_configuration = ("--config-file", making / "etc/keystone.conf")
         bootstrap = ("--bootstrap-password", layout.ADMIN.password, "--bootstrap-project-name", layout.ADMIN.project)
         python = self._venv.python

@@ -49,16 +49,16 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Server:
-    """A process group: one gunicorn with one worker.
+    """A process group: one gunicorn with one worker, because the caches live in that process.
 
-    One worker because each SQLite database may have one writing process, and because the
-    caches and the request log live in that process.
+    A Glance has ``stores``; the first is where data goes when nobody names one.
     """
 
     name: str
     application: str
     threads: int
     tls: bool
+    stores: tuple[str, ...] = ()
 
     def origin(self, port: int) -> str:
         return f"{'https' if self.tls else 'http'}://127.0.0.1:{port}"
@@ -80,13 +80,19 @@ TOTP_SECRET = "ONQW4ZDCN54C25DPORYC243FMNZGK5BB"
 APPLICATION_CREDENTIAL = ApplicationCredential(MEMBER.name, "sandbox-appcred", "appcred-Secret-e2b7409d1c6a")
 
 KEYSTONE = Server("keystone", "stack.servers.keystone_app:application", threads=10, tls=False)
-GATEWAY = Server("gateway", "stack.servers.gateway:application", threads=32, tls=True)
-SERVERS = (KEYSTONE, GATEWAY)
+# Two Glances on one database, as in PCD. The gateway's is a pod of the control plane with a store of its own. The
+# library is the host whose stores the hypervisors read. The identifiers differ, because with equal ones the file driver
+# would open the other's files: they lie on one machine here.
+GATEWAY = Server("gateway", "stack.servers.gateway:application", threads=32, tls=True, stores=("pod",))
+LIBRARY = Server("library", "stack.servers.library:application", threads=32, tls=True, stores=("fast", "slow"))
+GLANCES = (GATEWAY, LIBRARY)
+SERVERS = (KEYSTONE, *GLANCES)
 
 IDENTITY_URL = "{gateway}/keystone/v3"
 IMAGE_URL = "{gateway}/glance"
+LIBRARY_URL = "{library}/glance"
 IMAGE_INTERFACES = {
-    "regionone": {"public": IMAGE_URL, "internal": IMAGE_URL, "admin": IMAGE_URL},
+    "regionone": {"public": IMAGE_URL, "internal": IMAGE_URL, "admin": LIBRARY_URL},
     "region2": {"public": IMAGE_URL},
     "region3": {"internal": IMAGE_URL},
 }

@@ -32,7 +32,7 @@ class Sandbox:
         self.venv.install()
         self.state.claim()
         with self.state.lock():
-            if not fresh and self.is_whole() and self.is_current() and port in (None, self.port):
+            if not fresh and self.is_whole() and self.is_current() and port in (None, self.port(layout.GATEWAY)):
                 return False
             if processes.stop(self.state.root):
                 say("stopped what was left of an earlier start")
@@ -53,9 +53,9 @@ class Sandbox:
         with self.state.lock():
             return processes.stop(self.state.root)
 
-    @property
-    def port(self) -> int | None:
-        return self.state.remembered()["ports"].get(layout.GATEWAY.name)
+    def port(self, server: layout.Server) -> int:
+        """Its port of the last start; 0 where there was none."""
+        return self.state.remembered()["ports"].get(server.name, 0)
 
     def is_whole(self) -> bool:
         """Whether exactly the processes of the last completed start are there, and answer.
@@ -66,8 +66,7 @@ class Sandbox:
         return bool(
             completed
             and completed == processes.find(self.state.root)
-            and self.port
-            and Web(self.state.ca_file).answers_tls(self.port)
+            and all(Web(self.state.ca_file).answers_tls(self.port(server)) for server in layout.GLANCES)
         )
 
     def is_current(self) -> bool:
@@ -89,12 +88,13 @@ class Sandbox:
                 listener.close()
         web = Web(self.state.ca_file)
         deadline = time.monotonic() + READY_WITHIN
-        for probe in (f"{origins['keystone']}/keystone/v3", f"{origins['gateway']}/glance/versions"):
+        glances = [f"{origins[server.name]}/glance" for server in layout.GLANCES]
+        for probe in (f"{origins['keystone']}/keystone/v3", *(f"{glance}/versions" for glance in glances)):
             self._wait_for(web, probe, servers, deadline)
-        warm_up(web, origins["gateway"])
+        warm_up(web, f"{origins['gateway']}/keystone/v3", glances)
         # The warm-up's lines are all there once it has its answers, and the start is not announced yet.
         os.truncate(self.state.request_log, 0)
-        write_client_files(self.state, origins["gateway"], self.state.remembered()["ids"])
+        write_client_files(self.state, origins, self.state.remembered()["ids"])
         self.state.remember(processes=[astuple(process) for process in processes.find(self.state.root)])
 
     def _fill(self) -> None:
@@ -127,6 +127,9 @@ class Sandbox:
             f"{server.name}.log",
             [*argv, server.application],
             descriptors=[listener.fileno()],
+            # A Glance passes some requests on to the one that has the staged data.
+            REQUESTS_CA_BUNDLE=str(self.state.ca_file),
+            PCD_SANDBOX_SERVER=server.name,
             PCD_SANDBOX_KEYSTONE=origins[layout.KEYSTONE.name],
         )
 

@@ -16,18 +16,15 @@ from stack.processes import Process
 from stack.venv import Venv
 
 SUBFOLDERS = (
-    "cache",
     "db",
     "etc",
-    "images/fast",
-    "images/slow",
     "keys/credential",
     "keys/fernet",
     "lock",
     "log",
-    "staging",
-    "tasks",
     "tmp",
+    *(f"images/{store}" for server in layout.GLANCES for store in server.stores),
+    *(f"{folder}/{server.name}" for server in layout.GLANCES for folder in ("cache", "etc", "staging", "tasks")),
 )
 DATABASES = ("keystone", "glance")
 
@@ -81,6 +78,11 @@ def make_subfolders(root: Path) -> None:
         (root / name).mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
+def render(template: str, folder: Path, names: Mapping[str, object]) -> None:
+    text = (SOURCE / "stack" / "templates" / template).read_text(encoding="utf-8")
+    write_private(folder / template, text.format_map(names))
+
+
 def render_configuration(root: Path, venv: Venv, origins: Mapping[str, str]) -> None:
     names = {
         "root": root,
@@ -89,8 +91,15 @@ def render_configuration(root: Path, venv: Venv, origins: Mapping[str, str]) -> 
         "glance_project": layout.GLANCE.project,
         **origins,
     }
-    for template in (SOURCE / "stack" / "templates").iterdir():
-        write_private(root / "etc" / template.name, template.read_text(encoding="utf-8").format_map(names))
+    render("keystone.conf", root / "etc", names)
+    for server in layout.GLANCES:
+        own = {
+            "name": server.name,
+            "origin": origins[server.name],
+            "backends": ", ".join(f"{store}:file" for store in server.stores),
+            "default_backend": server.stores[0],
+        }
+        render("glance-api.conf", root / "etc" / server.name, {**names, **own})
     # Each release has its own pipelines: the file that the package installed.
     pipelines = (venv.folder / "etc/glance/glance-api-paste.ini").read_text(encoding="utf-8")
     write_private(root / "etc" / "glance-api-paste.ini", pipelines)

@@ -10,7 +10,8 @@ import socket
 import ssl
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +56,8 @@ class Web:
             return False
 
 
-def warm_up(web: Web, gateway: str) -> None:
-    """One quiet pass through both APIs.
+def warm_up(web: Web, keystone: str, glances: Iterable[str]) -> None:
+    """One quiet pass through each process; the Glances at the same time, once Keystone is done.
 
     Policy rules are loaded by the first request that needs them, and not thread-safely: a burst of
     first requests sees stray 403s from Keystone, which Glance turns into 401s.
@@ -67,9 +68,16 @@ def warm_up(web: Web, gateway: str) -> None:
         "identity": {"methods": ["password"], "password": {"user": who}},
         "scope": {"project": {"name": user.project, "domain": domain}},
     }
-    headers = web.call("POST", f"{gateway}/keystone/v3/auth/tokens", {"auth": login})[0]
+    headers = web.call("POST", f"{keystone}/auth/tokens", {"auth": login})[0]
     token = {"X-Auth-Token": headers["X-Subject-Token"]}
-    images = f"{gateway}/glance/v2/images"
+    web.call("GET", f"{keystone}/auth/tokens", headers={**token, "X-Subject-Token": token["X-Auth-Token"]})
+    with ThreadPoolExecutor() as threads:
+        for done in [threads.submit(use, web, f"{glance}/v2/images", token) for glance in glances]:
+            done.result()
+
+
+def use(web: Web, images: str, token: Mapping[str, str]) -> None:
+    """One call of each kind, one after the other."""
     wish = {"name": "warm-up", "disk_format": "raw", "container_format": "bare"}
     image = f"{images}/{json.loads(web.call('POST', images, wish, token)[1])['id']}"
     patch = [{"op": "add", "path": "/warm", "value": "up"}]

@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""WSGI application of the TLS port: Glance in this process under /glance, Keystone's process behind /keystone.
+"""WSGI application of the gateway: Glance in this process under /glance, Keystone's process behind /keystone.
 
-Two processes, because both services register options of the same name in oslo.config's
+Keystone has a process of its own, because both services register options of the same name in oslo.config's
 process-wide CONF (DuplicateOptError: default_publisher_id).
 """
 
@@ -10,66 +10,14 @@ from __future__ import annotations
 
 import http.client
 import os
-import threading
-import time
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
-STATE = os.environ["PCD_SANDBOX_STATE"]
+from stack.servers.front import front, plain
+from stack.servers.glance_app import glance
+
 KEYSTONE_ADDRESS = urlsplit(os.environ["PCD_SANDBOX_KEYSTONE"]).netloc
-os.environ["OS_GLANCE_CONFIG_DIR"] = os.path.join(STATE, "etc")
-
-from glance.db.sqlalchemy import api as glance_database  # noqa: E402
-from keystoneauth1.plugin import AUTH_INTERFACE  # noqa: E402
-from keystonemiddleware.auth_token import AuthProtocol  # noqa: E402
-
-from stack.servers.request_log import RequestLog  # noqa: E402
-from stack.servers.sqlite_writers import serialize_writers  # noqa: E402
-
-
-def identity_at_auth_url() -> None:
-    """Let Glance check tokens at its ``auth_url``.
-
-    keystonemiddleware looks Keystone up in the catalogue, where every URL leads to this gateway.
-    It has no option to keep it at ``auth_url``, though keystoneauth knows such an interface.
-    """
-    create = AuthProtocol._create_identity_server
-
-    def create_identity_server(self: AuthProtocol) -> Any:
-        self._interface = AUTH_INTERFACE
-        return create(self)
-
-    AuthProtocol._create_identity_server = create_identity_server
-
-
-serialize_writers(glance_database)
-identity_at_auth_url()
-
-from glance.wsgi.api import application as glance  # noqa: E402
-
-
-class TokenCache:
-    """The part of a memcache client that keystonemiddleware uses."""
-
-    def __init__(self, limit: int = 5000) -> None:
-        self._limit = limit
-        self._entries: dict[str, tuple[float, Any]] = {}
-        self._lock = threading.Lock()
-
-    def get(self, key: str) -> Any:
-        expires, value = self._entries.get(key, (0.0, None))
-        return value if expires > time.time() else None
-
-    def set(self, key: str, value: Any, **options: Any) -> bool:
-        with self._lock:
-            if len(self._entries) >= self._limit:
-                self._entries.clear()
-            self._entries[key] = (time.time() + (options.get("time") or 300), value)
-        return True
-
-
-TOKEN_CACHE = TokenCache()
 
 # They belong to one connection, and there are two: gunicorn and http.client each write their own.
 HOP_BY_HOP = {
@@ -84,11 +32,6 @@ HOP_BY_HOP = {
     "transfer-encoding",
     "upgrade",
 }
-
-
-def plain(start_response: Any, status: str) -> Iterable[bytes]:
-    start_response(status, [("Content-Type", "text/plain"), ("Content-Length", str(len(status)))])
-    return [status.encode()]
 
 
 def keystone(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -118,24 +61,4 @@ def keystone(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     return [content]
 
 
-SERVICES = {"glance": glance, "keystone": keystone}
-
-
-def service_of(path: str) -> str:
-    """The name of the service behind a path, or "other"."""
-    first = path.lstrip("/").partition("/")[0] if path.startswith("/") else ""
-    return first if first in SERVICES else "other"
-
-
-def dispatch(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    service = service_of(environ.get("PATH_INFO", ""))
-    if service == "other":
-        return plain(start_response, "404 Not Found")
-    prefix = "/" + service
-    environ["SCRIPT_NAME"] = prefix
-    environ["PATH_INFO"] = environ["PATH_INFO"][len(prefix) :]
-    environ["sandbox.token_cache"] = TOKEN_CACHE
-    return SERVICES[service](environ, start_response)
-
-
-application = RequestLog(os.path.join(STATE, "log", "requests.jsonl"), dispatch, service_of)
+application = front({"glance": glance, "keystone": keystone})

@@ -12,7 +12,8 @@ from typing import Any
 
 # Keystone hands the command line to oslo.config, and gunicorn's options are not Keystone's.
 sys.argv = sys.argv[:1]
-os.environ["OS_KEYSTONE_CONFIG_DIR"] = os.path.join(os.environ["PCD_SANDBOX_STATE"], "etc")
+STATE = os.environ["PCD_SANDBOX_STATE"]
+os.environ["OS_KEYSTONE_CONFIG_DIR"] = os.path.join(STATE, "etc")
 
 
 def without_saml_schemas() -> None:
@@ -40,7 +41,7 @@ from keystone.common import sql  # noqa: E402
 
 from stack.servers.sqlite_writers import serialize_writers  # noqa: E402
 
-serialize_writers(sql.core, sql)
+serialize_writers(os.path.join(STATE, "lock", "keystone.db"), sql.core, sql)
 
 from keystone.wsgi.api import application as keystone  # noqa: E402
 

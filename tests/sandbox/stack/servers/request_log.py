@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The request log: one JSON line for each request that reached the gateway."""
+"""The request log: one JSON line for each request that reached the gateway or the library."""
 
 from __future__ import annotations
 
@@ -51,13 +51,14 @@ class RequestBody:
 class Entry:
     """The line of one request. It is written once, whichever way the request ends."""
 
-    def __init__(self, log: RequestLog, environ: dict[str, Any], service: str, body: RequestBody) -> None:
+    def __init__(self, log: RequestLog, environ: dict[str, Any], server: str, service: str, body: RequestBody) -> None:
         self._log = log
         self._body = body
         self._written = False
         # 500 is what gunicorn answers where the application never came to an answer of its own.
         self._line: dict[str, Any] = {
             "time": time.time(),
+            "server": server,
             "service": service,
             "method": environ["REQUEST_METHOD"],
             "path": environ.get("RAW_URI", environ.get("PATH_INFO", "")).partition("?")[0],
@@ -80,12 +81,13 @@ class Entry:
 
 
 class RequestLog:
-    """WSGI middleware in front of everything the gateway serves."""
+    """WSGI middleware in front of everything that ``server`` serves."""
 
-    def __init__(self, path: str, application: Application, service_of: Callable[[str], str]) -> None:
+    def __init__(self, path: str, server: str, application: Application, service_of: Callable[[str], str]) -> None:
+        self._server = server
         self._application = application
         self._service_of = service_of
-        # With O_APPEND one write is one whole line, whichever thread does it, and the file may be truncated meanwhile.
+        # With O_APPEND one write is one whole line, whichever thread or process does it, and the file may be truncated.
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def append(self, line: dict[str, Any]) -> None:
@@ -93,7 +95,7 @@ class RequestLog:
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         body = environ["wsgi.input"] = RequestBody(environ)
-        entry = Entry(self, environ, self._service_of(environ.get("PATH_INFO", "")), body)
+        entry = Entry(self, environ, self._server, self._service_of(environ.get("PATH_INFO", "")), body)
 
         def answer(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
             entry.answered(status, headers)
