@@ -6,9 +6,13 @@ PcdError
 ├── ConfigurationError      options that cannot be used together, a missing file, an unknown cloud
 ├── PlanError               the wish cannot be reached: ambiguous name, protected, wrong status, immutable attribute
 ├── ConnectionFailed        nothing answered: DNS, refused, TLS, timeout
-└── ApiError                an answer that is an error, or no answer of this API
-    ├── Unauthorized 401 · Forbidden 403 · NotFound 404 · Conflict 409
-    └── TooLarge 413 · UnsupportedMedia 415
+├── ApiError                an answer that is an error, or no answer of this API
+│   ├── Unauthorized 401 · Forbidden 403 · NotFound 404 · Conflict 409
+│   └── TooLarge 413 · UnsupportedMedia 415
+├── DataError               bytes are not what was promised, or cannot be read or written
+│   ├── RefusedData         the service refused them, and its record takes no others any more
+│   └── WrongData           an image is active with other bytes than those that were sent
+└── NotFinished             the service still works on it when the patience of the task has ended
 
 A message says what was wanted, what happened and what to do next. What a program may want to read travels in `facts`.
 """
@@ -24,6 +28,12 @@ class PcdError(Exception):
     def __init__(self, message: str, **facts: Any) -> None:
         super().__init__(message)
         self.facts = facts
+
+    def also(self, message: str) -> PcdError:
+        """The same error, with one sentence more about what became of it."""
+        text = str(self)
+        self.args = (f"{text}{'' if text.endswith(('.', ')')) else '.'} {message}",)
+        return self
 
 
 class ConfigurationError(PcdError):
@@ -86,6 +96,29 @@ class TooLarge(ApiError):
 
 class UnsupportedMedia(ApiError):
     """415: the service does not take this kind of content."""
+
+
+class DataError(PcdError):
+    """Bytes are not what was promised, or cannot be read or written.
+
+    Where two digests or sizes were compared, `facts` hold expected, actual and algorithm.
+    """
+
+
+class RefusedData(DataError):
+    """The service refused the data, and its record of the image takes no other any more."""
+
+
+class WrongData(DataError):
+    """The image `image_id` has become active with other bytes than those that were meant."""
+
+    def __init__(self, message: str, image_id: str, **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.image_id = image_id
+
+
+class NotFinished(PcdError):
+    """The service still works on something, longer than the task was told to wait."""
 
 
 def quoted(text: str) -> str:

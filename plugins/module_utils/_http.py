@@ -13,7 +13,8 @@ import re
 import ssl
 import time
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from html import escape, unescape
@@ -104,14 +105,50 @@ class Http:
         `body` carries none at all: Glance refuses DELETE and actions with one. Only a `repeatable` request is sent
         again after a failure; that is, one that changes nothing.
         """
-        url = self.base_url + path
         sent = None if body is None else json.dumps(body).encode()
         sent_headers = {**(headers or {}), **({} if sent is None else {"Content-Type": content_type})}
+        response = self._response(
+            method, path, wanted, repeatable=repeatable, params=list(query), data=sent, headers=sent_headers
+        )
+        return self._answer(response, wanted, expected)
+
+    def send(
+        self, path: str, body: Iterable[bytes], *, wanted: str, headers: Mapping[str, str], patience: float
+    ) -> None:
+        """PUT a body block by block, once; `patience` is the seconds that the service may take to answer it.
+
+        What iterating over the body raises comes out as it is, and the service then gets no complete request.
+        """
+        timeout = (self._transport.timeout, max(self._transport.timeout, patience))
+        response = self._response("PUT", path, wanted, data=body, headers=dict(headers), timeout=timeout)
+        self._answer(response, wanted, (204,))
+
+    @contextmanager
+    def stream(
+        self, path: str, *, wanted: str, expected: tuple[int, ...], headers: Mapping[str, str]
+    ) -> Iterator[requests.Response]:
+        """The answer to a GET whose body has not been read yet."""
+        # Packed for the way, its length would not be that of the data.
+        sent_headers = {**headers, "Accept": "*/*", "Accept-Encoding": "identity"}
+        with self._response("GET", path, wanted, repeatable=True, headers=sent_headers, stream=True) as response:
+            if response.status_code not in expected:
+                # It raises: with no status expected, every answer is an error.
+                self._answer(response, wanted, ())
+            yield response
+
+    def broken(self, error: Exception, path: str, wanted: str) -> Exception:
+        """The error for an answer that broke off while its body was read."""
+        return self._connection_failed(error, wanted, self.base_url + path)
+
+    def _response(
+        self, method: str, path: str, wanted: str, repeatable: bool = False, **content: Any
+    ) -> requests.Response:
+        url = self.base_url + path
         attempts = 1 + (self._transport.retries if repeatable else 0)
         for attempt in range(attempts):
             last = attempt == attempts - 1
             try:
-                response = self._send(method, url, params=list(query), data=sent, headers=sent_headers)
+                response = self._send(method, url, **content)
             except requests.RequestException as error:
                 if last or not is_passing(error):
                     raise self._connection_failed(error, wanted, url) from error
@@ -119,14 +156,17 @@ class Http:
                 continue
             if last or response.status_code not in BUSY:
                 break
+            response.close()
             self._sleep(pause(attempt, response.headers.get("Retry-After")))
-        return self._answer(response, wanted, expected)
+        return response
 
     def _send(self, method: str, url: str, **content: Any) -> requests.Response:
         with warnings.catch_warnings():
             # Switching the verification off is reported once by the module, not on standard error by urllib3.
             warnings.simplefilter("ignore")
-            return self._session.request(method, url, timeout=self._transport.timeout, allow_redirects=False, **content)
+            return self._session.request(
+                method, url, **{"timeout": self._transport.timeout, **content}, allow_redirects=False
+            )
 
     def _answer(self, response: requests.Response, wanted: str, expected: tuple[int, ...]) -> Answer:
         request_id = self._masked(response.headers.get("x-openstack-request-id", "")) or None
@@ -197,13 +237,11 @@ class Http:
         if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)):
             return ConfigurationError(f"Could not {wanted}: {url} is not a usable address. Write https://host/path.")
         return ConnectionFailed(
-            self._masked(f"Could not {wanted}: {_failure(error, url, self._transport)}"), url=_without_query(url)
+            self._masked(f"Could not {wanted}: {failure(error, url, self._transport)}"), url=_without_query(url)
         )
 
     def _masked(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, "********")
-        return text
+        return masked(text, self._secrets)
 
 
 def spellings(secrets: Iterable[str]) -> list[str]:
@@ -215,6 +253,13 @@ def spellings(secrets: Iterable[str]) -> list[str]:
         forms |= {secret, " ".join(secret.split()), quote(secret), quote(secret, safe=""), quote_plus(secret)}
         forms |= {*json_forms, *html_forms, *(json.dumps(form)[1:-1] for form in html_forms)}
     return sorted(forms - {""}, key=len, reverse=True)
+
+
+def masked(text: str, secrets: Iterable[str]) -> str:
+    """The text without the secrets, which are given in all their spellings."""
+    for secret in secrets:
+        text = text.replace(secret, "********")
+    return text
 
 
 def is_passing(error: Exception) -> bool:
@@ -314,7 +359,8 @@ def _advice(status: int) -> str:
     return ""
 
 
-def _failure(error: Exception, url: str, transport: Transport) -> str:
+def failure(error: Exception, url: str, transport: Transport) -> str:
+    """Why no answer came, and what to look at."""
     text, host = str(error), urlsplit(url).netloc
     if isinstance(error, requests.exceptions.ProxyError):
         return f"the proxy for {host} does not answer. Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY. ({_reason(error)})"

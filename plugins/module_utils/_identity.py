@@ -33,12 +33,16 @@ WANTED = "log in at Keystone"
 
 @dataclass(frozen=True)
 class Access:
-    """What a login gives. `image_endpoint` ends in /v2; `project_id` is None where nobody has told it."""
+    """What a login gives. `image_endpoint` ends in /v2; `project_id` is None where nobody has told it.
+
+    `library` is the catalogue's admin endpoint of the image service, where `image_endpoint` is another one.
+    """
 
     token: str = field(repr=False)
     image_endpoint: str
     project_id: str | None
     expires_at: str | None
+    library: str | None = None
 
 
 def log_in(connection: Connection) -> Access:
@@ -71,8 +75,20 @@ def log_in(connection: Connection) -> Access:
             f"but {connection.project.name or connection.project.id} was asked for. "
             "Leave the project out, or use a credential of that project."
         )
-    endpoint = override or choose_endpoint(body.get("catalog") or [], connection.region_name, connection.interface)
-    return Access(token, versioned(endpoint, "v2"), project.get("id"), body.get("expires_at"))
+    catalog = body.get("catalog") or []
+    endpoint = versioned(override or choose_endpoint(catalog, connection.region_name, connection.interface), "v2")
+    library = library_beside(endpoint, catalog, connection.region_name)
+    return Access(token, endpoint, project.get("id"), body.get("expires_at"), library)
+
+
+def library_beside(endpoint: str, catalog: list[Mapping[str, Any]], region_name: str | None) -> str | None:
+    """The admin endpoint of the image service in the region; None where there is none, or where it is this one."""
+    libraries = [
+        versioned(str(entry["url"]), "v2")
+        for entry in _image_endpoints(catalog)
+        if entry.get("interface") == "admin" and region_name in (None, _region(entry))
+    ]
+    return None if endpoint in libraries else next(iter(libraries), None)
 
 
 def versioned(address: str, version: str) -> str:
@@ -86,8 +102,7 @@ def choose_endpoint(catalog: list[Mapping[str, Any]], region_name: str | None, i
     Where no interface is asked for: admin, because on PCD that is the image library which the hypervisors read from;
     public where the catalogue has no admin endpoint.
     """
-    services = [service for service in catalog if service.get("type") == "image"]
-    endpoints = [endpoint for service in services for endpoint in service.get("endpoints") or [] if endpoint.get("url")]
+    endpoints = _image_endpoints(catalog)
     if not endpoints:
         types = ", ".join(sorted({str(service.get("type")) for service in catalog})) or "nothing"
         raise ConfigurationError(
@@ -118,6 +133,11 @@ def choose_endpoint(catalog: list[Mapping[str, Any]], region_name: str | None, i
         f"interface: the catalogue has no {interface or 'admin or public'} endpoint of the image service"
         f"{f' in {region_name}' if region_name else ''}; it offers {offered}. Give interface, or region_name."
     )
+
+
+def _image_endpoints(catalog: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    services = [service for service in catalog if service.get("type") == "image"]
+    return [endpoint for service in services for endpoint in service.get("endpoints") or [] if endpoint.get("url")]
 
 
 def _with_token(keystone: Http, token: str, project: Project | None) -> tuple[str, Mapping[str, Any]]:

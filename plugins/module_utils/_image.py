@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+import uuid
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -85,7 +87,9 @@ CREATED = {
 }
 
 # glance/api/v2/images.py: RequestDeserializer._reserved_properties and _reserved_namespaces; `stores` is computed.
-RESERVED = ("location", "deleted", "deleted_at", "stores")
+# Ours is the id of the image that an unfinished replacement stands in for; it goes once that one is retired.
+REPLACES = "pcd_replaces"
+RESERVED = ("location", "deleted", "deleted_at", "stores", REPLACES)
 RESERVED_PREFIX = "os_glance"
 
 OPTION_OF_ATTRIBUTE = {"os_hidden": "hidden"}
@@ -160,8 +164,31 @@ def image_shape(document: Mapping[str, Any]) -> dict[str, Any]:
     """
     shape = {attribute: document.get(attribute) for attribute in ATTRIBUTES}
     shape["tags"] = sorted(shape["tags"] or [])
+    # Beyond the specification: Glance names the stores where it has several (glance/api/v2/images.py, _format_image).
+    shape["stores"] = stores_of(document) or None
     shape["properties"] = {key: document[key] for key in sorted(document) if is_custom(key)}
     return shape
+
+
+def stores_of(document: Mapping[str, Any]) -> list[str]:
+    """The stores that hold the data of an image; empty where the service names none."""
+    return sorted(store for store in str(document.get("stores") or "").split(",") if store)
+
+
+def new_id() -> str:
+    """The id of a new image, chosen here so that `is_ours` knows it again; otherwise a random UUID."""
+    fields = uuid.uuid4().hex[8:]
+    return str(uuid.UUID(_mark(fields) + fields))
+
+
+def is_ours(image_id: str) -> bool:
+    """Whether `new_id` made this id; of 4 billion others, one looks so, too."""
+    fields = image_id.replace("-", "").lower()
+    return fields[:8] == _mark(fields[8:])
+
+
+def _mark(fields: str) -> str:
+    return hashlib.sha256(f"platform9.pcd {fields}".encode()).hexdigest()[:8]
 
 
 def _property_name(key: str) -> str:
@@ -170,7 +197,7 @@ def _property_name(key: str) -> str:
         raise ConfigurationError(f"properties.{key}: this is no custom property. Use the option {option} instead.")
     if not is_custom(key):
         raise ConfigurationError(
-            f"properties.{key}: this name belongs to the image service, which alone sets it. Leave it out."
+            f"properties.{key}: this name belongs to the image service or to this collection. Leave it out."
         )
     # With blanks at its ends Glance stores another name on an update than on a create.
     return _trimmed(f"properties.{key}", key)

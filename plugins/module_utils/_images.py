@@ -4,11 +4,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
+from ansible_collections.platform9.pcd.plugins.module_utils._data import Body
 from ansible_collections.platform9.pcd.plugins.module_utils._http import Answer, Http
+
+if TYPE_CHECKING:
+    import requests
 
 PATCH_TYPE = "application/openstack-images-v2.1-json-patch"
 LARGEST_PAGE = 1000
@@ -16,6 +21,8 @@ LARGEST_PAGE = 1000
 Query = Sequence[tuple[str, str]]
 Image = dict[str, Any]
 Page = list[Image]
+Items = list[dict[str, Any]]
+Names = list[str]
 
 
 def exactly(name: str) -> str:
@@ -32,6 +39,7 @@ class Images:
 
     def __init__(self, http: Http) -> None:
         self._http = http
+        self.base_url = http.base_url
 
     def list(self, query: Query = (), at_most: int | None = None, page_size: int | None = None) -> Iterator[Image]:
         """The images that match, page by page as they are asked for, in the order of the service."""
@@ -68,6 +76,72 @@ class Images:
 
     def reactivate(self, image_id: str) -> None:
         self._act(image_id, "reactivate")
+
+    def upload(self, image_id: str, body: Body, store: str | None, patience: float) -> None:
+        """PUT the data; the image becomes active. `patience`: seconds that the service may take to answer it."""
+        headers = {} if store is None else {"X-Image-Meta-Store": store}
+        self._put(f"{_path(image_id)}/file", f"upload the data of image {image_id}", body, headers, patience)
+
+    def stage(self, image_id: str, body: Body, patience: float) -> None:
+        """PUT the data where an import with the method glance-direct takes it from."""
+        self._put(f"{_path(image_id)}/stage", f"stage the data of image {image_id}", body, {}, patience)
+
+    def start_import(self, image_id: str, request: Mapping[str, Any]) -> None:
+        wanted = f"import the data of image {image_id}"
+        self._http.request("POST", f"{_path(image_id)}/import", wanted=wanted, expected=(202,), body=request)
+
+    def tasks(self, image_id: str) -> Items:
+        """The tasks of the service that have worked on the image; the form of the tasks API."""
+        return self._items(f"{_path(image_id)}/tasks", "tasks", f"look up the tasks of image {image_id}")
+
+    @contextmanager
+    def download(self, image_id: str, start: int = 0) -> Iterator[requests.Response]:
+        """The answer that brings the data, from the byte `start` on: 206 where the service allows that, else 200.
+
+        A queued image has no data: 204.
+        """
+        headers = {"Range": f"bytes={start}-"} if start else {}
+        wanted = f"download the data of image {image_id}"
+        with self._http.stream(
+            f"{_path(image_id)}/file", wanted=wanted, expected=(200, 204, 206), headers=headers
+        ) as response:
+            yield response
+
+    def download_broke_off(self, image_id: str, error: Exception) -> Exception:
+        """The error for a download whose answer did not come to its end."""
+        return self._http.broken(error, f"{_path(image_id)}/file", f"download the data of image {image_id}")
+
+    def import_methods(self) -> Names:
+        """The import methods that the service offers."""
+        path, wanted = "/info/import", "look up the import methods"
+        answer = self._http.request("GET", path, wanted=wanted, expected=(200,), repeatable=True)
+        methods = answer.payload.get("import-methods") if isinstance(answer.payload, dict) else None
+        offered = methods.get("value") if isinstance(methods, dict) else None
+        if not isinstance(offered, list):
+            raise self._http.wrong_shape(answer, "GET", path, wanted, "no list of import methods")
+        return [str(method) for method in offered]
+
+    def stores(self, detail: bool = False) -> Items:
+        """The stores that the service offers: id, perhaps description, default ("true") and read-only ("true").
+
+        An administrator may ask for `detail`: type, weight and properties. NotFound where the service has one store
+        without a name.
+        """
+        return self._items("/info/stores/detail" if detail else "/info/stores", "stores", "look up the stores")
+
+    def _put(self, path: str, wanted: str, body: Body, headers: Mapping[str, str], patience: float) -> None:
+        headers = {"Content-Type": "application/octet-stream", **headers}
+        if body.size is not None:
+            # Without it, a body that a proxy has cut could become an active image.
+            headers["x-openstack-image-size"] = str(body.size)
+        self._http.send(path, body, wanted=wanted, headers=headers, patience=patience)
+
+    def _items(self, path: str, key: str, wanted: str) -> Items:
+        answer = self._http.request("GET", path, wanted=wanted, expected=(200,), repeatable=True)
+        items = answer.payload.get(key) if isinstance(answer.payload, dict) else None
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+            raise self._http.wrong_shape(answer, "GET", path, wanted, f"no list of {key}")
+        return items
 
     def _act(self, image_id: str, action: str) -> None:
         path = f"{_path(image_id)}/actions/{action}"

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from ansible_collections.platform9.pcd.plugins.module_utils._data import SERVICE_HASH, Content, Digest, Stream
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import PlanError, quoted
 from ansible_collections.platform9.pcd.plugins.module_utils._image import (
     CREATED,
@@ -60,20 +61,80 @@ class Delete:
     protect_again: Patch
 
 
-Step: TypeAlias = "Create | Update | SetStatus | Delete"
+@dataclass(frozen=True)
+class Upload:
+    """The data goes straight into the image, into this store or the default one."""
+
+    stream: Stream
+    store: str | None
+    patience: float
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The data goes where the service takes it from for an import."""
+
+    stream: Stream
+    patience: float
+
+
+@dataclass(frozen=True)
+class Import:
+    """The service itself brings the data into its stores; `request` is the body that asks for it.
+
+    `known` is what the data is known to be beforehand; `stream` has shown it, where it was staged. `stated` can be
+    compared only by reading the data back. `wait` says whether the task stays until the end.
+    """
+
+    request: Mapping[str, Any]
+    patience: float
+    wait: bool = True
+    known: Content | None = None
+    stream: Stream | None = None
+    stated: Digest | None = None
+
+    @property
+    def method(self) -> str:
+        return str(self.request["method"]["name"])
+
+
+@dataclass(frozen=True)
+class TakeUp:
+    """What follows is done to this image, which an earlier run has left unfinished."""
+
+    image: Image
+
+
+@dataclass(frozen=True)
+class Retire:
+    """These steps are taken on the image that has been replaced."""
+
+    image: Image
+    steps: tuple[Step, ...]
+
+
+Step: TypeAlias = "Create | Update | SetStatus | Delete | Upload | Stage | Import | TakeUp | Retire"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """From `before` to `after` (None: no image) by `steps`; what cannot be foretold is None in `after`."""
+    """From `before` to `after` (None: no image) by `steps`; what cannot be foretold is None in `after`.
+
+    `stream` is the data that the steps send: what it turns out to be belongs to `after`, too.
+    """
 
     before: Image | None
     after: Image | None
     steps: tuple[Step, ...] = ()
+    stream: Stream | None = None
 
     @property
     def changed(self) -> bool:
         return bool(self.steps)
+
+    @property
+    def sends_data(self) -> bool:
+        return any(isinstance(step, (Upload, Stage, Import)) for step in self.steps)
 
     @property
     def patch(self) -> Patch:
@@ -81,9 +142,15 @@ class Plan:
         return [operation for step in self.steps if isinstance(step, Update) for operation in step.patch]
 
     @property
+    def expected(self) -> Image | None:
+        """`after`, with what is known of the data by now."""
+        content = None if self.stream is None else self.stream.content
+        return self.after if self.after is None or content is None else {**self.after, **attributes_of(content)}
+
+    @property
     def diff(self) -> dict[str, Any]:
         """Before and after as Ansible shows them; it holds nothing that a real run would know better."""
-        return {"before": _visible(self.before), "after": _visible(self.after)}
+        return {"before": _visible(self.before), "after": _visible(self.expected)}
 
 
 def plan_present(wish: Image, current: Image | None, purge: bool = False, new_id: str | None = None) -> Plan:
@@ -134,6 +201,18 @@ def plan_status(wanted: str, current: Image | None, called: str) -> Plan:
             "or wait until a running upload or import has ended."
         )
     return Plan(current, _written({**current, "status": wanted}), (SetStatus(ACTION_FOR[wanted]),))
+
+
+def attributes_of(content: Content) -> dict[str, Any]:
+    """The attributes that the service gives to an image of this content, as far as it is known."""
+    attributes: dict[str, Any] = {}
+    if content.size is not None:
+        attributes["size"] = content.size
+    if "md5" in content.digests:
+        attributes["checksum"] = content.digests["md5"]
+    if SERVICE_HASH in content.digests:
+        attributes.update(os_hash_algo=SERVICE_HASH, os_hash_value=content.digests[SERVICE_HASH])
+    return attributes
 
 
 def make_patch(wish: Image, current: Image, purge: bool = False) -> Patch:

@@ -7,35 +7,46 @@ Nothing here knows AnsibleModule, so that the same task can run in a module's pr
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from ansible_collections.platform9.pcd.plugins.module_utils._connection import CONNECTION_OPTIONS, connection_from
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     ConfigurationError,
     Conflict,
+    NotFinished,
     NotFound,
     PcdError,
     PlanError,
+    RefusedData,
+    WrongData,
     quoted,
 )
-from ansible_collections.platform9.pcd.plugins.module_utils._http import Http
+from ansible_collections.platform9.pcd.plugins.module_utils._http import Http, Transport
 from ansible_collections.platform9.pcd.plugins.module_utils._identity import log_in
-from ansible_collections.platform9.pcd.plugins.module_utils._image import image_shape
+from ansible_collections.platform9.pcd.plugins.module_utils._image import REPLACES, image_shape, new_id
 from ansible_collections.platform9.pcd.plugins.module_utils._images import Images, exactly
 from ansible_collections.platform9.pcd.plugins.module_utils._plan import (
     STATUS_AFTER,
     Create,
     Delete,
     Image,
+    Import,
     Plan,
+    Retire,
     SetStatus,
+    Stage,
+    Step,
+    TakeUp,
     Update,
+    Upload,
     describe,
     unkept,
     wish_of,
 )
+from ansible_collections.platform9.pcd.plugins.module_utils._transfer import Transfers
 
 MOST_LISTED = 20
 
@@ -48,12 +59,41 @@ Params = Mapping[str, Any]
 Result = dict[str, Any]
 
 
+class Deed(Protocol):
+    """Something that a task is about to do, and that it can foretell."""
+
+    def foretold(self) -> Result:
+        """The result that doing it would have."""
+
+    def carry_out(self) -> Result: ...
+
+
 @dataclass(frozen=True)
 class Session:
-    """A service that has been logged in to. `project_id` is None where a token came without Keystone."""
+    """A service that has been logged in to. `project_id` is None where a token came without Keystone.
+
+    `library` is the admin endpoint of the catalogue, where another one is used; `place` moves a finished file.
+    """
 
     images: Images
     project_id: str | None
+    transport: Transport
+    warn: Callable[[str], object]
+    library: str | None = None
+    place: Callable[[str, str], object] = os.replace
+
+    @property
+    def transfers(self) -> Transfers:
+        return Transfers(self.images, self.transport.retries)
+
+    def warn_of_the_way(self) -> None:
+        """Data that does not go to the library reaches no hypervisor; said where data is about to be sent."""
+        if self.library is not None:
+            self.warn(
+                f"The data goes to {self.images.base_url}, because interface or image_endpoint_override says so, and "
+                f"not to {self.library}, the admin endpoint of the catalogue. On PCD that is the image library, and no "
+                "machine can be made from data that is not there. Leave both options (and OS_INTERFACE) out."
+            )
 
     def find(self, params: Params, owners: Sequence[str | None]) -> Image | None:
         """The image that `id`, or else `name` and `match`, means; with match "own" it is one of these owners."""
@@ -75,14 +115,16 @@ class Session:
 class Task:
     """The whole content of a module beside its documentation.
 
-    `check` looks at the options and raises before anything is sent. `work` looks at the service; it gives a plan, which
-    is then carried out or foretold, or a result where there is only something to read.
+    `check` looks at the options and raises before anything is sent. `work` looks at the service; it gives a plan for an
+    image or another deed, which is then carried out or foretold, or a result where there is only something to read.
+    With `writes_file`, the result has a file as `dest`, which gets the attributes that Ansible's file options ask for.
     """
 
     options: Mapping[str, Any]
     check: Callable[[Params], object]
-    work: Callable[[Params, Session], Plan | Result]
+    work: Callable[[Params, Session], Plan | Deed | Result]
     returns_patch: bool = False
+    writes_file: bool = False
     constraints: Mapping[str, Any] = field(default_factory=dict)
     libraries: Sequence[str] = ("requests",)
 
@@ -97,23 +139,49 @@ def perform(
     check_mode: bool,
     warn: Callable[[str], object],
     environ: Mapping[str, str],
+    place: Callable[[str, str], object] = os.replace,
 ) -> Result:
     """What the task answers; every error that is not a bug of ours is a PcdError."""
     task.check(params)
-    session = open_session(params, warn, environ)
-    plan = task.work(params, session)
-    if not isinstance(plan, Plan):
-        return {"changed": False, **plan}
-    after = plan.after if check_mode else carry_out(session.images, plan)
-    result: Result = {
-        "changed": plan.changed,
-        "image": None if after is None else image_shape(after),
-        "diff": plan.diff,
-    }
-    return {**result, "patch": plan.patch} if task.returns_patch else result
+    session = open_session(params, warn, environ, place)
+    work = task.work(params, session)
+    if isinstance(work, dict):
+        return {"changed": False, **work}
+    deed = _OnImage(session, work, task.returns_patch) if isinstance(work, Plan) else work
+    return deed.foretold() if check_mode else deed.carry_out()
 
 
-def open_session(params: Params, warn: Callable[[str], object], environ: Mapping[str, str]) -> Session:
+@dataclass(frozen=True)
+class _OnImage:
+    """A plan for an image as a deed."""
+
+    session: Session
+    plan: Plan
+    returns_patch: bool
+
+    def foretold(self) -> Result:
+        if self.plan.stream is not None and self.plan.stream.content is None:
+            self.plan.stream.read_through()
+        return self._result(self.plan.expected)
+
+    def carry_out(self) -> Result:
+        return self._result(carry_out(self.session, self.plan))
+
+    def _result(self, after: Image | None) -> Result:
+        result: Result = {
+            "changed": self.plan.changed,
+            "image": None if after is None else image_shape(after),
+            "diff": self.plan.diff,
+        }
+        return {**result, "patch": self.plan.patch} if self.returns_patch else result
+
+
+def open_session(
+    params: Params,
+    warn: Callable[[str], object],
+    environ: Mapping[str, str],
+    place: Callable[[str, str], object] = os.replace,
+) -> Session:
     """A session with the image service that the connection options lead to."""
     connection = connection_from(params, environ)
     for warning in connection.warnings:
@@ -125,7 +193,7 @@ def open_session(params: Params, warn: Callable[[str], object], environ: Mapping
         headers={"X-Auth-Token": access.token},
         secrets=(*connection.secrets, access.token),
     )
-    return Session(Images(http), access.project_id)
+    return Session(Images(http), access.project_id, connection.transport, warn, access.library, place)
 
 
 def find_named(session: Session, name: str, owners: Sequence[str | None]) -> Image | None:
@@ -170,6 +238,9 @@ def _is_of(image: Image, owner: str | None) -> bool:
 
 
 def _only(found: Sequence[Image], name: str) -> Image:
+    # Where a replacement already stands in its place, the image that it replaces is meant no more.
+    replaced = {image.get(REPLACES) for image in found}
+    found = [image for image in found if image["id"] not in replaced]
     if len(found) == 1:
         return found[0]
     listed = "; ".join(
@@ -184,27 +255,93 @@ def _only(found: Sequence[Image], name: str) -> Image:
     )
 
 
-def carry_out(images: Images, plan: Plan) -> Image | None:
-    """What the service says of the image after every step of the plan; None once it is gone."""
-    current = plan.before
+def carry_out(session: Session, plan: Plan) -> Image | None:
+    """What the service says of the image after every step of the plan; None once it is gone.
+
+    An image that the plan itself has made is removed again where its data does not come as it should; from the moment
+    on that it replaces another one, it stays.
+    """
+    current, made = plan.before, None
     for step in plan.steps:
+        try:
+            current = _carried_out(session, current, step)
+        except PcdError as error:
+            raise _cleared(session.images, error, made) from None
         if isinstance(step, Create):
-            current = _create(images, step)
-        elif current is None:
-            raise ValueError(f"{step} needs an image")
-        elif isinstance(step, Update):
-            current = _kept(wish_of(step.patch), images.update(current["id"], step.patch))
-        elif isinstance(step, SetStatus):
-            current = _set_status(images, current, step)
-        else:
-            _delete(images, current["id"], step)
-            current = None
+            made = current
+        elif isinstance(step, Retire):
+            made = None
     return current
+
+
+def _carried_out(session: Session, current: Image | None, step: Step) -> Image | None:
+    images = session.images
+    if isinstance(step, Create):
+        return _create(images, step)
+    if isinstance(step, TakeUp):
+        return step.image
+    if current is None:
+        raise ValueError(f"{step} needs an image")
+    if isinstance(step, Update):
+        return _kept(wish_of(step.patch), images.update(current["id"], step.patch))
+    if isinstance(step, SetStatus):
+        return _set_status(images, current, step)
+    if isinstance(step, Upload):
+        return session.transfers.upload(current, step)
+    if isinstance(step, Stage):
+        return session.transfers.stage(current, step)
+    if isinstance(step, Import):
+        return session.transfers.run_import(current, step)
+    if isinstance(step, Retire):
+        _retire(session, current, step)
+        return current
+    _delete(images, current["id"], step)
+    return None
+
+
+def _retire(session: Session, replacement: Image, step: Retire) -> None:
+    old: Image | None = step.image
+    try:
+        for part in step.steps:
+            old = _carried_out(session, old, part)
+    except NotFound:
+        # Gone all the same: somebody else deleted it meanwhile.
+        return
+    except PcdError as error:
+        raise error.also(
+            f"{describe(replacement)} is active with the new data and stands in its place, but "
+            f"{describe(step.image)} could not be retired. Run the task again to try that once more."
+        ) from None
+
+
+def _cleared(images: Images, error: PcdError, made: Image | None) -> PcdError:
+    """The error, and what was done about the image that should not stay as it is now."""
+    if isinstance(error, NotFinished):
+        return error
+    if made is not None:
+        try:
+            if made.get("protected"):
+                images.update(made["id"], [{"op": "replace", "path": "/protected", "value": False}])
+            images.delete(made["id"])
+        except NotFound:
+            pass
+        except PcdError as second:
+            return error.also(f"The image that was made for it, {made['id']}, could not be removed again: {second}")
+        return error.also(f"The image that was made for it, {made['id']}, has been removed again.")
+    if isinstance(error, RefusedData):
+        return error.also("Its record takes no other data after this: delete it (state: absent) and run again.")
+    if isinstance(error, WrongData):
+        try:
+            images.deactivate(error.image_id)
+        except PcdError as second:
+            return error.also(f"It is active and could not be deactivated, delete it: {second}")
+        return error.also("It was there before, so that it was deactivated and not removed; delete it.")
+    return error
 
 
 def _create(images: Images, step: Create) -> Image:
     try:
-        return _kept(step.attributes, images.create(dict(step.attributes)))
+        return _kept(step.attributes, images.create({"id": new_id(), **step.attributes}))
     except Conflict as error:
         if "id" not in step.attributes:
             raise

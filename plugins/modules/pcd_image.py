@@ -9,11 +9,17 @@ module: pcd_image
 short_description: Declare an image of Platform9 Private Cloud Director
 version_added: 0.1.0
 description:
-  - Creates, updates and deletes the record of an image, so that it is as the options say.
+  - Creates, updates and deletes an image, its record and its data, so that it is as the options say.
   - An option that is not given is left alone on an image that is there. No option that the service stores has a
     default.
   - An update sends the smallest possible JSON patch, and sends nothing where nothing differs.
-  - This module does not upload the data of an image. A new image has the status V(queued) until its data is there.
+  - With O(path) or O(url) the image gets its data, in one pass and verified. Without both, a new image has the status
+    V(queued), and no machine can be made from it.
+  - The data of an image never changes. What happens where an image has other data than the source is said by
+    O(on_content_change).
+  - An image that a task has made is removed again where its data does not come as it should.
+  - Data goes to the admin endpoint of the catalogue, where it has one. On PCD that is the image library, which the
+    hypervisors read from.
 author:
   - Platform9 Systems (@platform9)
 extends_documentation_fragment:
@@ -106,6 +112,116 @@ options:
         quotes; without them C(22.10) is the number 22.1.
       - A property whose value is V(null) is removed.
     type: dict
+  path:
+    description:
+      - The file that holds the data of the image, on the host where the task runs. It is read in one pass, and must
+        not change meanwhile.
+      - An image that has this data already is left as it is. That is found out by O(checksum) where the service uses
+        the same algorithm (usually V(sha512), also V(md5)), else by the size, else by reading the file.
+      - It has no effect with O(state=absent).
+    type: path
+  url:
+    description:
+      - The address (V(http) or V(https)) of the data of the image.
+      - The image service fetches it itself, where it offers O(method=web-download) and needs neither user name,
+        headers nor unpacking for it. Otherwise the data is streamed through, without a file on the way.
+      - State O(checksum) with V(sha512) or V(md5) where you can. Otherwise each run has to download the file to find
+        out whether the image has this data, unless the sizes differ.
+      - Certificates are always verified, whatever O(validate_certs) says about the cloud. O(ca_cert) is trusted, too.
+    type: str
+  url_username:
+    description:
+      - The user name for O(url), which is then streamed through the task.
+      - User name, password and headers reach the host of O(url) alone. A redirect to another one does not take them
+        along.
+    type: str
+  url_password:
+    description:
+      - The password for O(url_username).
+    type: str
+  url_headers:
+    description:
+      - Headers for O(url), by name. It is then streamed through the task.
+    type: dict
+  checksum:
+    description:
+      - The checksum of the file as it lies at O(path) or O(url), before O(decompress), as V(<algorithm>:<checksum>) or
+        V(<algorithm>:<address of a checksum file>).
+      - In a checksum file, the line of the file's name counts (the format of C(sha256sum), or that of BSD), or the only
+        checksum where there is but one.
+      - Where the data has another checksum, the task fails and the image does not become active. With
+        O(method=web-download) that is known only after the service has fetched the data; the image is then removed.
+    type: str
+  decompress:
+    description:
+      - Whether a file that is packed with gzip, bzip2, xz or zstd is unpacked on its way. That is recognised by its
+        content; a file that is not packed is sent as it is.
+      - zstd needs Python 3.14, or the Python library C(zstandard) where the task runs.
+    type: bool
+    default: false
+  method:
+    description:
+      - How the data comes. Where nothing is said, V(web-download) for a O(url) where that is possible, V(glance-direct)
+        for several stores, otherwise V(upload).
+      - V(upload) sends it straight into one store.
+      - V(glance-direct) sends it to the staging area of the service, which then brings it into its stores.
+      - V(web-download) lets the service fetch the O(url).
+      - V(copy-image) brings the data of an active image into further O(stores). It is never needed, because they are
+        found out anyway, and neither O(path) nor O(url) may be given with it.
+    type: str
+    choices: [upload, glance-direct, web-download, copy-image]
+  stores:
+    description:
+      - The stores that hold the data, where the service has several. Where nothing is said, the service's default.
+      - An active image is copied into those that lack it, which most clouds allow to administrators alone. It is never
+        removed from a store.
+    type: list
+    elements: str
+  all_stores:
+    description:
+      - Whether all stores of the service hold the data.
+    type: bool
+    default: false
+  all_stores_must_succeed:
+    description:
+      - Whether an import into several stores fails as a whole where one of them fails. Where nothing is said, the
+        service decides, which takes V(true).
+    type: bool
+  on_content_change:
+    description:
+      - What happens where the image has other data than O(path) or O(url).
+      - With V(fail), the task fails and says both hashes.
+      - With V(keep), the image keeps its data, with a warning.
+      - With V(replace), a new image of the same name and attributes gets the data. It is hidden until its data is
+        verified; only then does it take the place of the old one, which becomes what O(retired) says. A run that
+        breaks off is continued by the next one. Members that the old image is shared with are not carried over. It
+        needs O(name) without O(id), since the new image has another id.
+    type: str
+    choices: [fail, keep, replace]
+    default: fail
+  retired:
+    description:
+      - What becomes of an image once another one has replaced it.
+      - V(hide) hides it, V(deactivate) hides and deactivates it, V(rename) gives it another name (see
+        O(retired_suffix)), V(delete) deletes it, a protected one with O(force=true) alone.
+    type: str
+    choices: [delete, hide, deactivate, rename]
+    default: hide
+  retired_suffix:
+    description:
+      - What O(retired=rename) appends to the name. Where nothing is said, V(-) and the time when the image was created.
+    type: str
+  wait:
+    description:
+      - Whether to wait for the end of an import, and for other tasks that bring data into the image at the same time.
+      - Without it, a failed import is not noticed and its data is not verified by this task.
+    type: bool
+    default: true
+  wait_timeout:
+    description:
+      - How many seconds to wait for that, and for the service's answer once all data is sent.
+    type: int
+    default: 3600
   purge_properties:
     description:
       - Whether custom properties that O(properties) does not name are removed. Needs O(properties); V({}) there
@@ -117,6 +233,7 @@ options:
     description:
       - Whether O(state=absent) deletes a protected image, too. Its protection is taken off first, and put back
         where the service refuses to delete the image.
+      - The same goes for O(retired=delete).
     type: bool
     default: false
 requirements:
@@ -158,6 +275,62 @@ EXAMPLES = r"""
       os_distro: ubuntu
     purge_properties: true
 
+- name: Upload a file
+  platform9.pcd.pcd_image:
+    cloud: pcd
+    name: debian-13
+    disk_format: qcow2
+    container_format: bare
+    path: /var/lib/images/debian-13-genericcloud-amd64.qcow2
+    checksum: sha512:{{ debian_sha512 }}
+
+- name: Let the image service fetch it from the vendor, and verify it by the vendor's checksum file
+  platform9.pcd.pcd_image:
+    cloud: pcd
+    name: debian-13
+    disk_format: qcow2
+    container_format: bare
+    url: https://cloud.debian.org/images/cloud/trixie/latest/debian-13-genericcloud-amd64.qcow2
+    checksum: sha512:https://cloud.debian.org/images/cloud/trixie/latest/SHA512SUMS
+
+- name: Stream it from a mirror that wants a password, and unpack it on the way
+  platform9.pcd.pcd_image:
+    cloud: pcd
+    name: appliance-7
+    disk_format: raw
+    container_format: bare
+    url: https://mirror.example.com/appliance-7.raw.xz
+    url_username: ansible
+    url_password: "{{ mirror_password }}"
+    checksum: sha256:https://mirror.example.com/SHA256SUMS
+    decompress: true
+
+- name: Bring it into two stores
+  platform9.pcd.pcd_image:
+    cloud: pcd
+    name: debian-13-two-stores
+    disk_format: qcow2
+    container_format: bare
+    path: /var/lib/images/debian-13-genericcloud-amd64.qcow2
+    stores: [fast, slow]
+
+- name: Copy an image that is there into a further store, as an administrator
+  platform9.pcd.pcd_image:
+    cloud: pcd-admin
+    name: debian-13
+    match: visible
+    stores: [fast, slow]
+
+- name: Keep an image at the vendor's latest build, and the earlier ones under other names
+  platform9.pcd.pcd_image:
+    cloud: pcd
+    name: debian-13
+    disk_format: qcow2
+    container_format: bare
+    path: /var/lib/images/debian-13-genericcloud-amd64-latest.qcow2
+    on_content_change: replace
+    retired: rename
+
 - name: Look up the image to rename it by its id
   platform9.pcd.pcd_image_info:
     cloud: pcd
@@ -189,7 +362,8 @@ RETURN = r"""
 image:
   description:
     - The image after the task, with every attribute of the API; V(null) where the image has none.
-    - In check mode it is foretold; what only the service can know (such as the id of a new image) is V(null).
+    - In check mode it is foretold, with the size and the hashes of the data that would be sent; what only the service
+      can know (such as the id of a new image) is V(null).
     - V(null) where the image is absent.
   returned: success
   type: dict
@@ -218,10 +392,16 @@ image:
     schema: /v2/schemas/image
     direct_url: null
     locations: null
+    stores: null
     properties:
       os_distro: ubuntu
       os_version: "24.04"
   contains:
+    stores:
+      description: The stores that hold the data; V(null) where the service names none.
+      returned: always
+      type: list
+      elements: str
     properties:
       description: The custom properties by name.
       returned: always
@@ -239,6 +419,7 @@ patch:
       value: 20
 """
 
+from ansible_collections.platform9.pcd.plugins.module_utils._delivery import plan_with_data
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError
 from ansible_collections.platform9.pcd.plugins.module_utils._image import (
     IDENTITY_OPTIONS,
@@ -248,6 +429,12 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image import (
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._module import run_module
 from ansible_collections.platform9.pcd.plugins.module_utils._plan import Plan, plan_absent, plan_present
+from ansible_collections.platform9.pcd.plugins.module_utils._source import (
+    DATA_OPTIONS,
+    check_data,
+    has_source,
+    stores_from,
+)
 from ansible_collections.platform9.pcd.plugins.module_utils._task import MATCH, Params, Session, Task
 
 
@@ -258,6 +445,8 @@ def check_image(params: Params) -> None:
         raise ConfigurationError(
             "purge_properties: it needs properties, to say which ones stay. Give properties: {} to remove all."
         )
+    if params["state"] == "present":
+        check_data(params)
 
 
 def plan_image(params: Params, session: Session) -> Plan:
@@ -266,19 +455,23 @@ def plan_image(params: Params, session: Session) -> Plan:
         return plan_absent(session.find(params, [owner]), params["force"])
     # An image of ours may be given to another owner, who goes first because it may be theirs already.
     current = session.find(params, [owner, session.project_id])
-    return plan_present(wish_from(params), current, params["purge_properties"], params["id"])
+    wish = wish_from(params)
+    if has_source(params) or stores_from(params).are_chosen:
+        return plan_with_data(params, session, wish, current)
+    return plan_present(wish, current, params["purge_properties"], params["id"])
 
 
 TASK = Task(
     options={
         **IDENTITY_OPTIONS,
         **WISH_OPTIONS,
+        **DATA_OPTIONS,
         "match": {**MATCH, "default": "own"},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "purge_properties": {"type": "bool", "default": False},
         "force": {"type": "bool", "default": False},
     },
-    constraints={"required_one_of": [("id", "name")]},
+    constraints={"required_one_of": [("id", "name")], "mutually_exclusive": [("path", "url")]},
     check=check_image,
     work=plan_image,
     returns_patch=True,

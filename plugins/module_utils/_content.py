@@ -1,0 +1,348 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is decided about the data of an image: whether it is the same, how it comes, and what replaces what. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ansible_collections.platform9.pcd.plugins.module_utils._data import Content, Digest, Stream
+from ansible_collections.platform9.pcd.plugins.module_utils._errors import PlanError, quoted
+from ansible_collections.platform9.pcd.plugins.module_utils._image import (
+    FIXED_BY_DATA,
+    LONGEST_TEXT,
+    REPLACES,
+    WISHABLE,
+    is_custom,
+    stores_of,
+)
+from ansible_collections.platform9.pcd.plugins.module_utils._plan import (
+    Create,
+    Image,
+    Import,
+    Plan,
+    Retire,
+    SetStatus,
+    Stage,
+    Step,
+    TakeUp,
+    Update,
+    Upload,
+    attributes_of,
+    describe,
+    plan_absent,
+    plan_present,
+    pointer,
+)
+
+# The statuses of an image that somebody works on at this moment.
+BUSY_STATUSES = ("saving", "uploading", "importing")
+# Glance holds this lock from the request for an import until its end, whichever way it ends
+# (glance/async_/flows/api_image_import.py, _CompleteTask and _ImageLock).
+IMPORT_LOCK = "os_glance_import_task"
+FAILED_IMPORT = "os_glance_failed_import"
+# Those of an image that has its data.
+FULL_STATUSES = ("active", "deactivated")
+
+
+@dataclass(frozen=True)
+class Stores:
+    """Where the data shall be: in these stores, or in all; neither means the service's default one."""
+
+    names: tuple[str, ...] = ()
+    every: bool = False
+    must_succeed: bool | None = None
+
+    @property
+    def are_chosen(self) -> bool:
+        return self.every or bool(self.names)
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """What an import request says of them."""
+        request: dict[str, Any] = {"all_stores": True} if self.every else {}
+        if self.names:
+            request["stores"] = list(self.names)
+        if self.must_succeed is not None:
+            request["all_stores_must_succeed"] = self.must_succeed
+        return request
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """How the data comes: `method` is upload, glance-direct or web-download.
+
+    `stream` are the bytes that the task sends; with web-download there is none, the service fetches `address`, and
+    `known` is what can be said of it. `patience` is in seconds.
+    """
+
+    method: str
+    stores: Stores
+    patience: float
+    wait: bool = True
+    stream: Stream | None = None
+    address: str | None = None
+    known: Content | None = None
+    stated: Digest | None = None
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        if self.stream is not None and self.method == "upload":
+            return (Upload(self.stream, next(iter(self.stores.names), None), self.patience),)
+        method = {"name": self.method} if self.address is None else {"name": self.method, "uri": self.address}
+        bring = Import(
+            {"method": method, **self.stores.request}, self.patience, self.wait, self.known, self.stream, self.stated
+        )
+        return (bring,) if self.stream is None else (Stage(self.stream, self.patience), bring)
+
+
+def is_same(image: Image, content: Content) -> bool | None:
+    """Whether the image has this content; None where what is known of both cannot be compared.
+
+    A digest decides where there is one that the service has, too; otherwise sizes that differ do.
+    """
+    compared = [actual == expected for dummy, expected, actual in _comparable(image, content)]
+    if compared:
+        return all(compared)
+    if content.size is not None and image.get("size") is not None and content.size != image["size"]:
+        return False
+    return None
+
+
+def difference(image: Image, content: Content) -> tuple[str, Any, Any] | None:
+    """Of what is known of both, the first that differs: algorithm or "size", what was expected, what is there."""
+    pairs = _comparable(image, content)
+    if content.size is not None and image.get("size") is not None:
+        pairs.append(("size", content.size, image["size"]))
+    return next((pair for pair in pairs if pair[1] != pair[2]), None)
+
+
+def _comparable(image: Image, content: Content) -> list[tuple[str, Any, Any]]:
+    there = {str(image.get("os_hash_algo")): image.get("os_hash_value"), "md5": image.get("checksum")}
+    return [
+        (algorithm, content.digests[algorithm], value)
+        for algorithm, value in there.items()
+        if value and algorithm in content.digests
+    ]
+
+
+def is_poisoned(image: Image) -> bool:
+    """Whether data was refused so that the record can take none any more.
+
+    After an upload it is left queued with a checksum, and another upload is a 500 (glance/api/v2/image_data.py, upload:
+    InvalidImageData comes after the location has been set). After an import it may be left importing, though nothing
+    works on it any more.
+    """
+    if image["status"] == "importing":
+        return bool(image.get(FAILED_IMPORT)) and not image.get(IMPORT_LOCK)
+    return image["status"] == "queued" and bool(image.get("checksum"))
+
+
+def is_settled(image: Image) -> bool:
+    """Whether no data is on its way into the image."""
+    return not image.get(IMPORT_LOCK) and (image["status"] not in BUSY_STATUSES or is_poisoned(image))
+
+
+def choose_method(
+    asked: str | None, is_file: bool, is_open_to_all: bool, stores: Stores, offered: Sequence[str]
+) -> str:
+    """The method for these bytes; `offered` are the import methods of the service, for what needs one."""
+    several = stores.every or len(stores.names) > 1
+    if asked is None:
+        if is_file or not is_open_to_all:
+            method = "glance-direct" if several else "upload"
+        elif "web-download" in offered:
+            method = "web-download"
+        else:
+            method = "glance-direct" if several else "upload"
+    else:
+        method = asked
+    if method != "upload" and method not in offered:
+        raise PlanError(
+            f"method: the image service does not offer {method}. It offers {', '.join(offered) or 'none'}; "
+            f"method upload needs none of them{', but takes one store' if several else ''}."
+        )
+    return method
+
+
+def needs_offered(asked: str | None, is_file: bool, is_open_to_all: bool, stores: Stores) -> bool:
+    """Whether `choose_method` has to know what the service offers."""
+    if asked is None:
+        return stores.every or len(stores.names) > 1 or (not is_file and is_open_to_all)
+    return asked != "upload"
+
+
+def check_stores(stores: Stores, offered: Sequence[Mapping[str, Any]]) -> None:
+    """Raises PlanError unless the service has the stores that are named and they can be written."""
+    for name in stores.names:
+        found = next((store for store in offered if store.get("id") == name), None)
+        if found is None or found.get("read-only") == "true":
+            what = "has no store" if found is None else "cannot write the store"
+            raise PlanError(
+                f"stores: the image service {what} {quoted(name)}. It has {', '.join(_writable(offered)) or 'none'}."
+            )
+
+
+def missing_stores(image: Image, stores: Stores, offered: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The stores that are wanted and do not hold the data yet."""
+    wanted = _writable(offered) if stores.every else list(stores.names)
+    return [store for store in dict.fromkeys(wanted) if store not in stores_of(image)]
+
+
+def _writable(offered: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [str(store.get("id")) for store in offered if store.get("read-only") != "true"]
+
+
+def with_copies(plan: Plan, stores: Sequence[str], must_succeed: bool | None, patience: float, wait: bool) -> Plan:
+    """The plan, and then copies of the active image into further stores."""
+    if not stores or plan.after is None:
+        return plan
+    _refuse_without_data(plan.after)
+    request = {"method": {"name": "copy-image"}, **Stores(tuple(stores), must_succeed=must_succeed).request}
+    everywhere = ",".join(sorted({*stores_of(plan.after), *stores}))
+    after = {**plan.after, "stores": everywhere, "updated_at": None}
+    return replace(plan, after=after, steps=(*plan.steps, Import(request, patience, wait)))
+
+
+def with_delivery(plan: Plan, delivery: Delivery) -> Plan:
+    """The plan of a record, and then its data."""
+    after = plan.after
+    if after is None:
+        raise ValueError("data needs a record")
+    lacking = [key for key in FIXED_BY_DATA if not after.get(key)]
+    if lacking:
+        raise PlanError(
+            f"{' and '.join(lacking)}: an image without {'them' if len(lacking) > 1 else 'it'} takes no data. "
+            "Say what the data is, such as disk_format: qcow2 and container_format: bare."
+        )
+    filled = {
+        **after,
+        **({} if delivery.known is None else attributes_of(delivery.known)),
+        # Nobody can foretell how far an import is that nobody waits for.
+        "status": "active" if delivery.wait or delivery.method == "upload" else None,
+        "updated_at": None,
+    }
+    if delivery.stores.names:
+        filled["stores"] = ",".join(delivery.stores.names)
+    return replace(plan, after=filled, steps=(*plan.steps, *delivery.steps), stream=delivery.stream)
+
+
+def refuse_change(image: Image, content: Content) -> PlanError:
+    """The error for an image whose data is not that of the source, where nothing else is asked for."""
+    found = difference(image, content)
+    algorithm, expected, actual = found or ("size", content.size, image.get("size"))
+    return PlanError(
+        f"{describe(image)} has other data than the source: its {algorithm} is {actual} (size {image.get('size')}), "
+        f"that of the source is {expected} (size {'unknown' if content.size is None else content.size}). "
+        "The data of an image cannot be changed. Set on_content_change: replace to put a new image in its place, or "
+        "on_content_change: keep to leave it as it is; or correct the source or the checksum.",
+        expected=expected,
+        actual=actual,
+        algorithm=algorithm,
+    )
+
+
+def plan_replacement(
+    old: Image, wish: Mapping[str, Any], purge: bool, delivery: Delivery, retirement: Sequence[Step]
+) -> Plan:
+    """A new image with the attributes of the old one and the wish, and with the new data, which then takes its place.
+
+    It is hidden until its data is verified, and says whom it replaces until that one is retired: so a run that breaks
+    off can be continued, and at every moment one of both is there to be used.
+    """
+    attributes = {**inheritance(old, purge, wish), **wish}
+    record = plan_present(attributes, None)
+    hidden = {key: value for key, value in attributes.items() if value is not None}
+    hidden.update({"os_hidden": True, REPLACES: old["id"]})
+    plan = with_delivery(replace(record, before=old, steps=(Create(hidden),)), delivery)
+    return _published(plan, True, bool(attributes.get("os_hidden")), old, retirement)
+
+
+def plan_continuation(
+    old: Image,
+    wish: Mapping[str, Any],
+    purge: bool,
+    unfinished: Image,
+    delivery: Delivery | None,
+    retirement: Sequence[Step],
+) -> Plan:
+    """What is left to do for a replacement that an earlier run has begun; no `delivery` where it has its data."""
+    record = plan_present({**wish, "os_hidden": True}, unfinished, purge)
+    plan = replace(record, before=old, steps=(TakeUp(unfinished), *record.steps))
+    if delivery is not None:
+        plan = with_delivery(plan, delivery)
+    return _published(plan, True, bool(wish.get("os_hidden", old.get("os_hidden"))), old, retirement)
+
+
+def with_ending(plan: Plan, wish: Mapping[str, Any], old: Image | None, retirement: Sequence[Step]) -> Plan:
+    """The plan for an image that already stands in the place of the old one, and then what is left to do."""
+    if plan.after is None:
+        return plan
+    return _published(plan, bool(plan.after.get("os_hidden")), bool(wish.get("os_hidden")), old, retirement)
+
+
+def _published(
+    plan: Plan, is_hidden: bool, shall_be_hidden: bool, old: Image | None, retirement: Sequence[Step]
+) -> Plan:
+    steps: list[Step] = []
+    if is_hidden and not shall_be_hidden:
+        steps.append(Update([{"op": "replace", "path": "/os_hidden", "value": False}]))
+    if old is not None:
+        steps.append(Retire(old, tuple(retirement)))
+    steps.append(Update([{"op": "remove", "path": pointer(REPLACES)}]))
+    after = {key: value for key, value in (plan.after or {}).items() if key != REPLACES}
+    after.update({"os_hidden": shall_be_hidden, "updated_at": None})
+    return replace(plan, after=after, steps=(*plan.steps, *steps))
+
+
+def inheritance(old: Image, purge: bool, wish: Mapping[str, Any]) -> dict[str, Any]:
+    """The attributes that a replacement takes over; with `purge` no custom property but those of the wish."""
+    kept = {
+        key: value
+        for key, value in old.items()
+        if value is not None and key != REPLACES and (key in WISHABLE or (is_custom(key) and not purge))
+    }
+    if "owner" not in wish:
+        # Nobody but an administrator may set it, not even to one's own project; a new image is the creator's anyway.
+        kept.pop("owner", None)
+    return kept
+
+
+def retirement_of(old: Image, how: str, suffix: str | None, force: bool, new_is_hidden: bool) -> tuple[Step, ...]:
+    """The steps that take the old image out of use."""
+    if how == "delete":
+        return plan_absent(old, force).steps
+    if how == "rename":
+        name = f"{old.get('name')}{suffix if suffix is not None else default_suffix(old)}"
+        if len(name) > LONGEST_TEXT:
+            raise PlanError(
+                f"retired_suffix: with it, the name of {describe(old)} would have {len(name)} characters; the image "
+                f"service takes {LONGEST_TEXT} at the most. Give a shorter one, or retire the image in another way."
+            )
+        return (Update([{"op": "replace", "path": "/name", "value": name}]),)
+    if new_is_hidden:
+        raise PlanError(
+            f"retired: {describe(old)} and the image that replaces it would both be hidden and have one name, so that "
+            "nobody could tell them apart by it. Use retired: rename or retired: delete."
+        )
+    steps: list[Step] = []
+    if not old.get("os_hidden"):
+        steps.append(Update([{"op": "replace", "path": "/os_hidden", "value": True}]))
+    if how == "deactivate" and old["status"] == "active":
+        steps.append(SetStatus("deactivate"))
+    return tuple(steps)
+
+
+def default_suffix(old: Image) -> str:
+    """Tells retired images of one name apart: when each was created."""
+    return "-" + "".join(character for character in str(old.get("created_at")) if character not in "-:")
+
+
+def _refuse_without_data(image: Image) -> None:
+    if image["status"] != "active":
+        raise PlanError(
+            f"stores: {describe(image)} has status {image['status']}; only an active image can be copied into further "
+            "stores. Give its data with path or url, or make it active first."
+        )

@@ -1,0 +1,449 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bytes on their way: read, hash, unpack and hand on in one pass, in blocks, whatever the size."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import hashlib
+import io
+import lzma
+import os
+import re
+import stat
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Protocol
+
+from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError, DataError, quoted
+
+BLOCK = 1 << 20
+
+# What Glance computes of every image: `checksum`, and by default `os_hash_value` (its option hashing_algorithm).
+SERVICE_HASH = "sha512"
+SERVICE_ALGORITHMS = ("md5", SERVICE_HASH)
+
+HEX = re.compile(r"[0-9a-fA-F]+")
+BSD_LINE = re.compile(r"(?P<algorithm>[A-Za-z0-9-]+) ?\((?P<name>.+)\) ?= ?(?P<value>[0-9a-fA-F]+)")
+
+MAGIC = {
+    b"\x1f\x8b": "gz",
+    b"BZh": "bz2",
+    b"\xfd7zXZ\x00": "xz",
+    b"\x28\xb5\x2f\xfd": "zst",
+    b"PK\x03\x04": "zip",
+    b"7z\xbc\xaf\x27\x1c": "7z",
+    b"Rar!\x1a\x07": "rar",
+    b"\x04\x22\x4d\x18": "lz4",
+    b"LZIP": "lzip",
+    b"\x1f\x9d": "compress (.Z)",
+    b"\x89LZO": "lzop",
+}
+LONGEST_MAGIC = max(map(len, MAGIC))
+
+
+@dataclass(frozen=True)
+class Digest:
+    """A hash value in lowercase hexadecimal digits; `algorithm` is a name that hashlib knows."""
+
+    algorithm: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Content:
+    """What is known about some bytes: their number, None where unknown, and digests by algorithm."""
+
+    size: int | None
+    digests: Mapping[str, str]
+
+
+class Reading(Protocol):
+    """A source that has been opened. `size` is the number of bytes to come, None where nobody says it."""
+
+    @property
+    def size(self) -> int | None: ...
+
+    def read(self, count: int) -> bytes:
+        """At most `count` bytes; none at the end."""
+
+    def finish(self) -> None:
+        """Raises DataError unless all bytes have come and are those of one state of the source."""
+
+
+class Source(Protocol):
+    """Where bytes come from. `filename` is what a checksum file calls it; `str()` is what users may read."""
+
+    @property
+    def filename(self) -> str: ...
+
+    def open(self) -> AbstractContextManager[Reading]: ...
+
+
+class File:
+    """A regular file that is not empty."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.size = self._look().st_size
+
+    def __str__(self) -> str:
+        return self.path
+
+    @property
+    def filename(self) -> str:
+        return os.path.basename(self.path)
+
+    @contextmanager
+    def open(self) -> Iterator[_FileReading]:
+        with ExitStack() as stack:
+            try:
+                # Unbuffered: the blocks are large enough, and a copy is saved.
+                stream = stack.enter_context(open(self.path, "rb", buffering=0))
+            except OSError as error:
+                raise self._unreadable(error) from None
+            yield _FileReading(self.path, stream)
+
+    def _look(self) -> os.stat_result:
+        try:
+            found = os.stat(self.path)
+            if not stat.S_ISREG(found.st_mode):
+                kind = "a folder" if stat.S_ISDIR(found.st_mode) else "no regular file"
+                raise DataError(f"path: {self.path} is {kind}. Give the path of the file that holds the image.")
+            if not os.access(self.path, os.R_OK):
+                raise PermissionError(13, "Permission denied")
+        except OSError as error:
+            raise self._unreadable(error) from None
+        if not found.st_size:
+            raise DataError(f"path: {self.path} is empty. An image without data boots nothing; give the right file.")
+        return found
+
+    def _unreadable(self, error: OSError) -> DataError:
+        return DataError(
+            f"path: {self.path} cannot be read: {error.strerror}. It must be there, and readable for the user of this "
+            "task, on the host where the task runs."
+        )
+
+
+class _FileReading:
+    def __init__(self, path: str, stream: io.FileIO) -> None:
+        self._path = path
+        self._stream = stream
+        self._start = _state(os.fstat(stream.fileno()))
+        self.size: int | None = os.fstat(stream.fileno()).st_size
+        self._count = 0
+
+    def read(self, count: int) -> bytes:
+        try:
+            block = self._stream.read(count)
+        except OSError as error:
+            raise DataError(f"path: reading {self._path} failed after {self._count} bytes: {error.strerror}.") from None
+        self._count += len(block)
+        return block
+
+    def finish(self) -> None:
+        try:
+            states = {_state(os.fstat(self._stream.fileno())), _state(os.stat(self._path))}
+        except OSError:
+            states = set()
+        if states != {self._start} or self._count != self.size:
+            raise DataError(
+                f"path: {self._path} was changed while it was read, so that what was read is no state of it. "
+                "Nothing of it is used; run the task again once the file is complete."
+            )
+
+
+def _state(found: os.stat_result) -> tuple[int, ...]:
+    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+class Stream:
+    """The bytes of a source as they are sent: checked against the stated digest, and unpacked where that is asked.
+
+    `content` is what a whole pass has shown, None before; `start` are the first bytes that were sent.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        stated: Digest | None = None,
+        decompress: bool = False,
+        algorithms: Iterable[str] = SERVICE_ALGORITHMS,
+    ) -> None:
+        self.source = source
+        self.stated = stated
+        self.decompress = decompress
+        self.content: Content | None = None
+        self.start = b""
+        self._algorithms = tuple(algorithms)
+
+    @contextmanager
+    def open(self) -> Iterator[Body]:
+        """The body of a request, from byte 0."""
+        self.content = None
+        with self.source.open() as reading:
+            yield Body(self._blocks(reading), None if self.decompress else reading.size)
+
+    def read_through(self) -> Content:
+        """What a pass shows that sends the bytes nowhere."""
+        with self.open() as body:
+            for dummy in body:
+                pass
+        if self.content is None:
+            raise ValueError("a whole pass leaves its content")
+        return self.content
+
+    def known(self) -> Content:
+        """What can be said about the bytes that are sent without reading them."""
+        if self.decompress:
+            return Content(None, {})
+        stated = {} if self.stated is None else {self.stated.algorithm: self.stated.value}
+        return Content(self._size(), stated)
+
+    def _size(self) -> int | None:
+        if isinstance(self.source, File):
+            return self.source.size
+        with self.source.open() as reading:
+            return reading.size
+
+    def _blocks(self, reading: Reading) -> Iterator[bytes]:
+        """All blocks, the last of them held back until everything is known to be right.
+
+        So a service that has been promised a size never gets a complete image with wrong bytes.
+        """
+        hashes = {algorithm: _hash(algorithm) for algorithm in self._algorithms}
+        of_source = None
+        if self.stated is not None:
+            # Unpacked bytes are others than those of the source; otherwise one pass serves both.
+            shared = None if self.decompress else hashes.get(self.stated.algorithm)
+            of_source = shared or _hash(self.stated.algorithm)
+        of_sent = [digest for digest in hashes.values() if digest is not of_source]
+        size, held = 0, b""
+        for block in self._unpacked(reading, of_source):
+            if held:
+                yield held
+            else:
+                self.start = block[:LONGEST_MAGIC]
+            held = block
+            size += len(block)
+            for digest in of_sent:
+                digest.update(block)
+        reading.finish()
+        if self.stated is not None and of_source is not None:
+            self._compare(self.stated, of_source.hexdigest())
+        if not size:
+            raise DataError(f"{self.source}: there is nothing in it. An image without data boots nothing.")
+        self.content = Content(size, {algorithm: digest.hexdigest() for algorithm, digest in hashes.items()})
+        yield held
+
+    def _unpacked(self, reading: Reading, of_source: Any) -> Iterator[bytes]:
+        read = _hashing(reading.read, of_source)
+        if not self.decompress:
+            yield from _read_on(read)
+            return
+        raw = io.BufferedReader(_Raw(read), BLOCK)
+        kind = compression_of(raw.peek(LONGEST_MAGIC))
+        if kind is None:
+            yield from _read_on(raw.read)
+            return
+        unpack = _unpacker(kind, str(self.source))
+        try:
+            yield from _read_on(unpack(raw).read)
+            # What stands behind the packed bytes belongs to the stated digest, too.
+            for dummy in _read_on(raw.read):
+                pass
+        except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
+            raise DataError(
+                f"decompress: {self.source} is {kind}, but broken: {error}. Nothing of it is used; get the file anew."
+            ) from None
+
+    def _compare(self, stated: Digest, actual: str) -> None:
+        if actual != stated.value:
+            raise DataError(
+                f"checksum: {self.source} has {stated.algorithm} {actual}, but {stated.value} was stated. Either the "
+                "file or the checksum is not the one that is meant; nothing of it is used.",
+                expected=stated.value,
+                actual=actual,
+                algorithm=stated.algorithm,
+            )
+
+
+class Body:
+    """An iterable that requests sends block by block; with `len` it declares the size, else it sends chunks."""
+
+    def __init__(self, blocks: Iterator[bytes], size: int | None) -> None:
+        self._blocks = blocks
+        self.size = size
+        if size is not None:
+            self.len = size
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._blocks
+
+
+class _Raw(io.RawIOBase):
+    """The file object that the decompressors of the standard library want."""
+
+    def __init__(self, read: Callable[[int], bytes]) -> None:
+        self._read = read
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        block = self._read(len(buffer))
+        buffer[: len(block)] = block
+        return len(block)
+
+
+def compression_of(start: bytes) -> str | None:
+    """The name of the compression that bytes begin with, None where none is known."""
+    return next((kind for magic, kind in MAGIC.items() if start.startswith(magic)), None)
+
+
+def digest_from(option: str, text: str) -> tuple[str, str]:
+    """Algorithm and rest of `<algorithm>:<hexadecimal digits or URL>`."""
+    algorithm, colon, rest = text.partition(":")
+    algorithm = algorithm.strip().lower()
+    if not colon or not rest.strip() or algorithm not in _algorithms():
+        raise ConfigurationError(
+            f"{option}: {quoted(text)} is not <algorithm>:<checksum>, such as sha256:0123abcd..., or "
+            f"sha256:https://vendor.example.com/SHA256SUMS. The algorithms are {', '.join(_algorithms())}."
+        )
+    return algorithm, rest.strip()
+
+
+def digest_of(option: str, algorithm: str, value: str) -> Digest:
+    digits = _hash(algorithm).digest_size * 2
+    if not HEX.fullmatch(value) or len(value) != digits:
+        raise ConfigurationError(
+            f"{option}: {quoted(value)} is no {algorithm} checksum, which has {digits} hexadecimal digits."
+        )
+    return Digest(algorithm, value.lower())
+
+
+def digest_in(listing: str, filename: str, algorithm: str) -> Digest | None:
+    """The digest of a file in a checksum file: lines of sha256sum, of BSD's sha256, or the digest alone."""
+    digits = _hash(algorithm).digest_size * 2
+    lines = [line.strip() for line in listing.splitlines()]
+    lines = [line for line in lines if line and not line.startswith("#")]
+    for line in lines:
+        bsd = BSD_LINE.fullmatch(line)
+        if bsd is not None:
+            # SHA512/256 and SHA256 differ in more than their length.
+            named, value = bsd["name"], bsd["value"]
+            if bsd["algorithm"].lower().replace("-", "") != algorithm.replace("_", ""):
+                continue
+        else:
+            value, dummy, named = line.partition(" ")
+            named = named.strip().removeprefix("*")
+        if named.removeprefix("./") == filename and HEX.fullmatch(value) and len(value) == digits:
+            return Digest(algorithm, value.lower())
+    alone = lines[0].split() if len(lines) == 1 else []
+    if len(alone) == 1 and HEX.fullmatch(alone[0]) and len(alone[0]) == digits:
+        return Digest(algorithm, alone[0].lower())
+    return None
+
+
+def _algorithms() -> list[str]:
+    # Those of variable length (shake_*) have no digest of their own.
+    return sorted(name for name in hashlib.algorithms_guaranteed if not name.startswith("shake_"))
+
+
+def _hash(algorithm: str) -> Any:
+    # For comparison, not for security: md5 is what the service has, and hardened systems refuse it otherwise.
+    return hashlib.new(algorithm, usedforsecurity=False)
+
+
+def hash_of(algorithm: str) -> Any:
+    """A new hash object; DataError where this Python does not know the algorithm."""
+    try:
+        return _hash(algorithm)
+    except ValueError:
+        raise DataError(f"The hash algorithm {algorithm} of the service is not known to this Python.") from None
+
+
+def _hashing(read: Callable[[int], bytes], digest: Any) -> Callable[[int], bytes]:
+    if digest is None:
+        return read
+
+    def read_and_hash(count: int) -> bytes:
+        block = read(count)
+        digest.update(block)
+        return block
+
+    return read_and_hash
+
+
+def _read_on(read: Callable[[int], bytes]) -> Iterator[bytes]:
+    while block := read(BLOCK):
+        yield block
+
+
+def _unpacker(kind: str, source: str) -> Callable[[Any], Any]:
+    if kind == "gz":
+        return lambda raw: gzip.GzipFile(fileobj=raw)
+    if kind == "bz2":
+        return bz2.BZ2File
+    if kind == "xz":
+        return lzma.LZMAFile
+    if kind == "zst":
+        return _zstd_unpacker(source)
+    raise DataError(
+        f"decompress: {source} is {kind}, which is not supported; gz, bz2, xz and zst are. Unpack the file first."
+    )
+
+
+def _zstd_unpacker(source: str) -> Callable[[Any], Any]:
+    try:
+        unpacker: Callable[[Any], Any] = import_module("compression.zstd").ZstdFile  # since Python 3.14
+    except ImportError:
+        pass
+    else:
+        return unpacker
+    try:
+        from zstandard import ZstdDecompressor
+    except ImportError:
+        raise DataError(
+            f"decompress: {source} is zst, which this Python cannot unpack. Install the Python library zstandard "
+            "on the host where the task runs, or unpack the file first."
+        ) from None
+    return lambda raw: _Zstandard(raw, ZstdDecompressor().decompressobj)
+
+
+class _Zstandard:
+    """What zstandard's own reader lacks: it takes an end before the end of the frame for a good one."""
+
+    # A block of 128 KiB may take 4 bytes, and all that comes of one step lies in memory.
+    STEP = 256
+
+    def __init__(self, raw: Any, frame: Callable[[], Any]) -> None:
+        self._raw = raw
+        self._new_frame = frame
+        self._frame = frame()
+        self._started = False
+        self._rest = b""
+
+    def read(self, dummy_count: int) -> bytes:
+        """Some bytes, none at the end."""
+        while True:
+            packed = self._rest or self._raw.read(self.STEP)
+            self._rest = b""
+            if not packed:
+                if self._started:
+                    raise EOFError("it ends in the middle")
+                return b""
+            try:
+                unpacked: bytes = self._frame.decompress(packed)
+            except Exception as error:
+                # ZstdError, which cannot be named where the library may be missing.
+                raise ValueError(str(error)) from None
+            self._started = not self._frame.eof
+            if self._frame.eof:
+                self._rest, self._frame = self._frame.unused_data, self._new_frame()
+            if unpacked:
+                return unpacked

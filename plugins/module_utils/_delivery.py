@@ -1,0 +1,236 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan of an image together with its data: look at what must be known for it, and decide."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ansible_collections.platform9.pcd.plugins.module_utils._content import (
+    FULL_STATUSES,
+    Delivery,
+    Stores,
+    check_stores,
+    choose_method,
+    is_poisoned,
+    is_same,
+    is_settled,
+    missing_stores,
+    needs_offered,
+    plan_continuation,
+    plan_replacement,
+    refuse_change,
+    retirement_of,
+    with_copies,
+    with_delivery,
+    with_ending,
+)
+from ansible_collections.platform9.pcd.plugins.module_utils._data import Content, File, Stream
+from ansible_collections.platform9.pcd.plugins.module_utils._errors import DataError, NotFinished, NotFound, PlanError
+from ansible_collections.platform9.pcd.plugins.module_utils._image import REPLACES, is_ours
+from ansible_collections.platform9.pcd.plugins.module_utils._plan import Image, Plan, describe, plan_present
+from ansible_collections.platform9.pcd.plugins.module_utils._source import has_source, stores_from, stream_from
+from ansible_collections.platform9.pcd.plugins.module_utils._task import Params, Session
+from ansible_collections.platform9.pcd.plugins.module_utils._url import Url
+
+# What an address answers whose file is not there, whoever asks.
+GONE = (404, 410)
+
+
+def plan_with_data(params: Params, session: Session, wish: Mapping[str, Any], current: Image | None) -> Plan:
+    """The plan for an image whose attributes are wished, and whose data or stores the options are about, too."""
+    if current is not None:
+        current = _settled(params, session, current)
+    planner = _Planner(params, session, wish)
+    plan = planner.plan_record_only(current) if not has_source(params) else planner.plan(current)
+    if plan.sends_data:
+        session.warn_of_the_way()
+    return plan
+
+
+class _Planner:
+    def __init__(self, params: Params, session: Session, wish: Mapping[str, Any]) -> None:
+        self._params = params
+        self._session = session
+        self._wish = wish
+        self._stores: Stores = stores_from(params)
+        self._purge: bool = params["purge_properties"]
+
+    def plan(self, current: Image | None) -> Plan:
+        stream = stream_from(self._params, self._session.transport)
+        if current is not None and is_poisoned(current):
+            return self._recreated(current, stream)
+        if current is None or current["status"] == "queued":
+            return self._ended(current, with_delivery(self._record(current), self._delivery(stream)))
+        if current["status"] not in FULL_STATUSES:
+            raise PlanError(
+                f"{describe(current)} has status {current['status']} and takes no data. Delete it (state: absent), "
+                "and run the task again."
+            )
+        different = self._difference(current, stream)
+        if different is None:
+            return self._copied(current)
+        if self._params["on_content_change"] == "keep":
+            self._session.warn(
+                f"{describe(current)} has other data than {stream.source} and keeps it (on_content_change: keep)."
+            )
+            return self._copied(current)
+        if self._params["on_content_change"] == "fail":
+            if not different.digests and isinstance(stream.source, File):
+                # The sizes have decided; the user should see both hashes all the same.
+                different = self._read(current, stream)
+            raise refuse_change(current, different)
+        return self._replaced(current, stream)
+
+    def plan_record_only(self, current: Image | None) -> Plan:
+        """Where no data is given, an image that has some may still go into further stores."""
+        if current is None or current["status"] not in FULL_STATUSES:
+            found = "there is no such image" if current is None else f"{describe(current)} has status queued"
+            raise PlanError(
+                f"stores: {found}, so that there is no data to bring into {'stores' if self._stores.names else 'all'}. "
+                "Give path or url, too."
+            )
+        return self._copied(current)
+
+    def _record(self, current: Image | None) -> Plan:
+        return plan_present(self._wish, current, self._purge, self._params["id"])
+
+    def _copied(self, current: Image) -> Plan:
+        plan = self._record(current)
+        missing: Sequence[str] = ()
+        if self._stores.every or set(self._stores.names) - set(str(current.get("stores") or "").split(",")):
+            offered = self._offered_stores()
+            missing = missing_stores(current, self._stores, offered)
+        copied = with_copies(
+            plan, missing, self._stores.must_succeed, self._params["wait_timeout"], self._params["wait"]
+        )
+        return self._ended(current, copied)
+
+    def _ended(self, current: Image | None, plan: Plan) -> Plan:
+        """The plan, and then the end of a replacement that an earlier run has begun with this image."""
+        if current is None or REPLACES not in current:
+            return plan
+        old = self._session.find_by_id(str(current[REPLACES]))
+        retirement = () if old is None else self._retirement(old, bool(self._wish.get("os_hidden")))
+        return with_ending(plan, self._wish, old, retirement)
+
+    def _retirement(self, old: Image, new_is_hidden: bool) -> Any:
+        how = "delete" if is_poisoned(old) else self._params["retired"]
+        return retirement_of(old, how, self._params["retired_suffix"], self._params["force"], new_is_hidden)
+
+    def _replaced(self, old: Image, stream: Stream) -> Plan:
+        if self._params["id"] is not None:
+            raise PlanError(
+                f"on_content_change: {describe(old)} is named by its id, and the image that replaces it has another "
+                "one. Give its name without id."
+            )
+        retirement = self._retirement(old, bool(self._wish.get("os_hidden", old.get("os_hidden"))))
+        unfinished = self._unfinished(old)
+        if unfinished is None:
+            return plan_replacement(old, self._wish, self._purge, self._delivery(stream), retirement)
+        delivery = None
+        if unfinished["status"] == "queued" and not is_poisoned(unfinished):
+            delivery = self._delivery(stream)
+        elif unfinished["status"] not in FULL_STATUSES or self._difference(unfinished, stream) is not None:
+            raise PlanError(
+                f"An earlier run has begun to replace {describe(old)} by image {unfinished['id']}, which is hidden, "
+                f"has status {unfinished['status']} and not the data of {stream.source}. Delete it by its id, and run "
+                "the task again."
+            )
+        return plan_continuation(old, self._wish, self._purge, unfinished, delivery, retirement)
+
+    def _recreated(self, poisoned: Image, stream: Stream) -> Plan:
+        why = (
+            f"{describe(poisoned)} has status {poisoned['status']}, but the service has refused data for it before, "
+            "and takes no more into this record."
+        )
+        if not is_ours(poisoned["id"]):
+            raise PlanError(f"{why} It was not made by this collection; delete it (state: absent) and run again.")
+        if self._params["id"] is not None:
+            raise PlanError(
+                f"{why} An id is never given twice: delete the image, and run the task with its name or another id."
+            )
+        return self._replaced(poisoned, stream)
+
+    def _unfinished(self, old: Image) -> Image | None:
+        """What an earlier run has left that broke off while it replaced this image."""
+        query = [(REPLACES, str(old["id"])), ("os_hidden", "true")]
+        found = [image for image in self._session.images.list(query) if image.get(REPLACES) == old["id"]]
+        return _settled(self._params, self._session, found[0]) if found else None
+
+    def _difference(self, image: Image, stream: Stream) -> Content | None:
+        """What is known of the stream, where that differs from the image's data; None where both are the same."""
+        stated = Content(None, {})
+        if stream.stated is not None and not stream.decompress:
+            stated = Content(None, {stream.stated.algorithm: stream.stated.value})
+        known = stated
+        same = is_same(image, stated)
+        if same is None:
+            known = stream.known()
+            same = is_same(image, known)
+        if same is None:
+            known = self._read(image, stream)
+            same = is_same(image, known)
+        if same is None:
+            self._session.warn(
+                f"The service tells no hash of {describe(image)} that can be compared; that it has the data of "
+                f"{stream.source} is only as certain as their size."
+            )
+        return known if same is False else None
+
+    def _read(self, image: Image, stream: Stream) -> Content:
+        algorithms = [str(image["os_hash_algo"])] if image.get("os_hash_value") else ["md5"]
+        return Stream(stream.source, stream.stated, stream.decompress, algorithms).read_through()
+
+    def _delivery(self, stream: Stream) -> Delivery:
+        source, asked = stream.source, self._params["method"]
+        is_file = isinstance(source, File)
+        # Only the task itself can unpack.
+        is_open = isinstance(source, Url) and source.is_open_to_all and not stream.decompress
+        offered: Sequence[str] = ()
+        if needs_offered(asked, is_file, is_open, self._stores):
+            offered = self._session.images.import_methods()
+        method = choose_method(asked, is_file, is_open, self._stores, offered)
+        if self._stores.names:
+            check_stores(self._stores, self._offered_stores())
+        wait = self._params["wait"] or method == "upload"
+        delivery = Delivery(method, self._stores, self._params["wait_timeout"], wait, stream=stream)
+        if isinstance(source, Url) and method == "web-download":
+            known = _asked_for(stream)
+            return replace(delivery, stream=None, address=source.address, known=known, stated=stream.stated)
+        if isinstance(source, Url):
+            # Where it is not there, that is known before a record is made for it.
+            stream.known()
+        return delivery
+
+    def _offered_stores(self) -> Sequence[Mapping[str, Any]]:
+        try:
+            return self._session.images.stores()
+        except NotFound:
+            raise PlanError(
+                "stores: the image service has no stores to choose from. Leave stores and all_stores out."
+            ) from None
+
+
+def _asked_for(stream: Stream) -> Content:
+    """What can be known of an address without fetching all of it; it may be one that the service alone can reach."""
+    try:
+        return stream.known()
+    except DataError as error:
+        if error.facts.get("status") in GONE:
+            raise
+        return Content(None, {} if stream.stated is None else {stream.stated.algorithm: stream.stated.value})
+
+
+def _settled(params: Params, session: Session, image: Image) -> Image | None:
+    """The image once nobody else's data is on its way into it; None where it is gone by then."""
+    if is_settled(image):
+        return image
+    try:
+        return session.transfers.settled(image["id"], params["wait_timeout"] if params["wait"] else 0)
+    except NotFound:
+        return None
+    except NotFinished as error:
+        raise error.also("Its data was not sent by this run.") from None

@@ -1,0 +1,159 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options about the data of an image, and the stream of bytes that they describe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ansible_collections.platform9.pcd.plugins.module_utils._content import Stores
+from ansible_collections.platform9.pcd.plugins.module_utils._data import (
+    Digest,
+    File,
+    Stream,
+    digest_from,
+    digest_in,
+    digest_of,
+)
+from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError, DataError, quoted
+from ansible_collections.platform9.pcd.plugins.module_utils._http import Transport
+from ansible_collections.platform9.pcd.plugins.module_utils._url import Url, shown
+
+METHODS = ["upload", "glance-direct", "web-download", "copy-image"]
+
+DATA_OPTIONS: dict[str, Any] = {
+    "path": {"type": "path"},
+    "url": {"type": "str"},
+    "url_username": {"type": "str"},
+    "url_password": {"type": "str", "no_log": True},
+    "url_headers": {"type": "dict", "no_log": True},
+    "checksum": {"type": "str"},
+    "decompress": {"type": "bool", "default": False},
+    "method": {"type": "str", "choices": METHODS},
+    "stores": {"type": "list", "elements": "str"},
+    "all_stores": {"type": "bool", "default": False},
+    "all_stores_must_succeed": {"type": "bool"},
+    "on_content_change": {"type": "str", "choices": ["fail", "keep", "replace"], "default": "fail"},
+    "retired": {"type": "str", "choices": ["delete", "hide", "deactivate", "rename"], "default": "hide"},
+    "retired_suffix": {"type": "str"},
+    "wait": {"type": "bool", "default": True},
+    "wait_timeout": {"type": "int", "default": 3600},
+}
+
+Params = Mapping[str, Any]
+
+
+def has_source(params: Params) -> bool:
+    return params["path"] is not None or params["url"] is not None
+
+
+def stores_from(params: Params) -> Stores:
+    return Stores(tuple(dict.fromkeys(params["stores"] or ())), params["all_stores"], params["all_stores_must_succeed"])
+
+
+def check_data(params: Params) -> None:
+    """Raises where the options about the data cannot be used together, or where the file is not there."""
+    _refuse_lonely(params)
+    stores = stores_from(params)
+    if stores.names and stores.every:
+        raise ConfigurationError("all_stores: it means every store, and stores names some. Give one of both.")
+    if stores.must_succeed is not None and not stores.are_chosen:
+        raise ConfigurationError("all_stores_must_succeed: it needs stores or all_stores.")
+    if any(not name.strip() or "," in name for name in stores.names):
+        raise ConfigurationError("stores: a store has a name without commas. Correct the list, or leave it out.")
+    if params["retired_suffix"] is not None and params["retired"] != "rename":
+        raise ConfigurationError("retired_suffix: it is used with retired: rename alone.")
+    if params["retired_suffix"] == "":
+        raise ConfigurationError("retired_suffix: it is empty, so that the old image would keep its name.")
+    if params["wait_timeout"] < 0:
+        raise ConfigurationError("wait_timeout: it is negative. Give a number of seconds.")
+    _check_method(params, stores)
+    if params["checksum"] is not None:
+        _stated(params, None)
+    if params["url"] is not None:
+        _url(params, Transport())
+    if params["path"] is not None:
+        File(params["path"])
+
+
+def stream_from(params: Params, transport: Transport) -> Stream:
+    """The bytes that `path` or `url` means. A checksum file is fetched now, nothing else.
+
+    `transport` is that of the cloud; of it, a URL is reached with timeout and retries, and its CA is trusted, too.
+    """
+    source: File | Url
+    if params["url"] is not None:
+        # What is said about the cloud's certificate says nothing about the vendor's.
+        source = _url(params, replace(transport, verify=transport.verify or True, client_cert=None))
+    else:
+        source = File(params["path"])
+    return Stream(source, _stated(params, (source, transport)), params["decompress"])
+
+
+def _url(params: Params, transport: Transport) -> Url:
+    return Url(
+        params["url"],
+        transport,
+        username=params["url_username"],
+        password=params["url_password"],
+        headers=params["url_headers"],
+    )
+
+
+def _stated(params: Params, place: tuple[File | Url, Transport] | None) -> Digest | None:
+    """The digest that is stated. Without a `place`, what a checksum file says is not looked up, and is None."""
+    if params["checksum"] is None:
+        return None
+    algorithm, rest = digest_from("checksum", params["checksum"])
+    if "://" not in rest:
+        return digest_of("checksum", algorithm, rest)
+    if place is None:
+        Url(rest, Transport(), "checksum")
+        return None
+    source, transport = place
+    if isinstance(source, Url):
+        listing = source.beside(rest, "checksum")
+    else:
+        listing = Url(rest, replace(transport, verify=transport.verify or True, client_cert=None), "checksum")
+    found = digest_in(listing.text(), source.filename, algorithm)
+    if found is None:
+        raise DataError(
+            f"checksum: {shown(rest)} has no {algorithm} checksum of {quoted(source.filename)}. Check that it is the "
+            "file for this image and this algorithm, or state the checksum itself."
+        )
+    return found
+
+
+def _refuse_lonely(params: Params) -> None:
+    for option in ("url_username", "url_password", "url_headers"):
+        if params[option] is not None and params["url"] is None:
+            raise ConfigurationError(f"{option}: it needs url.")
+    if params["url_password"] is not None and params["url_username"] is None:
+        raise ConfigurationError("url_password: it needs url_username.")
+    if not has_source(params):
+        for option in ("checksum", "decompress", "method"):
+            if params[option] and params[option] != "copy-image":
+                raise ConfigurationError(f"{option}: it needs the data it is about. Give path or url, too.")
+
+
+def _check_method(params: Params, stores: Stores) -> None:
+    method = params["method"]
+    if method == "copy-image" and (has_source(params) or not stores.are_chosen):
+        raise ConfigurationError(
+            "method: copy-image brings an image that has its data into further stores. Give stores or all_stores, and "
+            "neither path nor url. (Where data is given, the stores that lack it get it by themselves.)"
+        )
+    if method == "upload" and (stores.every or len(stores.names) > 1):
+        raise ConfigurationError(
+            "method: upload sends the data into one store. Use glance-direct for several, or leave method out."
+        )
+    if method == "web-download":
+        if params["url"] is None:
+            raise ConfigurationError("method: web-download needs url; a path is for upload or glance-direct.")
+        if params["decompress"] or not _url(params, Transport()).is_open_to_all:
+            raise ConfigurationError(
+                "method: with web-download the image service itself fetches the url. It unpacks nothing, and gets no "
+                "user, password or headers. Use upload, which streams the data through, or leave method out."
+            )

@@ -1,0 +1,283 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Data on its way into an image: sent, or imported by the service, watched to the end, and verified."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.platform9.pcd.plugins.module_utils._content import (
+    BUSY_STATUSES,
+    FAILED_IMPORT,
+    FULL_STATUSES,
+    IMPORT_LOCK,
+    difference,
+    is_poisoned,
+    is_settled,
+)
+from ansible_collections.platform9.pcd.plugins.module_utils._data import (
+    BLOCK,
+    Body,
+    Content,
+    Digest,
+    compression_of,
+    hash_of,
+)
+from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
+    ApiError,
+    ConnectionFailed,
+    DataError,
+    NotFinished,
+    PcdError,
+    PlanError,
+    RefusedData,
+    UnsupportedMedia,
+    WrongData,
+)
+from ansible_collections.platform9.pcd.plugins.module_utils._http import BUSY, pause
+from ansible_collections.platform9.pcd.plugins.module_utils._image import stores_of
+from ansible_collections.platform9.pcd.plugins.module_utils._images import Images
+from ansible_collections.platform9.pcd.plugins.module_utils._plan import Image, Import, Stage, Upload, describe
+from ansible_collections.platform9.pcd.plugins.module_utils._wait import Waiting
+
+IMPORTING_TO = "os_glance_importing_to_stores"
+
+# An import that has left no trace of itself in so many looks has not begun.
+LOOKS_FOR_A_TRACE = 5
+
+
+class Transfers:
+    """What brings data into images. `repeats` is how often a broken transfer is begun anew."""
+
+    def __init__(self, images: Images, repeats: int, waiting: Callable[[float], Waiting] = Waiting) -> None:
+        self._images = images
+        self._repeats = repeats
+        self._waiting = waiting
+
+    def upload(self, image: Image, step: Upload) -> Image:
+        """The image, active with exactly the bytes of the stream."""
+
+        def put(body: Body) -> None:
+            self._images.upload(image["id"], body, step.store, step.patience)
+
+        self._send(image, step, put, "active")
+        return self.verified(image["id"], step.patience, _content_of(step))
+
+    def stage(self, image: Image, step: Stage) -> Image:
+        """The image with its data staged."""
+
+        def put(body: Body) -> None:
+            self._images.stage(image["id"], body, step.patience)
+
+        self._send(image, step, put, "uploading")
+        return self._images.get(image["id"])
+
+    def run_import(self, image: Image, step: Import) -> Image:
+        """The image after the import; as it is at once where nobody waits for the end."""
+        self._images.start_import(image["id"], step.request)
+        if not step.wait:
+            return self._images.get(image["id"])
+        after = self._watched(image, step)
+        if step.method == "copy-image":
+            return after
+        content = step.known if step.stream is None else _content_of(step)
+        if content is None:
+            return after
+        self.verified(image["id"], step.patience, content)
+        if step.stated is not None and step.stated.algorithm not in ("md5", after.get("os_hash_algo")):
+            self._read_back(after, step.stated)
+        return after
+
+    def verified(self, image_id: str, patience: float, content: Content) -> Image:
+        """The image once it is active, and has this content."""
+        after = self.settled(image_id, patience)
+        if after["status"] != "active":
+            raise PlanError(
+                f"{describe(after)} has got its data, but its status is {after['status']} and not active. "
+                "Somebody else may work on it at the same moment; run the task again."
+            )
+        wrong = difference(after, content)
+        if wrong is not None:
+            raise _wrong(after, *wrong)
+        return after
+
+    def settled(self, image_id: str, patience: float) -> Image:
+        """The image once no data is on its way into it any more."""
+        after = self._waiting(patience).until(is_settled, lambda: self._images.get(image_id))
+        if not is_settled(after):
+            raise NotFinished(
+                f"{describe(after)} still has status {after['status']}{_import_of(after)} after {patience:g} seconds. "
+                "Wait until that has ended, or raise wait_timeout; where nothing works on the image any more, delete "
+                "it and run the task again.",
+                status=after["status"],
+            )
+        return after
+
+    def _send(self, image: Image, step: Upload | Stage, put: Callable[[Body], None], status: str) -> None:
+        """Send the stream, once more from byte 0 where that broke off and has left the image as it was."""
+        for attempt in range(1 + self._repeats):
+            try:
+                with step.stream.open() as body:
+                    put(body)
+                return
+            except DataError:
+                self._refuse_taken(image, step)
+                raise
+            except (ConnectionFailed, ApiError) as error:
+                after = self._after_failure(image, step, error)
+                if after["status"] == status and step.stream.content is not None:
+                    # The service has everything, though its answer was lost.
+                    return
+                if is_poisoned(after):
+                    raise _refused(error, after, step) from None
+                if after["status"] != "queued" or not _is_passing(error) or attempt == self._repeats:
+                    if after["status"] in FULL_STATUSES:
+                        raise _half(after, error) from None
+                    raise
+                self._waiting(0).sleep(pause(attempt, None))
+
+    def _after_failure(self, image: Image, step: Upload | Stage, error: PcdError) -> Image:
+        """What has become of the image whose data was not taken as it should."""
+        try:
+            if isinstance(step, Stage):
+                return self._images.get(image["id"])
+            return self.settled(image["id"], step.patience)
+        except PcdError as second:
+            raise error.also(f"What became of {describe(image)} is not known: {second}") from None
+
+    def _refuse_taken(self, image: Image, step: Upload | Stage) -> None:
+        """A source that turned out wrong was not sent to its end; nothing of it may be an active image."""
+        try:
+            after = self.settled(image["id"], step.patience) if isinstance(step, Upload) else image
+        except PcdError:
+            return
+        if after["status"] in FULL_STATUSES:
+            raise WrongData(
+                f"{describe(after)} has become {after['status']} with a part of {step.stream.source}, which turned out "
+                "to be wrong only at its end.",
+                after["id"],
+            )
+
+    def _watched(self, image: Image, step: Import) -> Image:
+        locked, looks = False, 0
+
+        def is_over(after: Image) -> bool:
+            nonlocal locked, looks
+            looks += 1
+            if after.get(IMPORT_LOCK):
+                locked = True
+                return False
+            if locked or after.get(FAILED_IMPORT):
+                return True
+            # A service without that lock: only the status tells how far it is.
+            if after["status"] in BUSY_STATUSES or after.get(IMPORTING_TO):
+                return False
+            return after["status"] != "queued" or looks >= LOOKS_FOR_A_TRACE
+
+        after = self._waiting(step.patience).until(is_over, lambda: self._images.get(image["id"]))
+        if after.get(IMPORT_LOCK) or not (locked or is_settled(after)):
+            raise NotFinished(
+                f"The import ({step.method}) of {describe(after)} has not ended after {step.patience:g} seconds; its "
+                f"status is {after['status']}{_import_of(after)}. The service goes on with it. Run the task again to "
+                "wait on, or raise wait_timeout.",
+                status=after["status"],
+            )
+        lacking = [store for store in step.request.get("stores", ()) if store not in stores_of(after)]
+        if after["status"] != "active" or (lacking and step.request.get("all_stores_must_succeed") is not False):
+            raise self._failed(after, step, lacking)
+        return after
+
+    def _failed(self, after: Image, step: Import, lacking: list[str]) -> PcdError:
+        stores = [store for store in str(after.get(FAILED_IMPORT) or "").split(",") if store] or lacking
+        words = self._task_message(after["id"])
+        where = f" into {'store' if len(stores) == 1 else 'stores'} {', '.join(stores)}" if stores else ""
+        told = f" The service says: {words}" if words else " The service does not say why; its administrator can look."
+        advice = f" Check that the data is {after.get('disk_format')}, as disk_format says."
+        if step.method == "web-download":
+            advice += (
+                " Check that the image service itself can reach the url, or use method: upload, which streams the "
+                "data through."
+            )
+        elif step.method == "copy-image":
+            advice = " The data is still in the stores that had it before."
+        return PlanError(
+            f"The import ({step.method}) of {describe(after)}{where} has failed; its status is {after['status']}.{told}"
+            f"{'' if told.endswith(('.', '!', '?')) else '.'}{advice}",
+            status=after["status"],
+            stores=stores,
+            task_message=words,
+        )
+
+    def _task_message(self, image_id: str) -> str:
+        """The service's own words about the newest task that worked on the image; empty where it has none."""
+        try:
+            tasks = self._images.tasks(image_id)
+        except PcdError:
+            # The failure itself is known; who may not read the task still has to be told of it.
+            return ""
+        newest = max(tasks, key=lambda task: str(task.get("created_at")), default={})
+        return " ".join(str(newest.get("message") or "").split())
+
+    def _read_back(self, image: Image, stated: Digest) -> None:
+        """Compare the data with a digest of an algorithm that the service does not use."""
+        digest = hash_of(stated.algorithm)
+        try:
+            with self._images.download(image["id"]) as response:
+                for block in response.iter_content(BLOCK):
+                    digest.update(block)
+        except OSError as error:
+            # What requests raises, too.
+            raise self._images.download_broke_off(image["id"], error) from None
+        if digest.hexdigest() != stated.value:
+            raise _wrong(image, stated.algorithm, stated.value, digest.hexdigest())
+
+
+def _import_of(image: Image) -> str:
+    return f" (it is imported into {image[IMPORTING_TO]})" if image.get(IMPORTING_TO) else ""
+
+
+def _content_of(step: Upload | Stage | Import) -> Content:
+    content = None if step.stream is None else step.stream.content
+    if content is None:
+        raise ValueError("what was sent to its end has a content")
+    return content
+
+
+def _is_passing(error: PcdError) -> bool:
+    return isinstance(error, ConnectionFailed) or (isinstance(error, ApiError) and error.status in BUSY)
+
+
+def _refused(error: PcdError, image: Image, step: Upload | Stage) -> RefusedData:
+    if not isinstance(error, UnsupportedMedia):
+        return RefusedData(str(error), **error.facts)
+    kind = compression_of(step.stream.start)
+    hint = f" It looks like {kind}: set decompress: true." if kind else ""
+    return RefusedData(
+        str(
+            error.reworded(
+                f"The image service refused {step.stream.source} as the data of {describe(image)}: its content is not "
+                f"what disk_format: {image.get('disk_format')} promises.{hint} The service says: {error.server_message}"
+            )
+        ),
+        **error.facts,
+    )
+
+
+def _half(image: Image, error: PcdError) -> PcdError:
+    return WrongData(
+        f"{describe(image)} has become {image['status']}, though its data was not sent to the end: {error}",
+        image["id"],
+        **error.facts,
+    )
+
+
+def _wrong(image: Image, algorithm: str, expected: Any, actual: Any) -> WrongData:
+    return WrongData(
+        f"{describe(image)} has {algorithm} {actual}, but {expected} was expected. The data was changed on its way, or "
+        "the checksum is that of another file.",
+        image["id"],
+        expected=expected,
+        actual=actual,
+        algorithm=algorithm,
+    )

@@ -1,0 +1,269 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A vendor's file at a URL: what the task itself downloads, while credentials reach the named host alone."""
+
+from __future__ import annotations
+
+import ssl
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from posixpath import basename
+from typing import Any
+from urllib.parse import unquote, urljoin, urlsplit
+
+from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
+    ConfigurationError,
+    DataError,
+    quoted,
+)
+from ansible_collections.platform9.pcd.plugins.module_utils._http import (
+    BUSY,
+    Transport,
+    failure,
+    is_passing,
+    masked,
+    pause,
+    spellings,
+)
+
+try:
+    import requests
+    import urllib3
+    from requests.adapters import HTTPAdapter
+except ImportError:  # the module says so with missing_required_lib before anything is sent
+    requests = None  # type: ignore[assignment]
+    HTTPAdapter = object  # type: ignore[assignment, misc]
+
+MOST_REDIRECTS = 10
+REDIRECTS = (301, 302, 303, 307, 308)
+GONE = (404, 410)
+LARGEST_LISTING = 4 << 20
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class Url:
+    """A file at an http or https address; `option` is the one that named it.
+
+    `transport.verify` is False, True, or the file of a CA that counts beside those that are known anyway. User name,
+    password and `headers` are for the address' own host; a redirect to another one does not take them along.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        transport: Transport,
+        option: str = "url",
+        username: str | None = None,
+        password: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        try:
+            parts = urlsplit(address)
+            self._origin = _origin(address)
+        except ValueError:
+            parts = urlsplit("")
+        if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
+            raise ConfigurationError(
+                f"{option}: {quoted(shown(address))} is no address of a file. Write http://host/path or "
+                "https://host/path; a file on the host where the task runs is given with path."
+            )
+        self.address = address
+        self.filename = unquote(basename(parts.path))
+        self._option = option
+        self._transport = transport
+        username = unquote(parts.username) if username is None and parts.username else username
+        password = unquote(parts.password) if password is None and parts.password else password
+        self._login = None if username is None else (username, password or "")
+        self._headers = {str(name): str(value) for name, value in (headers or {}).items()}
+        secrets = [password or "", *self._headers.values(), parts.query, parts.password or ""]
+        self._secrets = spellings(secret for secret in secrets if secret)
+        self._sleep = sleep
+
+    def __str__(self) -> str:
+        return shown(self.address)
+
+    @property
+    def is_open_to_all(self) -> bool:
+        """Whether anybody can fetch it who is told the address alone."""
+        return self._login is None and not self._headers
+
+    def beside(self, address: str, option: str) -> Url:
+        """Another file, with the credentials of this one where it lies on the same host."""
+        if "://" in address and _is_same_host(self.address, address):
+            username, password = self._login or (None, None)
+            return Url(address, self._transport, option, username, password, self._headers, self._sleep)
+        return Url(address, self._transport, option, sleep=self._sleep)
+
+    @contextmanager
+    def open(self) -> Iterator[_Download]:
+        with _session(self._transport) as session:
+            response = self._answer(session)
+            try:
+                yield _Download(self, response)
+            finally:
+                response.close()
+
+    def text(self) -> str:
+        """The whole of a small file of text."""
+        content = b""
+        with self.open() as reading:
+            while block := reading.read(1 << 16):
+                content += block
+                if len(content) > LARGEST_LISTING:
+                    raise DataError(f"{self._option}: {self} is too large to be a file of checksums.")
+            reading.finish()
+        return content.decode("utf-8", errors="replace")
+
+    def broken(self, error: Exception, received: int) -> DataError:
+        """The error for a connection that broke off between two blocks."""
+        reason = self._masked(failure(error, self.address, self._transport))
+        return DataError(f"{self._option}: the download of {self} broke off after {received} bytes: {reason}")
+
+    def ended_early(self, received: int, size: int) -> DataError:
+        return DataError(
+            f"{self._option}: {self} ended early: {size} bytes were announced, {received} came. Nothing of it is used; "
+            "run the task again.",
+            expected=size,
+            actual=received,
+        )
+
+    def _answer(self, session: requests.Session) -> requests.Response:
+        address = self.address
+        for dummy in range(MOST_REDIRECTS + 1):
+            response = self._fetch(session, address)
+            location = response.headers.get("Location")
+            if response.status_code not in REDIRECTS or not location:
+                return self._good(response)
+            response.close()
+            address = urljoin(address, location)
+            if urlsplit(address).scheme not in DEFAULT_PORTS:
+                raise DataError(f"{self._option}: {self} leads to {quoted(shown(address))}, which is no http address.")
+        raise DataError(f"{self._option}: {self} leads from one address to the next, more than {MOST_REDIRECTS} times.")
+
+    def _fetch(self, session: requests.Session, address: str) -> requests.Response:
+        trusted = _is_same_host(self.address, address)
+        # Packed for the way, its length and its hash would not be those of the file.
+        headers = {"Accept": "*/*", **(self._headers if trusted else {}), "Accept-Encoding": "identity"}
+        for attempt in range(1 + self._transport.retries):
+            last = attempt == self._transport.retries
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    response = session.get(
+                        _without_login(address),
+                        headers=headers,
+                        auth=self._login if trusted else None,
+                        proxies=requests.utils.get_environ_proxies(address),
+                        timeout=self._transport.timeout,
+                        stream=True,
+                        allow_redirects=False,
+                    )
+            except (requests.RequestException, UnicodeError) as error:
+                if last or not is_passing(error):
+                    reason = self._masked(failure(error, address, self._transport))
+                    raise DataError(f"{self._option}: could not fetch {self}: {reason}") from error
+                self._sleep(pause(attempt, None))
+                continue
+            if last or response.status_code not in BUSY:
+                break
+            response.close()
+            self._sleep(pause(attempt, response.headers.get("Retry-After")))
+        return response
+
+    def _good(self, response: requests.Response) -> requests.Response:
+        if response.status_code == 200:
+            return response
+        response.close()
+        answered = self._masked(f"{response.status_code} {response.reason}")
+        advice = "Check the address."
+        if response.status_code in (401, 403):
+            advice = "Check url_username, url_password and url_headers; they reach no other host than that of the url."
+        elif response.status_code >= 500 or response.status_code == 429:
+            advice = "Run the task again later."
+        raise DataError(f"{self._option}: {self} answered {answered}. {advice}", status=response.status_code)
+
+    def _masked(self, text: str) -> str:
+        return masked(text, self._secrets)
+
+
+class _Download:
+    def __init__(self, url: Url, response: requests.Response) -> None:
+        self._url = url
+        self._response = response
+        self._count = 0
+        length = response.headers.get("Content-Length", "")
+        self.size = int(length) if length.isdigit() else None
+
+    def read(self, count: int) -> bytes:
+        try:
+            block: bytes = self._response.raw.read(count, decode_content=False)
+        except urllib3.exceptions.IncompleteRead as error:
+            if self.size is None:
+                raise self._url.broken(error, self._count) from None
+            raise self._url.ended_early(self._count + int(error.partial), self.size) from None
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise self._url.broken(error, self._count) from None
+        self._count += len(block)
+        return block
+
+    def finish(self) -> None:
+        if self.size is not None and self._count != self.size:
+            raise self._url.ended_early(self._count, self.size)
+
+
+def shown(address: str) -> str:
+    """The address without what may be secret in it: user, password and query."""
+    try:
+        return urlsplit(_without_login(address))._replace(query="", fragment="").geturl()
+    except ValueError:
+        return "what is given"
+
+
+def _without_login(address: str) -> str:
+    parts = urlsplit(address)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def _origin(address: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(address)
+    return parts.scheme, parts.hostname, parts.port or DEFAULT_PORTS.get(parts.scheme)
+
+
+def _is_same_host(first: str, second: str) -> bool:
+    """Whether what is meant for the first address may be told to the second."""
+    try:
+        here, there = _origin(first), _origin(second)
+    except ValueError:
+        return False
+    # The step from http to https on the standard ports leads to the same server, and hides more.
+    return here == there or (here[1] == there[1] and here[0::2] == ("http", 80) and there[0::2] == ("https", 443))
+
+
+def _session(transport: Transport) -> requests.Session:
+    session = requests.Session()
+    # A netrc file must never supply credentials.
+    session.trust_env = False
+    session.headers["User-Agent"] = "ansible-platform9.pcd"
+    session.verify = transport.verify is not False
+    if isinstance(transport.verify, str):
+        context = ssl.create_default_context()
+        context.load_verify_locations(transport.verify)
+        session.mount("https://", _Trusting(context))
+    return session
+
+
+class _Trusting(HTTPAdapter):
+    """Trusts what the context trusts, and the usual certificates beside."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+        super().__init__()
+
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        super().init_poolmanager(*arguments, **options, ssl_context=self._context)
+
+    def proxy_manager_for(self, proxy: Any, **options: Any) -> Any:
+        return super().proxy_manager_for(proxy, **options, ssl_context=self._context)
