@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Event, Lock, Thread
+from threading import Condition, Event, Lock, Thread
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
@@ -20,12 +20,16 @@ from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.certifica
 
 @dataclass(frozen=True)
 class Request:
-    """`target` is what stands in the request line: a path, or a whole address where the server is a proxy."""
+    """`target` is what stands in the request line: a path, or a whole address where the server is a proxy.
+
+    It is not `complete` where the client has broken off, or the server has not read all of the body.
+    """
 
     method: str
     target: str
     headers: Message
     body: bytes
+    complete: bool = True
 
     @property
     def path(self) -> str:
@@ -62,10 +66,14 @@ class Reply:
 
 @dataclass(frozen=True)
 class Fault:
-    """No whole answer: the connection is closed, or kept open, after `sent`."""
+    """No whole answer: the connection is closed, or kept open, after `sent`.
+
+    With `reads`, so many bytes of the body have been read by then, and no more.
+    """
 
     sent: bytes = b""
     stays_open: bool = False
+    reads: int | None = None
 
 
 BREAK_OFF = Fault()
@@ -73,7 +81,7 @@ SILENCE = Fault(stays_open=True)
 HALF_AN_ANSWER = Fault(b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"images": [')
 HALF_AN_ANSWER_THEN_SILENCE = Fault(HALF_AN_ANSWER.sent, stays_open=True)
 
-ReplyFunction = Callable[[Request], Reply]
+ReplyFunction = Callable[[Request], Reply | Fault]
 
 
 class Service:
@@ -83,6 +91,7 @@ class Service:
         self.requests: list[Request] = []
         self._replies = list(replies)
         self._lock = Lock()
+        self._arrived = Condition(self._lock)
         self._closing = Event()
         self._server = _Server(("127.0.0.1", 0), _handler(self))
         if tls:
@@ -106,11 +115,29 @@ class Service:
     def methods(self) -> list[str]:
         return [request.method for request in self.requests]
 
+    def wait_for_requests(self, count: int) -> list[Request]:
+        """The requests, once there are so many: who breaks one off does not wait for the server to notice."""
+        with self._lock:
+            assert self._arrived.wait_for(lambda: len(self.requests) >= count, 10)
+            return list(self.requests)
+
     def answer(self, request: Request) -> Reply | Fault:
         with self._lock:
             self.requests.append(request)
+            self._arrived.notify_all()
             reply = self._replies.pop(0) if len(self._replies) > 1 else self._replies[0]
         return reply(request) if callable(reply) else reply
+
+    def note(self, request: Request) -> None:
+        """A request that is broken off gets no reply."""
+        with self._lock:
+            self.requests.append(request)
+            self._arrived.notify_all()
+
+    def most_to_read(self) -> int | None:
+        """How much of the body of the next request is read; None for all of it."""
+        with self._lock:
+            return self._replies[0].reads if isinstance(self._replies[0], Fault) else None
 
     def wait_for_end(self) -> None:
         self._closing.wait()
@@ -139,8 +166,17 @@ def _handler(service: Service) -> type[BaseHTTPRequestHandler]:
         disable_nagle_algorithm = True
 
         def answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            reply = service.answer(Request(self.command, self.path, self.headers, body))
+            most = service.most_to_read()
+            try:
+                body, complete = self.body(most)
+            except OSError:
+                body, complete = b"", False
+            request = Request(self.command, self.path, self.headers, body, complete)
+            if not complete and most is None:
+                service.note(request)
+                self.close_connection = True
+                return
+            reply = service.answer(request)
             if isinstance(reply, Fault):
                 self.wfile.write(reply.sent)
                 self.wfile.flush()
@@ -156,6 +192,26 @@ def _handler(service: Service) -> type[BaseHTTPRequestHandler]:
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(reply.content)
+
+        def body(self, most: int | None) -> tuple[bytes, bool]:
+            """What is read of the body, and whether that is all of it."""
+            if self.headers.get("Transfer-Encoding") == "chunked":
+                return self.chunks(most)
+            length = int(self.headers.get("Content-Length") or 0)
+            body = self.rfile.read(length if most is None else min(length, most))
+            return body, len(body) == length
+
+        def chunks(self, most: int | None) -> tuple[bytes, bool]:
+            body = b""
+            while line := self.rfile.readline().strip():
+                size = int(line, 16)
+                body += self.rfile.read(size)
+                self.rfile.readline()
+                if not size:
+                    return body, True
+                if most is not None and len(body) >= most:
+                    break
+            return body, False
 
         do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = answer
 

@@ -368,9 +368,10 @@ def test_a_name_that_no_image_can_have_is_not_looked_for(name: str) -> None:
 
 def test_the_shape_has_every_attribute_even_of_an_image_that_has_none() -> None:
     shape = image_shape({})
-    assert shape.keys() == {*ATTRIBUTES, "properties"}
+    assert shape.keys() == {*ATTRIBUTES, "stores", "properties"}
     assert shape["tags"] == []
     assert shape["properties"] == {}
+    assert shape["stores"] is None
     assert all(shape[attribute] is None for attribute in ATTRIBUTES if attribute != "tags")
 
 
@@ -379,7 +380,7 @@ def test_the_shape_sorts_tags_and_keeps_custom_properties_apart() -> None:
     assert shape["tags"] == ["a", "b"]
     assert shape["properties"] == {"Bar": "2", "os_distro": "ubuntu", "zoo": "1"}
     assert list(shape["properties"]) == ["Bar", "os_distro", "zoo"]
-    assert not shape.keys() & {"stores", "os_glance_failed_import", "os_distro"}
+    assert not shape.keys() & {"os_glance_failed_import", "os_distro"}
 
 
 def test_the_shape_takes_tags_that_are_null_for_none() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError
+from ansible_collections.platform9.pcd.plugins.module_utils._http import Transport
 from ansible_collections.platform9.pcd.plugins.module_utils._image import IDENTITY_OPTIONS, image_shape
 from ansible_collections.platform9.pcd.plugins.module_utils._images import Image, Images, Query
 from ansible_collections.platform9.pcd.plugins.module_utils._listing import (
@@ -48,8 +49,16 @@ class Shelf(Images):
         return iter([each for each in self.images if each["os_hidden"] == hidden][:at_most])
 
 
+def unheard(warning: str) -> None:
+    raise AssertionError(warning)
+
+
+def session_with(shelf: Shelf) -> Session:
+    return Session(shelf, PROJECT, Transport(), unheard)
+
+
 def read(shelf: Shelf, **given: Any) -> list[str]:
-    return [each["id"] for each in read_listing(params(**given), Session(shelf, PROJECT))["images"]]
+    return [each["id"] for each in read_listing(params(**given), session_with(shelf))["images"]]
 
 
 # --- the query ---------------------------------------------------------------------------------------------------
@@ -224,7 +233,7 @@ def test_one_image_by_its_id_is_no_list() -> None:
 
 
 def test_images_come_in_the_shape_that_users_get() -> None:
-    assert read_listing(params(), Session(Shelf(image()), PROJECT)) == {"images": [image_shape(image())]}
+    assert read_listing(params(), session_with(Shelf(image()))) == {"images": [image_shape(image())]}
 
 
 def test_the_limit_is_for_what_is_returned() -> None:

@@ -19,7 +19,13 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     PcdError,
     PlanError,
 )
-from ansible_collections.platform9.pcd.plugins.module_utils._image import CREATED, IDENTITY_OPTIONS, image_shape
+from ansible_collections.platform9.pcd.plugins.module_utils._http import Transport
+from ansible_collections.platform9.pcd.plugins.module_utils._image import (
+    CREATED,
+    IDENTITY_OPTIONS,
+    image_shape,
+    is_ours,
+)
 from ansible_collections.platform9.pcd.plugins.module_utils._images import Image, Images, Query
 from ansible_collections.platform9.pcd.plugins.module_utils._plan import (
     Create,
@@ -113,8 +119,12 @@ def search(name: str | None = "a", image_id: str | None = None, match: str = "ow
     return {"id": image_id, "name": name, "match": match}
 
 
+def session_with(shelf: Shelf, project: str | None = PROJECT) -> Session:
+    return Session(shelf, project, Transport(), unheard)
+
+
 def found(shelf: Shelf, owner: str | None = None, project: str | None = PROJECT, **given: Any) -> str | None:
-    one = Session(shelf, project).find(search(**given), [owner or project, project])
+    one = session_with(shelf, project).find(search(**given), [owner or project, project])
     return None if one is None else str(one["id"])
 
 
@@ -287,15 +297,15 @@ def test_without_a_known_project_the_owner_that_is_wished_is_still_known() -> No
 
 def test_a_plan_without_steps_sends_nothing() -> None:
     shelf = Shelf()
-    assert carry_out(shelf, Plan(image(), image())) == image()
-    assert carry_out(shelf, Plan(None, None)) is None
+    assert carry_out(session_with(shelf), Plan(image(), image())) == image()
+    assert carry_out(session_with(shelf), Plan(None, None)) is None
     assert shelf.done == []
 
 
 def test_the_image_after_a_step_is_what_the_service_says() -> None:
     shelf = Shelf()
     patch = [{"op": "replace", "path": "/min_disk", "value": 20}]
-    after = carry_out(shelf, Plan(image(), image(min_disk=20), (Update(patch),)))
+    after = carry_out(session_with(shelf), Plan(image(), image(min_disk=20), (Update(patch),)))
     assert shelf.done == [("update", ID, patch)]
     assert after is not None
     assert after["updated_at"] == "2026-11-23T08:00:00Z"
@@ -303,16 +313,24 @@ def test_the_image_after_a_step_is_what_the_service_says() -> None:
 
 def test_a_new_image_is_what_the_service_says() -> None:
     shelf = Shelf()
-    after = carry_out(shelf, plan_present({"name": "new"}, None))
-    assert shelf.done == [("create", {"name": "new"})]
-    assert after is not None
-    assert after["id"] == ID
+    after = carry_out(session_with(shelf), plan_present({"name": "new"}, None))
+    assert [operation for operation, *dummy in shelf.done] == ["create"]
+    sent = shelf.done[0][1]
+    assert sent == {"id": sent["id"], "name": "new"}
+    assert is_ours(sent["id"])
+    assert after == image(id=sent["id"], name="new")
+
+
+def test_an_id_that_is_wished_goes_before_one_of_ours() -> None:
+    shelf = Shelf()
+    carry_out(session_with(shelf), plan_present({"name": "new"}, None, new_id=ID))
+    assert shelf.done == [("create", {"id": ID, "name": "new"})]
 
 
 def test_an_id_that_was_used_before_is_explained() -> None:
     shelf = Shelf(create=error(Conflict, 409, "Image ID already exists!"))
     with pytest.raises(Conflict, match="Image ID already exists! An id is never given twice") as caught:
-        carry_out(shelf, plan_present({"name": "new"}, None, new_id=ID))
+        carry_out(session_with(shelf), plan_present({"name": "new"}, None, new_id=ID))
     assert caught.value.status == 409
     assert caught.value.server_message == "Image ID already exists!"
     assert caught.value.facts == {"method": "X", "url": "http://x", "status": 409, "request_id": "req-1"}
@@ -320,13 +338,13 @@ def test_an_id_that_was_used_before_is_explained() -> None:
 
 def test_another_conflict_of_a_new_image_is_told_as_it_is() -> None:
     with pytest.raises(Conflict, match="^said so$"):
-        carry_out(Shelf(create=error(Conflict, 409)), plan_present({"name": "new"}, None))
+        carry_out(session_with(Shelf(create=error(Conflict, 409))), plan_present({"name": "new"}, None))
 
 
 @pytest.mark.parametrize(("wanted", "action"), [("deactivated", "deactivate"), ("active", "reactivate")])
 def test_the_status_is_read_again_after_it_was_set(wanted: str, action: str) -> None:
     shelf = Shelf(image(status=wanted))
-    after = carry_out(shelf, Plan(image(), image(status=wanted), (SetStatus(action),)))
+    after = carry_out(session_with(shelf), Plan(image(), image(status=wanted), (SetStatus(action),)))
     assert shelf.done == [(action, ID), ("get", ID)]
     assert after == image(status=wanted)
 
@@ -334,17 +352,17 @@ def test_the_status_is_read_again_after_it_was_set(wanted: str, action: str) -> 
 def test_a_status_that_was_accepted_and_is_not_there_is_an_error() -> None:
     shelf = Shelf(image(status="active"))
     with pytest.raises(PlanError, match="deactivate.*its status is active.*run the task again"):
-        carry_out(shelf, plan_status("deactivated", image(), "a"))
+        carry_out(session_with(shelf), plan_status("deactivated", image(), "a"))
 
 
 def test_an_image_is_deleted_in_one_request() -> None:
     shelf = Shelf()
-    assert carry_out(shelf, plan_absent(image())) is None
+    assert carry_out(session_with(shelf), plan_absent(image())) is None
     assert shelf.done == [("delete", ID)]
 
 
 def test_an_image_that_somebody_else_deletes_at_the_same_moment_is_gone_all_the_same() -> None:
-    assert carry_out(Shelf(delete=error(NotFound, 404)), plan_absent(image())) is None
+    assert carry_out(session_with(Shelf(delete=error(NotFound, 404))), plan_absent(image())) is None
 
 
 UNPROTECT = [{"op": "replace", "path": "/protected", "value": False}]
@@ -353,7 +371,7 @@ PROTECT = [{"op": "replace", "path": "/protected", "value": True}]
 
 def test_a_forced_deletion_takes_the_protection_off_first() -> None:
     shelf = Shelf()
-    assert carry_out(shelf, plan_absent(image(protected=True), force=True)) is None
+    assert carry_out(session_with(shelf), plan_absent(image(protected=True), force=True)) is None
     assert shelf.done == [("update", ID, UNPROTECT), ("delete", ID)]
 
 
@@ -361,7 +379,7 @@ def test_a_forced_deletion_takes_the_protection_off_first() -> None:
 def test_a_forced_deletion_that_is_refused_leaves_the_image_protected(failure: ApiError) -> None:
     shelf = Shelf(delete=failure)
     with pytest.raises(type(failure)) as caught:
-        carry_out(shelf, plan_absent(image(protected=True), force=True))
+        carry_out(session_with(shelf), plan_absent(image(protected=True), force=True))
     assert caught.value is failure
     assert shelf.done == [("update", ID, UNPROTECT), ("delete", ID), ("update", ID, PROTECT)]
 
@@ -369,13 +387,13 @@ def test_a_forced_deletion_that_is_refused_leaves_the_image_protected(failure: A
 def test_a_deletion_that_was_not_forced_protects_nothing() -> None:
     shelf = Shelf(delete=error(Forbidden, 403))
     with pytest.raises(Forbidden):
-        carry_out(shelf, plan_absent(image()))
+        carry_out(session_with(shelf), plan_absent(image()))
     assert shelf.done == [("delete", ID)]
 
 
 def test_a_forced_deletion_that_finds_the_image_gone_protects_nothing() -> None:
     shelf = Shelf(delete=error(NotFound, 404))
-    assert carry_out(shelf, plan_absent(image(protected=True), force=True)) is None
+    assert carry_out(session_with(shelf), plan_absent(image(protected=True), force=True)) is None
     assert shelf.done == [("update", ID, UNPROTECT), ("delete", ID)]
 
 
@@ -388,14 +406,14 @@ def test_a_protection_that_could_not_be_put_back_is_told_beside_the_refusal() ->
 
     shelf = Stubborn(delete=error(Conflict, 409, "image is in use"))
     with pytest.raises(PlanError, match="image is in use.*could not be put back.*out of order") as caught:
-        carry_out(shelf, plan_absent(image(protected=True), force=True))
+        carry_out(session_with(shelf), plan_absent(image(protected=True), force=True))
     assert caught.value.facts["status"] == 409
 
 
 def test_a_forced_deletion_whose_first_step_is_refused_deletes_nothing() -> None:
     shelf = Shelf(update=error(Forbidden, 403))
     with pytest.raises(Forbidden):
-        carry_out(shelf, plan_absent(image(protected=True), force=True))
+        carry_out(session_with(shelf), plan_absent(image(protected=True), force=True))
     assert shelf.done == [("update", ID, UNPROTECT)]
 
 
@@ -410,7 +428,7 @@ def test_a_forced_deletion_whose_first_step_is_refused_deletes_nothing() -> None
 )
 def test_what_the_service_refuses_fails(plan: Plan, failures: Mapping[str, ApiError]) -> None:
     with pytest.raises(ApiError, match="said so"):
-        carry_out(Shelf(**failures), plan)
+        carry_out(session_with(Shelf(**failures)), plan)
 
 
 # --- perform -----------------------------------------------------------------------------------------------------
