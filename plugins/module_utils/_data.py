@@ -134,12 +134,13 @@ class _FileReading:
         self._path = path
         self._stream = stream
         self._start = _state(os.fstat(stream.fileno()))
-        self.size: int | None = os.fstat(stream.fileno()).st_size
+        self.size: int = os.fstat(stream.fileno()).st_size
         self._count = 0
 
     def read(self, count: int) -> bytes:
         try:
-            block = self._stream.read(count)
+            # What is appended meanwhile must not push the last block out before the end is looked at.
+            block = self._stream.read(min(count, self.size - self._count))
         except OSError as error:
             raise DataError(f"path: reading {self._path} failed after {self._count} bytes: {error.strerror}.") from None
         self._count += len(block)
@@ -276,13 +277,16 @@ class Body:
     """An iterable that requests sends block by block; with `len` it declares the size, else it sends chunks."""
 
     def __init__(self, blocks: Iterator[bytes], size: int | None) -> None:
+        # Whatever is wrong with a small source comes up here, before the request is begun.
+        self._first = next(blocks, b"")
         self._blocks = blocks
         self.size = size
         if size is not None:
             self.len = size
 
     def __iter__(self) -> Iterator[bytes]:
-        return self._blocks
+        yield self._first
+        yield from self._blocks
 
 
 class _Raw(io.RawIOBase):

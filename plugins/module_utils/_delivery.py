@@ -102,6 +102,7 @@ class _Planner:
         missing: Sequence[str] = ()
         if self._stores.every or set(self._stores.names) - set(str(current.get("stores") or "").split(",")):
             offered = self._offered_stores()
+            check_stores(self._stores, offered)
             missing = missing_stores(current, self._stores, offered)
         copied = with_copies(
             plan, missing, self._stores.must_succeed, self._params["wait_timeout"], self._params["wait"]

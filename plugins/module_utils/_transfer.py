@@ -26,6 +26,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._data import (
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     ApiError,
+    Conflict,
     ConnectionFailed,
     DataError,
     NotFinished,
@@ -131,7 +132,9 @@ class Transfers:
                     return
                 if is_poisoned(after):
                     raise _refused(error, after, step) from None
-                if after["status"] != "queued" or not _is_passing(error) or attempt == self._repeats:
+                # The service may have noticed only now that the attempt before this one had broken off.
+                passing = _is_passing(error) or (attempt > 0 and isinstance(error, Conflict))
+                if after["status"] != "queued" or not passing or attempt == self._repeats:
                     if after["status"] in FULL_STATUSES:
                         raise _half(after, error) from None
                     raise

@@ -1,0 +1,135 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A proxy in front of the image service that spoils uploads, as real ones do."""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import urlsplit
+
+BLOCK = 1 << 16
+
+
+@dataclass
+class Proxy:
+    """`spoil` holds what happens to the next uploads, in their order; the ones after them pass.
+
+    "503 early": the first block is read and answered by 503. "503 late": the service gets everything, and the client a
+    503. "reset": the connection breaks off in the middle, on both sides. "cut": the service gets the first half as if
+    it were all. `meanwhile` is called once in the middle of each upload.
+    """
+
+    url: str
+    spoil: list[str] = field(default_factory=list)
+    uploads: int = 0
+    meanwhile: Callable[[], object] = lambda: None
+
+
+@contextmanager
+def open_proxy(target: str, ca_file: str) -> Iterator[Proxy]:
+    parts = urlsplit(target)
+    context = ssl.create_default_context(cafile=ca_file)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def pass_on(self) -> None:
+            size = int(self.headers.get("Content-Length") or 0)
+            spoil = ""
+            if self.command == "PUT":
+                proxy.uploads += 1
+                spoil = proxy.spoil.pop(0) if proxy.spoil else ""
+            if spoil == "503 early":
+                self.rfile.read(min(size, BLOCK))
+                return self.refuse()
+            forwarded = {name: value for name, value in self.headers.items() if name.lower() != "host"}
+            if spoil == "cut":
+                forwarded["Content-Length"] = str(size // 2)
+                forwarded.pop("x-openstack-image-size", None)
+            answer = self.forward(size, spoil, forwarded)
+            if answer is None:
+                return None
+            status, headers, body = answer
+            if spoil == "503 late":
+                return self.refuse()
+            return self.answer(status, headers, body)
+
+        def forward(
+            self, size: int, spoil: str, headers: Mapping[str, str]
+        ) -> tuple[int, list[tuple[str, str]], bytes] | None:
+            connection = http.client.HTTPSConnection(str(parts.hostname), parts.port, context=context, timeout=60)
+            try:
+                connection.putrequest(self.command, self.path, skip_accept_encoding=True)
+                for name, value in headers.items():
+                    connection.putheader(name, value)
+                connection.endheaders()
+                sent = self.forward_body(connection, size, spoil)
+                if not sent:
+                    self.close_connection = True
+                    return None
+                answer = connection.getresponse()
+                return answer.status, answer.getheaders(), answer.read()
+            finally:
+                connection.close()
+
+        def forward_body(self, connection: http.client.HTTPSConnection, size: int, spoil: str) -> bool:
+            left, looked = size, False
+            while left:
+                if not looked and left <= size // 2:
+                    looked = True
+                    if self.command == "PUT":
+                        proxy.meanwhile()
+                    if spoil == "reset":
+                        return False
+                block = self.rfile.read(min(BLOCK, left if looked else max(1, left - size // 2)))
+                if not block:
+                    return False
+                left -= len(block)
+                if spoil != "cut" or not looked:
+                    connection.send(block)
+            return True
+
+        def refuse(self) -> None:
+            self.close_connection = True
+            self.answer(503, [("Content-Type", "text/html")], b"<html>Service Unavailable</html>")
+
+        def answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+            self.send_response(status)
+            for name, value in headers:
+                if name.lower() not in ("transfer-encoding", "content-length", "connection", "date", "server"):
+                    self.send_header(name, value)
+            if status != 204:
+                self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if status != 204:
+                self.wfile.write(body)
+
+        do_GET = do_PUT = do_POST = do_PATCH = do_DELETE = pass_on
+
+        def handle(self) -> None:
+            try:
+                super().handle()
+            except OSError:
+                self.close_connection = True
+
+        def log_message(self, *arguments: Any) -> None:
+            """Nothing: the sandbox has its own log."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    proxy = Proxy(f"http://127.0.0.1:{server.server_port}{parts.path}")
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield proxy
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

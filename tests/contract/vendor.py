@@ -1,0 +1,106 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A vendor of images: a web server on loopback that the tests fill, and that misbehaves where a test asks for it."""
+
+from __future__ import annotations
+
+import base64
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+USER, PASSWORD = "mirror", "Mirror-Passw0rd-4d1c"
+
+
+@dataclass
+class Vendor:
+    """`files` by name. The folder of an address says how they are given out.
+
+    /files/ as they are; /short/ without their last bytes, though announced; /guarded/ to USER with PASSWORD or to
+    whoever sends `key` as X-Key; /elsewhere/ by a redirect to `other`; /slow/ only once `go_on` is set; /status/N/ as
+    an error N.
+    """
+
+    url: str
+    files: dict[str, bytes] = field(default_factory=dict)
+    asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    key: str = "Mirror-K3y-91ab"
+    go_on: threading.Event = field(default_factory=threading.Event)
+    other: Vendor | None = None
+
+    def file(self, name: str, content: bytes, folder: str = "files") -> str:
+        """The address of a new file."""
+        self.files[name] = content
+        return f"{self.url}/{folder}/{name}"
+
+    def headers_of(self, path: str) -> list[dict[str, str]]:
+        return [headers for asked, headers in self.asked if asked == path]
+
+
+@contextmanager
+def open_vendor() -> Iterator[Vendor]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            path = self.path.partition("?")[0]
+            vendor.asked.append((path, {name.lower(): value for name, value in self.headers.items()}))
+            dummy, folder, *rest, name = path.split("/")
+            content = vendor.files.get(name)
+            if folder == "elsewhere" and vendor.other is not None:
+                self.answer(302, Location=f"{vendor.other.url}/files/{name}")
+            elif folder == "status":
+                self.answer(int(rest[0]))
+            elif content is None:
+                self.answer(404)
+            elif folder == "guarded" and not self.is_known():
+                self.answer(401)
+            else:
+                self.give(folder, content)
+
+        def is_known(self) -> bool:
+            login = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+            return self.headers.get("Authorization") == f"Basic {login}" or self.headers.get("X-Key") == vendor.key
+
+        def answer(self, status: int, **headers: str) -> None:
+            self.send_response(status)
+            for name, value in {**headers, "Content-Length": "0"}.items():
+                self.send_header(name, value)
+            self.end_headers()
+
+        def give(self, folder: str, content: bytes) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            half = len(content) // 2
+            self.wfile.write(content[:half])
+            if folder == "slow":
+                vendor.go_on.wait(60)
+            self.wfile.write(content[half:-100] if folder == "short" else content[half:])
+            self.close_connection = folder == "short"
+
+        def handle(self) -> None:
+            try:
+                super().handle()
+            except OSError:
+                # The client has seen enough.
+                self.close_connection = True
+
+        def log_message(self, *arguments: Any) -> None:
+            """Nothing: a test looks at `asked`."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    vendor = Vendor(f"http://127.0.0.1:{server.server_port}")
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield vendor
+    finally:
+        vendor.go_on.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
