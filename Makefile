@@ -10,6 +10,7 @@ export PYTHON ANSIBLE_CORE
 # More words for one check: make units ARGS=tests/unit/plugins/module_utils/test__plan.py
 ARGS ?=
 
+openstacksdk := 4.22.0
 tools := tests/tools
 in_venv := $(tools)/in-venv.sh
 collection := ansible_collections/platform9/pcd
@@ -19,7 +20,7 @@ checks := contract lint types integration units sanity docs-lint
 side_by_side := $(if $(filter output-sync,$(.FEATURES)),--jobs=2 --output-sync=target)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test $(checks) build venv sandbox sandbox-stop sandbox-test lock clean
+.PHONY: help demo bench test $(checks) build venv sandbox sandbox-stop sandbox-test lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -27,20 +28,25 @@ help: ## Show this list
 demo: venv ## Show the collection at work on a real Keystone and Glance
 	@$(in_venv) $(tools)/with-sandbox.sh demo demo/run.sh
 
+bench: build ## Compare uploads with curl and openstacksdk: make bench ARGS='--size 4096 --rounds 3'
+	@$(in_venv) pip install -qq --target .build/openstacksdk openstacksdk==$(openstacksdk)
+	@$(in_venv) $(tools)/with-sandbox.sh bench \
+	    env PYTHONPATH=$(CURDIR)/.build/tree:$(CURDIR)/.build/openstacksdk python benchmarks/upload.py $(ARGS)
+
 test: venv ## Run everything that CI checks
 	@$(MAKE) --no-print-directory --keep-going $(side_by_side) $(checks)
 	@echo "== All checks passed"
 
 lint: venv ## Check style and format of Python, YAML and shell scripts
 	@echo "== $@"
-	@$(in_venv) ruff check --quiet plugins tests
-	@$(in_venv) ruff format --check --quiet plugins tests
+	@$(in_venv) ruff check --quiet plugins tests benchmarks
+	@$(in_venv) ruff format --check --quiet plugins tests benchmarks
 	@$(in_venv) yamllint --strict .
 	@git ls-files -co --exclude-standard '*.sh' .ci | xargs $(in_venv) shellcheck
 
 types: build ## Check the types
 	@echo "== $@"
-	@cd .build/tree && ../../$(in_venv) mypy --config-file $(collection)/pyproject.toml $(collection)/plugins $(collection)/tests
+	@cd .build/tree && ../../$(in_venv) mypy --config-file $(collection)/pyproject.toml $(collection)/plugins $(collection)/tests $(collection)/benchmarks
 
 sanity: build ## Run the sanity tests of ansible-test
 	@echo "== $@"

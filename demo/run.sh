@@ -62,8 +62,20 @@ say "The same again: the image is as declared, so nothing changes."
 play declare
 expect 0 0
 
-say "The image gets a few bytes (by hand; the collection does not upload yet) and is listed."
-play upload > /dev/null || fail "no data was sent, see $scratch/output"
+say "A small disk is made, and becomes the data of the image. Check mode foretells its size and its hashes."
+disk=$scratch/alpine.qcow2
+python "$root/tests/tools/qcow2.py" "$disk" the first build
+sha256sum "$disk" | cut -d ' ' -f 1 > "$disk.sha256"
+play upload --check -e demo_disk="$disk"
+expect 1 0
+mv "$scratch/output" "$scratch/foretold"
+
+say "Now it is sent, with one request, and verified. A second run finds it there."
+play upload -e demo_disk="$disk"
+expect 1 1
+cmp "$scratch/foretold" "$scratch/output" || fail "check mode foretold something else"
+play upload -e demo_disk="$disk"
+expect 0 0
 play list
 
 say "The wish changes. Check mode shows the patch; what the wish does not name stays as it is."
@@ -86,8 +98,17 @@ expect 1 1
 play reactivate,list
 expect 1 1
 
-say "The end of the image."
-play delete,list
+say "The vendor has a new build: a new image is made and verified, and only then takes the place of the old one."
+python "$root/tests/tools/qcow2.py" "$disk.next" the second build
+play replace,list -e demo_disk="$disk"
+expect 1 5
+play replace -e demo_disk="$disk"
+expect 0 0
+
+say "The end of the image, and of the one that was retired."
+play delete
+expect 1 1
+play cleanup,list
 expect 1 1
 
 say "It all held: check mode sent nothing and foretold the change, and a second run changed nothing."

@@ -11,7 +11,7 @@ tree=.build/tree new=.build/tree.new collection=ansible_collections/platform9/pc
 artefact=$(tests/tools/build.sh)
 rm -rf "$new"
 ANSIBLE_COLLECTIONS_PATH=$new ansible-galaxy collection install "$artefact" --offline -p "$new" > /dev/null
-for part in tests changelogs galaxy.yml pyproject.toml .gitignore; do
+for part in tests benchmarks changelogs galaxy.yml pyproject.toml .gitignore; do
     cp -Rp ".build/source/$part" "$new/$collection/"
 done
 # ansible-test looks for a repository upwards, and the outer one would tell it that all of .build is ignored.
