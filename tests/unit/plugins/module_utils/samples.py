@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.platform9.pcd.plugins.module_utils._wait import Waiting
+
 ID = "1714676b-e56d-4171-a072-f919121a9797"
 OTHER_ID = "5f7b8fda-9780-47cf-9fad-afd62e0d4a74"
 PROJECT = "00a87381ce2243039b053ef7813b4f63"
@@ -56,3 +58,19 @@ def image(**given: Any) -> dict[str, Any]:
         "os_distro": "ubuntu",
         **given,
     }
+
+
+class Clock:
+    """A clock that only sleeping moves."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.slept: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        assert seconds >= 0  # as time.sleep has it
+        self.slept.append(seconds)
+        self.now += seconds
+
+    def waiting(self, seconds: float) -> Waiting:
+        return Waiting(seconds, lambda: self.now, self.sleep)

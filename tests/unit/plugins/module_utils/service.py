@@ -111,6 +111,11 @@ class Service:
         self._server.server_close()
         self._thread.join()
 
+    def replies(self, *replies: Reply | Fault | ReplyFunction) -> None:
+        """From now on these, where they have to name the address of the server itself."""
+        with self._lock:
+            self._replies = list(replies)
+
     @property
     def methods(self) -> list[str]:
         return [request.method for request in self.requests]

@@ -22,6 +22,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
 from ansible_collections.platform9.pcd.plugins.module_utils._identity import (
     Access,
     choose_endpoint,
+    library_beside,
     log_in,
     versioned,
 )
@@ -536,3 +537,65 @@ def test_the_region_and_the_interface_of_the_connection_choose_the_endpoint(serv
 )
 def test_an_address_gets_exactly_one_version(address: str, version: str, result: str) -> None:
     assert versioned(address, version) == result
+
+
+# --- the library beside it ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "endpoints", "region", "library"),
+    [
+        pytest.param("https://r1/admin/v2", "r1 public, r1 admin", None, None, id="it is the library"),
+        pytest.param(
+            "https://r1/public/v2", "r1 public, r1 admin", None, "https://r1/admin/v2", id="public beside a library"
+        ),
+        pytest.param(
+            "https://elsewhere/v2", "r1 public, r1 admin", "r1", "https://r1/admin/v2", id="somewhere of one's own"
+        ),
+        pytest.param("https://r1/public/v2", "r1 public, r1 internal", None, None, id="there is no library"),
+        pytest.param("https://r2/public/v2", "r1 admin, r2 public", "r2", None, id="only in another region"),
+        pytest.param(
+            "https://r2/public/v2", "r1 admin, r2 public, r2 admin", "r2", "https://r2/admin/v2", id="the region's own"
+        ),
+        pytest.param("https://r2/admin/v2", "r1 admin, r2 admin", None, None, id="one of several, without a region"),
+    ],
+)
+def test_a_library_is_told_where_another_endpoint_is_used(
+    endpoint: str, endpoints: str, region: str | None, library: str | None
+) -> None:
+    assert library_beside(endpoint, catalog(*endpoints.split(", ")), region) == library
+
+
+@pytest.mark.parametrize("offer", [[], [CATALOG[0]], [{"type": "image"}], [{"type": "image", "endpoints": []}]])
+def test_a_catalogue_without_images_has_no_library(offer: list[Mapping[str, Any]]) -> None:
+    assert library_beside("https://r1/public/v2", offer, None) is None
+
+
+@pytest.mark.parametrize("address", [LIBRARY, f"{LIBRARY}/", f"{LIBRARY}/v2", f"{LIBRARY}/v2/", f"{LIBRARY}/v2.9"])
+def test_the_version_at_its_end_makes_no_other_library(address: str) -> None:
+    endpoint = {"interface": "admin", "region_id": "r1", "url": address}
+    offer: list[Mapping[str, Any]] = [{"type": "image", "endpoints": [endpoint]}]
+    assert library_beside(f"{LIBRARY}/v2", offer, None) is None
+    assert library_beside("https://pcd.example.com/glance/v2", offer, None) == f"{LIBRARY}/v2"
+
+
+@pytest.mark.parametrize(
+    ("given", "library"),
+    [
+        ({}, None),
+        ({"interface": "public"}, f"{LIBRARY}/v2"),
+        ({"interface": "admin"}, None),
+        ({"image_endpoint_override": "https://pcd.example.com/glance"}, f"{LIBRARY}/v2"),
+        ({"image_endpoint_override": f"{LIBRARY}/v2"}, None),
+    ],
+)
+def test_a_login_tells_the_library_that_it_does_not_use(
+    given: dict[str, str], library: str | None, serve: Serve
+) -> None:
+    assert logged_in(serve(issued()), **USER, **given).library == library
+
+
+def test_without_a_login_no_library_is_known(serve: Serve) -> None:
+    keystone = serve(Reply(500))
+    assert logged_in(keystone, token=TOKEN, image_endpoint_override="https://h/glance").library is None
+    assert keystone.requests == []

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 import pytest
@@ -13,11 +14,15 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import Confi
 from ansible_collections.platform9.pcd.plugins.module_utils._image import (
     ATTRIBUTES,
     IDENTITY_OPTIONS,
+    REPLACES,
     WISH_OPTIONS,
     check_identity,
     image_shape,
     is_custom,
+    is_ours,
+    new_id,
     property_value,
+    stores_of,
     wish_from,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._plan import apply_patch, make_patch
@@ -234,12 +239,20 @@ def test_an_attribute_among_the_properties_is_an_error_that_names_its_option(
         "os_glance_import_task",
         "os_glance_anything",
         "os_glance",
+        REPLACES,
     ],
 )
 @pytest.mark.parametrize("value", ["x", None])
 def test_a_name_of_the_service_among_the_properties_is_an_error_that_names_it(name: str, value: str | None) -> None:
     with pytest.raises(ConfigurationError, match=rf"^properties\.{name}: .*belongs to the image service"):
         wish_for(properties={name: value})
+
+
+def test_the_mark_of_a_replacement_is_no_custom_property() -> None:
+    """So that no purge takes it, and that users do not see it among theirs."""
+    assert not is_custom(REPLACES)
+    assert make_patch({}, image(**{REPLACES: ID}), purge=True) == [{"op": "remove", "path": "/os_distro"}]
+    assert REPLACES not in image_shape(image(**{REPLACES: ID}))["properties"]
 
 
 def test_a_property_without_a_name_is_an_error() -> None:
@@ -391,3 +404,54 @@ def test_making_the_shape_leaves_the_document_as_it_was() -> None:
     document = image(tags=["b", "a"])
     image_shape(document)
     assert document == image(tags=["b", "a"])
+
+
+@pytest.mark.parametrize(
+    ("stores", "listed", "shown"),
+    [
+        ("library", ["library"], ["library"]),
+        ("slow,fast", ["fast", "slow"], ["fast", "slow"]),
+        ("", [], None),
+        (None, [], None),
+        (",", [], None),
+    ],
+)
+def test_the_stores_are_a_list_in_one_order(stores: str | None, listed: list[str], shown: list[str] | None) -> None:
+    assert stores_of(image(stores=stores)) == listed
+    assert image_shape(image(stores=stores))["stores"] == shown
+
+
+def test_a_service_that_names_no_stores_has_none() -> None:
+    assert stores_of({}) == []
+
+
+# --- ids of our own ----------------------------------------------------------------------------------------------
+
+
+def test_an_id_of_our_own_is_a_uuid_that_is_known_again_in_every_spelling() -> None:
+    for dummy in range(100):
+        made = new_id()
+        check_identity({"id": made, "name": None})
+        assert str(uuid.UUID(made)) == made
+        assert is_ours(made)
+        assert is_ours(made.upper())
+        assert is_ours(made.replace("-", ""))
+
+
+def test_every_id_of_our_own_is_another_one() -> None:
+    made = {new_id() for dummy in range(100)}
+    assert len(made) == 100
+    # Nor do they share a beginning.
+    assert len({each[:8] for each in made}) > 90
+
+
+def test_ids_of_others_are_not_ours() -> None:
+    assert not any(is_ours(str(uuid.UUID(int=number, version=4))) for number in range(1000))
+    assert not is_ours(ID)
+
+
+def test_an_id_of_our_own_that_is_changed_is_ours_no_more() -> None:
+    made = new_id()
+    for at in (0, 9, 35):
+        changed = made[:at] + ("0" if made[at] != "0" else "1") + made[at + 1 :]
+        assert not is_ours(changed)
