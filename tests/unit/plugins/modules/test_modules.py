@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.module_utils.basic import FILE_COMMON_ARGUMENTS
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.platform9.pcd.plugins.doc_fragments.attributes import ModuleDocFragment as Attributes
@@ -118,7 +119,7 @@ def described(options: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_the_documented_options_are_those_that_the_module_takes(module: str) -> None:
-    documented = documentation(module)["options"]
+    documented = documentation(module).get("options", {})
     assert described(documented) == described(dict(task(module).options))
     assert not documented.keys() & CONNECTION_OPTIONS.keys()
 
@@ -170,13 +171,28 @@ def test_every_module_can_be_run_in_check_mode_and_is_in_the_action_group(text: 
     assert attributes["action_group"]["membership"] == ["platform9.pcd.pcd"]
 
 
+RETURNED = {
+    "pcd_image": {"image", "patch"},
+    "pcd_image_download": {"dest", "size", "checksum", "image"},
+    "pcd_image_info": {"images"},
+    "pcd_image_service_info": {"endpoint", "versions", "import_methods", "stores"},
+    "pcd_image_state": {"image"},
+}
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_a_module_documents_what_it_returns(module: str) -> None:
     returned = yaml.safe_load(import_module(f"{PACKAGE}.{module}").RETURN)
-    expected = (
-        {"images"} if module.endswith("_info") else {"image", "patch"} if task(module).returns_patch else {"image"}
-    )
-    assert returned.keys() == expected
+    assert returned.keys() == RETURNED[module]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_that_writes_a_file_takes_the_options_that_ansible_has_for_that(module: str) -> None:
+    about = documentation(module)
+    assert ("ansible.builtin.files" in about["extends_documentation_fragment"]) is task(module).writes_file
+    assert ("safe_file_operations" in about.get("attributes", {})) is task(module).writes_file
+    if task(module).writes_file:
+        assert not FILE_COMMON_ARGUMENTS.keys() & task(module).argument_spec.keys()
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -184,9 +200,12 @@ def test_the_examples_use_options_that_there_are(module: str) -> None:
     for example in yaml.safe_load(import_module(f"{PACKAGE}.{module}").EXAMPLES):
         assert example["name"]
         (action,) = [key for key in example if "." in key]
+        if action in ("ansible.builtin.assert", "ansible.builtin.debug"):
+            continue
         used = action.removeprefix("platform9.pcd.")
         assert used in MODULES
-        assert example[action].keys() <= task(used).argument_spec.keys()
+        of_files = FILE_COMMON_ARGUMENTS.keys() if task(used).writes_file else set()
+        assert example[action].keys() <= task(used).argument_spec.keys() | of_files
 
 
 # --- a module as a process ---------------------------------------------------------------------------------------
@@ -235,7 +254,13 @@ def run(module: str, tmp_path: Path, *without: str, **args: Any) -> tuple[int, d
     return finished.returncode, json.loads(finished.stdout)
 
 
-REQUIRED = {"pcd_image": {"name": "a"}, "pcd_image_info": {}, "pcd_image_state": {"name": "a", "state": "active"}}
+REQUIRED = {
+    "pcd_image": {"name": "a"},
+    "pcd_image_download": {"name": "a", "dest": "/tmp/a"},
+    "pcd_image_info": {},
+    "pcd_image_service_info": {},
+    "pcd_image_state": {"name": "a", "state": "active"},
+}
 
 
 @pytest.mark.parametrize(
@@ -310,6 +335,9 @@ def test_an_error_is_a_message_with_facts_and_no_traceback(tmp_path: Path, serve
         ("pcd_image_state", {"name": "a"}, "state"),
         ("pcd_image_state", {"name": "a", "id": ID, "state": "active"}, "id|name"),
         ("pcd_image_state", {"state": "active"}, "id, name"),
+        ("pcd_image_download", {"name": "a"}, "dest"),
+        ("pcd_image_download", {"dest": "/tmp/a"}, "id, name"),
+        ("pcd_image_download", {"name": "a", "id": ID, "dest": "/tmp/a"}, "id|name"),
         ("pcd_image_info", {"id": ID, "name": "a"}, "id|name"),
         ("pcd_image_info", {"id": ID, "status": "active"}, "id|status"),
         ("pcd_image_info", {"sort": "name", "sort_key": "name"}, "sort|sort_key"),

@@ -1,0 +1,470 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The data of an image on its way into a file, which takes its place once it is complete and verified."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import signal
+import stat
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from ansible_collections.platform9.pcd.plugins.module_utils._content import FULL_STATUSES
+from ansible_collections.platform9.pcd.plugins.module_utils._data import BLOCK, Digest, hash_of
+from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
+    ApiError,
+    ConfigurationError,
+    DataError,
+    Forbidden,
+    PcdError,
+    PlanError,
+    quoted,
+)
+from ansible_collections.platform9.pcd.plugins.module_utils._http import pause
+from ansible_collections.platform9.pcd.plugins.module_utils._image import check_identity, image_shape, stores_of
+from ansible_collections.platform9.pcd.plugins.module_utils._plan import Image, describe
+from ansible_collections.platform9.pcd.plugins.module_utils._task import Params, Result, Session
+
+try:
+    import requests
+    import urllib3
+except ImportError:  # the module says so with missing_required_lib before anything is sent
+    requests = None  # type: ignore[assignment]
+
+# What cannot stand in the name of a file, or is better not in one; Ansible takes a dollar sign for that of a variable.
+UNSAFE = re.compile(r"[/$\x00-\x1f\x7f]")
+LONGEST_FILE_NAME = 255  # bytes; the limit of the usual file systems
+TEMPORARY = ".pcd-image-"
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
+
+
+def check_download(params: Params) -> None:
+    """Raises unless there is a folder for the file."""
+    check_identity(params)
+    dest = params["dest"]
+    if not dest:
+        raise ConfigurationError("dest: it is empty. Give the path of a file, or of a folder that is there.")
+    folder = dest if dest.endswith("/") else os.path.dirname(os.path.abspath(dest))
+    if not os.path.isdir(folder):
+        raise ConfigurationError(
+            f"dest: there is no folder {folder} for the file, or the user of this task cannot see it. Make it first "
+            "(ansible.builtin.file with state: directory), or give another dest."
+        )
+
+
+def plan_download(params: Params, session: Session) -> Download:
+    """What is to be done so that the file at `dest` has the data of the image."""
+    image = session.find(params, [session.project_id])
+    if image is None:
+        raise PlanError(
+            f"No image {quoted(params['name'] or params['id'])} was found whose data could be downloaded. "
+            "Check the id or the name, the project that is logged in to, and with a name the option match."
+        )
+    if image["status"] not in FULL_STATUSES:
+        raise PlanError(
+            f"{describe(image)} has status {image['status']}, so that there is no data to download. Upload its data "
+            "first, or wait until a running upload or import has ended, and run the task again."
+        )
+    digest = digest_of_image(image)
+    if digest is None:
+        session.warn(
+            f"The service tells no hash of {describe(image)}; that a file has its data is only as certain as its size."
+        )
+    path = path_of(params["dest"], image)
+    before = _File.at(path, image.get("size"), digest)
+    download = Download(session, image, path, before, digest)
+    if download.changed and not os.access(os.path.dirname(path), os.W_OK | os.X_OK):
+        raise ConfigurationError(
+            f"dest: the user of this task may not write into {os.path.dirname(path)}, where the file first stands "
+            "under a temporary name. Give the folder other permissions, use become, or give another dest."
+        )
+    return download
+
+
+def path_of(dest: str, image: Image) -> str:
+    """The absolute path of the file: `dest`, or in the folder `dest` the name of the image made safe."""
+    path = os.path.abspath(dest)
+    return os.path.join(path, file_name(image)) if os.path.isdir(path) else path
+
+
+def file_name(image: Image) -> str:
+    """The name of the image with `_` for slashes and the like; its id where that is no name for a file."""
+    name = UNSAFE.sub("_", image.get("name") or "")
+    try:
+        length = len(os.fsencode(name))
+    except UnicodeEncodeError:
+        length = 0
+    return name if name not in (".", "..") and 0 < length <= LONGEST_FILE_NAME else str(image["id"])
+
+
+def digest_of_image(image: Image) -> Digest | None:
+    """The strongest digest that the service tells of the data and that this Python can compute; None where none is."""
+    for algorithm, value in ((image.get("os_hash_algo"), image.get("os_hash_value")), ("md5", image.get("checksum"))):
+        with suppress(DataError):
+            # Those of variable length (shake_*) have no digest of their own.
+            if algorithm and value and hash_of(algorithm).digest_size:
+                return Digest(algorithm, value.lower())
+    return None
+
+
+@dataclass(frozen=True)
+class _File:
+    """What is known of a file. Both are None where it is not there; the checksum also where nobody has computed it."""
+
+    size: int | None
+    digest: Digest | None
+
+    @classmethod
+    def at(cls, path: str, size: int | None, digest: Digest | None) -> _File:
+        """The file that is there, with a digest to compare where its size does not tell it from the wanted one.
+
+        A link is none: it is replaced as ansible.builtin.copy does it, and what it leads to is left alone.
+        """
+        try:
+            found = os.lstat(path)
+        except FileNotFoundError:
+            return cls(None, None)
+        except OSError as error:
+            raise _unreadable(path, error) from None
+        if stat.S_ISLNK(found.st_mode):
+            return cls(None, None)
+        if not stat.S_ISREG(found.st_mode):
+            kind = "a folder" if stat.S_ISDIR(found.st_mode) else "no regular file"
+            raise ConfigurationError(f"dest: {path} is {kind}, which is not replaced by a file. Give another dest.")
+        if digest is None or size not in (None, found.st_size):
+            return cls(found.st_size, None)
+        return cls(found.st_size, Digest(digest.algorithm, _hash_of_file(path, digest.algorithm)))
+
+    def told(self, path: str) -> dict[str, Any]:
+        """What the diff tells of it."""
+        return {"path": path, "size": self.size, "checksum": _checksum(self.digest)}
+
+
+@dataclass(frozen=True)
+class Download:
+    """A deed: the file at `path` has the data of the image. `before` is what is there now."""
+
+    session: Session
+    image: Image
+    path: str
+    before: _File
+    digest: Digest | None
+    sleep: Callable[[float], object] = time.sleep
+
+    @property
+    def size(self) -> int | None:
+        size: int | None = self.image.get("size")
+        return size
+
+    @property
+    def changed(self) -> bool:
+        known = [
+            pair
+            for pair in ((self.before.size, self.size), (self.before.digest, self.digest))
+            # An image of which nothing is known is like no file.
+            if pair[1] is not None
+        ]
+        return not known or any(there != wanted for there, wanted in known)
+
+    def foretold(self) -> Result:
+        if self.changed:
+            # What the service would refuse is refused here, too; none of the data is read.
+            with self._opened(0):
+                pass
+        return self._result()
+
+    def carry_out(self) -> Result:
+        if self.changed:
+            with _raising_signals(), self._temporary() as temporary:
+                self._fill(temporary)
+                self._place(temporary)
+        return self._result()
+
+    def _result(self) -> Result:
+        return {
+            "changed": self.changed,
+            "dest": self.path,
+            "size": self.size,
+            "checksum": _checksum(self.digest),
+            "image": image_shape(self.image),
+            "diff": {
+                "before": self.before.told(self.path),
+                "after": _File(self.size, self.digest).told(self.path),
+            },
+        }
+
+    @contextmanager
+    def _temporary(self) -> Iterator[str]:
+        """An empty file beside the path that only its owner can read; whatever happens, it does not stay."""
+        try:
+            descriptor, temporary = tempfile.mkstemp(prefix=TEMPORARY, dir=os.path.dirname(self.path))
+        except OSError as error:
+            raise self._unwritten(error, 0) from None
+        try:
+            os.close(descriptor)
+            yield temporary
+        finally:
+            # It is gone already where it has been moved into its place.
+            with suppress(OSError):
+                os.unlink(temporary)
+
+    def _fill(self, temporary: str) -> None:
+        arrival = None
+        try:
+            with open(temporary, "wb", buffering=0) as stream:
+                arrival = _Arrival(stream, self.size, self.digest)
+                self._receive(arrival)
+        except OSError as error:
+            # What the network raises is another error by now.
+            raise self._unwritten(error, arrival.count if arrival else 0) from None
+        self._verify(arrival)
+
+    def _place(self, temporary: str) -> None:
+        try:
+            self.session.place(temporary, self.path)
+        except OSError as error:
+            raise DataError(
+                f"dest: the data of {describe(self.image)} is complete, but {self.path} could not be replaced by it: "
+                f"{error.strerror}. The new file has been removed. Where dest can be written but not replaced, such as "
+                "a file that is a mount of its own, set unsafe_writes: true."
+            ) from None
+
+    def _receive(self, arrival: _Arrival) -> None:
+        """Everything, continued where it breaks off, as long as it comes further than ever before."""
+        furthest = breaks = 0
+        while True:
+            try:
+                self._receive_on(arrival)
+                return
+            except _BrokeOff as broken:
+                if arrival.count > furthest:
+                    furthest, breaks = arrival.count, 0
+                if breaks >= self.session.transport.retries:
+                    raise self._broke_off(broken, furthest) from None
+                self.sleep(pause(breaks, None))
+                breaks += 1
+
+    def _receive_on(self, arrival: _Arrival) -> None:
+        """What follows the bytes that have arrived, or all of it where the service knows no Range."""
+        start = arrival.count
+        with self._opened(start) as response:
+            length = response.headers.get("Content-Length", "")
+            if response.status_code == 206:
+                if not _begins_at(start, response):
+                    # The next request asks for the whole of it.
+                    arrival.start_anew()
+                    raise _BrokeOff("the service sent another part than the one that was asked for")
+            else:
+                arrival.start_anew()
+                if length.isdigit():
+                    self._announced(arrival, int(length))
+            for block in _blocks(response):
+                arrival.add(block)
+                if arrival.size is not None and arrival.count > arrival.size:
+                    raise self._other_size("sent more", arrival.size, arrival.count)
+        if arrival.size is not None and arrival.count < arrival.size:
+            # Old releases of requests and urllib3 do not notice it.
+            raise _BrokeOff(f"{arrival.count} of {arrival.size} bytes came")
+
+    @contextmanager
+    def _opened(self, start: int) -> Iterator[requests.Response]:
+        """The answer that brings the data."""
+        try:
+            with self.session.images.download(self.image["id"], start) as response:
+                if response.status_code == 204 and self.size != 0:
+                    raise self._without_data()
+                yield response
+        except ApiError as error:
+            raise self._refused(error) from None
+
+    def _announced(self, arrival: _Arrival, length: int) -> None:
+        if arrival.size is None:
+            arrival.size = length
+        elif length != arrival.size:
+            raise self._other_size(f"announced {length}", arrival.size, length)
+
+    def _verify(self, arrival: _Arrival) -> None:
+        actual = arrival.hexdigest()
+        if self.digest is not None and actual != self.digest.value:
+            raise DataError(
+                f"The data of {describe(self.image)} has arrived with {self.digest.algorithm} {actual}, but its record "
+                f"says {self.digest.value}. {self._untouched()} Run the task again; if it stays, the data in the store "
+                "of the service is not what was uploaded.",
+                expected=self.digest.value,
+                actual=actual,
+                algorithm=self.digest.algorithm,
+            )
+
+    def _other_size(self, what: str, expected: int, actual: int) -> DataError:
+        return DataError(
+            f"{describe(self.image)} has {expected} bytes, but {self.session.images.base_url} {what}. "
+            f"{self._untouched()} Check that no proxy answers in the place of the service.",
+            expected=expected,
+            actual=actual,
+            algorithm="size",
+        )
+
+    def _without_data(self) -> PcdError:
+        message = (
+            f"The service at {self.session.images.base_url} has no data of {describe(self.image)}, whose status is "
+            f"{self.image['status']}: it answered 204. Its store may have lost it."
+        )
+        return PlanError(self._elsewhere() or message, status=204)
+
+    def _refused(self, error: ApiError) -> PcdError:
+        if isinstance(error, Forbidden) and self.image["status"] == "deactivated":
+            return error.reworded(
+                f"{describe(self.image)} is deactivated, so that nobody but an administrator can download its data. "
+                "Make it active again (pcd_image_state with state: active), or log in as an administrator. "
+                f"The service says: {error.server_message}"
+            )
+        # Glance answers 500 where it does not know the store; what says that it is busy has been asked again already.
+        elsewhere = self._elsewhere() if error.status in (404, 410, 500) else None
+        return error if elsewhere is None else error.reworded(f"{elsewhere} (The service answered {error.status}.)")
+
+    def _elsewhere(self) -> str | None:
+        """Why this service cannot read the data, where the stores tell it."""
+        images = self.session.images
+        named = stores_of(self.image)
+        try:
+            offered = sorted(str(store.get("id")) for store in images.stores())
+        except PcdError:
+            return None
+        if not named or set(named) & set(offered):
+            return None
+        return (
+            f"The data of {describe(self.image)} lies in {', '.join(named)}, but the service at {images.base_url} has "
+            f"only {', '.join(offered) or 'no stores'}. On PCD each endpoint of the image service reads its own stores "
+            "alone: choose the other one with interface (admin is the image library, public the control plane)."
+        )
+
+    def _broke_off(self, broken: _BrokeOff, furthest: int) -> Exception:
+        error = self.session.images.download_broke_off(self.image["id"], requests.ConnectionError(broken.reason))
+        if isinstance(error, PcdError):
+            of_all = "" if self.size is None else f" of {self.size}"
+            return error.also(f"{furthest}{of_all} bytes had come. {self._untouched()}")
+        return error
+
+    def _unwritten(self, error: OSError, count: int) -> DataError:
+        of_all = "" if self.size is None else f" of {self.size}"
+        if error.errno in NO_ROOM:
+            advice = "Make room there, or give a dest on another file system."
+        else:
+            advice = "Check the file system, or give another dest."
+        return DataError(
+            f"dest: the data of {describe(self.image)} could not be written into {os.path.dirname(self.path)}: "
+            f"{error.strerror}, after {count}{of_all} bytes. {self._untouched()} {advice}",
+            errno=error.errno,
+        )
+
+    def _untouched(self) -> str:
+        kept = "" if self.before.size is None else f"; {self.path} is as it was"
+        return f"What had come of it has been removed{kept}."
+
+
+class _BrokeOff(Exception):
+    """The answer ended before its end. `reason` is what requests' exceptions take."""
+
+    def __init__(self, reason: object) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
+class _Arrival:
+    """A file that grows while the data comes, and its hash. `size` is what it shall have, None where unknown."""
+
+    def __init__(self, stream: BinaryIO, size: int | None, digest: Digest | None) -> None:
+        self.size = size
+        self.count = 0
+        self._stream = stream
+        self._algorithm = None if digest is None else digest.algorithm
+        self._hash = self._new_hash()
+
+    def start_anew(self) -> None:
+        if self.count:
+            self._stream.seek(0)
+            self._stream.truncate()
+        self._hash = self._new_hash()
+        self.count = 0
+
+    def add(self, block: bytes) -> None:
+        rest = memoryview(block)
+        while rest:
+            # Near the end of the room, a part of the block is written before the error comes.
+            rest = rest[self._stream.write(rest) :]
+        if self._hash is not None:
+            self._hash.update(block)
+        self.count += len(block)
+
+    def hexdigest(self) -> str | None:
+        return None if self._hash is None else str(self._hash.hexdigest())
+
+    def _new_hash(self) -> Any:
+        return None if self._algorithm is None else hash_of(self._algorithm)
+
+
+def _blocks(response: requests.Response) -> Iterator[bytes]:
+    while True:
+        try:
+            block = response.raw.read(BLOCK, decode_content=False)
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise _BrokeOff(error) from error
+        if not block:
+            return
+        yield block
+
+
+def _begins_at(start: int, response: requests.Response) -> bool:
+    found = CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+    return found is not None and int(found[1]) == start
+
+
+def _checksum(digest: Digest | None) -> str | None:
+    return None if digest is None else f"{digest.algorithm}:{digest.value}"
+
+
+def _hash_of_file(path: str, algorithm: str) -> str:
+    digest = hash_of(algorithm)
+    try:
+        with open(path, "rb", buffering=0) as stream:
+            while block := stream.read(BLOCK):
+                digest.update(block)
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    return str(digest.hexdigest())
+
+
+def _unreadable(path: str, error: OSError) -> DataError:
+    return DataError(
+        f"dest: {path} cannot be read to compare it with the image: {error.strerror}. It must be readable for the user "
+        "of this task; use become, or give another dest.",
+        errno=error.errno,
+    )
+
+
+@contextmanager
+def _raising_signals() -> Iterator[None]:
+    """Lets the signals that would end the process at once raise SystemExit, so that nothing is left behind."""
+
+    def end(number: int, dummy_frame: Any) -> None:
+        raise SystemExit(128 + number)
+
+    replaced = []
+    if threading.current_thread() is threading.main_thread():
+        replaced = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) is signal.SIG_DFL]
+    for each in replaced:
+        signal.signal(each, end)
+    try:
+        yield
+    finally:
+        for each in replaced:
+            signal.signal(each, signal.SIG_DFL)

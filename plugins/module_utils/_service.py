@@ -1,0 +1,76 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the image service itself is: its API versions, its import methods and its stores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.platform9.pcd.plugins.module_utils._errors import ApiError
+from ansible_collections.platform9.pcd.plugins.module_utils._http import Http
+from ansible_collections.platform9.pcd.plugins.module_utils._images import Images, Items
+from ansible_collections.platform9.pcd.plugins.module_utils._task import Params, Result, Session
+
+VERSIONS = "/versions"
+WANTED = "look up the API versions"
+
+# What only the detailed list of the stores has (glance/api/v2/discovery.py, get_stores_detail).
+DETAILS = ("type", "weight", "properties")
+
+
+def check_service(dummy_params: Params) -> None:
+    """There are no options but those of the connection."""
+
+
+def read_service(dummy_params: Params, session: Session) -> Result:
+    images = session.images
+    return {
+        "endpoint": images.base_url,
+        "versions": _versions(session),
+        "import_methods": images.import_methods(),
+        "stores": [_store_shape(store) for store in _stores(images)],
+    }
+
+
+def _versions(session: Session) -> Items:
+    # Its document stands above /v2 and is open to all, so that it needs no token.
+    root = Http(session.images.base_url.removesuffix("/v2"), session.transport)
+    try:
+        answer = root.request("GET", VERSIONS, wanted=WANTED, expected=(200, 300), repeatable=True)
+    except ApiError as error:
+        if error.status not in (401, 403, 404):
+            raise
+        # A proxy that lets nothing but the API itself through.
+        return []
+    versions = answer.payload.get("versions") if isinstance(answer.payload, dict) else None
+    if not isinstance(versions, list) or not all(isinstance(version, dict) for version in versions):
+        raise root.wrong_shape(answer, "GET", VERSIONS, WANTED, "no list of versions")
+    return [{key: version.get(key) for key in ("id", "status", "links")} for version in versions]
+
+
+def _stores(images: Images) -> Items:
+    """With the details where the service shows them; none where it has one store without a name."""
+    # The details are for administrators, and older services do not have them.
+    for detail, is_lacking in ((True, (403, 404)), (False, (404,))):
+        try:
+            return images.stores(detail)
+        except ApiError as error:
+            if error.status not in is_lacking:
+                raise
+    return []
+
+
+def _store_shape(store: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "id": store.get("id"),
+        "description": store.get("description"),
+        # The service says "true", or nothing.
+        "is_default": _is_true(store.get("default")),
+        "read_only": _is_true(store.get("read-only")),
+        **{key: store[key] for key in DETAILS if key in store},
+    }
+
+
+def _is_true(word: Any) -> bool:
+    return str(word).lower() == "true"

@@ -1,0 +1,158 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pcd_image_service_info
+short_description: Show what the image service of Platform9 Private Cloud Director offers
+version_added: 0.1.0
+description:
+  - Shows the versions of the API, the import methods and the stores of the image service, so that a playbook can
+    choose among them.
+  - The endpoints of one cloud may be services of their own. This module asks the one that the other modules use with
+    the same connection options; see O(interface).
+author:
+  - Platform9 Systems (@platform9)
+extends_documentation_fragment:
+  - platform9.pcd.connection
+  - platform9.pcd.attributes.info
+seealso:
+  - module: platform9.pcd.pcd_image
+  - module: platform9.pcd.pcd_image_info
+"""
+
+EXAMPLES = r"""
+- name: Ask what the image service offers
+  platform9.pcd.pcd_image_service_info:
+    cloud: pcd
+  register: service
+
+- name: Stop where the service cannot import from a URL
+  ansible.builtin.assert:
+    that: "'web-download' in service.import_methods"
+    fail_msg: "{{ service.endpoint }} offers {{ service.import_methods | join(', ') }}"
+
+- name: Show the newest version of the API, and the store that data goes to where none is named
+  ansible.builtin.debug:
+    msg:
+      - "{{ service.versions | selectattr('status', 'equalto', 'CURRENT') | map(attribute='id') | first }}"
+      - "{{ service.stores | selectattr('is_default') | map(attribute='id') | first | default('the only one') }}"
+"""
+
+RETURN = r"""
+endpoint:
+  description:
+    - The address of the image service that was asked, with the version of the API that this collection speaks.
+  returned: success
+  type: str
+  sample: https://pcd.example.com:9494/v2
+versions:
+  description:
+    - The versions of the API, in the order of the service, which begins with the newest.
+    - Empty where a proxy does not let this document through.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - id: v2.17
+      status: CURRENT
+      links:
+        - rel: self
+          href: https://pcd.example.com:9494/v2/
+    - id: v2.16
+      status: SUPPORTED
+      links:
+        - rel: self
+          href: https://pcd.example.com:9494/v2/
+  contains:
+    id:
+      description: The name of the version.
+      returned: always
+      type: str
+    status:
+      description: V(CURRENT) for the newest one; V(SUPPORTED), V(DEPRECATED) or V(EXPERIMENTAL) for others.
+      returned: always
+      type: str
+    links:
+      description: Where the version is found, as the service says it. Behind a proxy it may be an address of its own.
+      returned: always
+      type: list
+      elements: dict
+import_methods:
+  description:
+    - The import methods, such as C(glance-direct), C(web-download) and C(copy-image). That the service offers one
+      does not mean that this login may use it; C(copy-image) is usually for administrators.
+  returned: success
+  type: list
+  elements: str
+  sample: [glance-direct, web-download, copy-image]
+stores:
+  description:
+    - The stores that the data of an image can be in. Empty where the service has a single one without a name.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - id: ceph
+      description: The library of all hypervisors
+      is_default: true
+      read_only: false
+      type: rbd
+      weight: 0
+      properties:
+        pool: images
+        chunk_size: 8
+    - id: archive
+      description: null
+      is_default: false
+      read_only: false
+      type: file
+      weight: 0
+      properties:
+        data_dir: /var/lib/glance/images
+  contains:
+    id:
+      description: The name of the store.
+      returned: always
+      type: str
+    description:
+      description: What the store is for; V(null) where nobody has said it.
+      returned: always
+      type: str
+    is_default:
+      description: Whether data goes to this store where none is named.
+      returned: always
+      type: bool
+    read_only:
+      description: Whether images can be read from this store but not written to it.
+      returned: always
+      type: bool
+    type:
+      description: The kind of store, such as C(file), C(rbd) or C(cinder).
+      returned: where the service shows it, as it does to administrators
+      type: str
+    weight:
+      description: Of several stores that have the data, the one with the greatest weight is read.
+      returned: where the service shows it, as it does to administrators
+      type: int
+    properties:
+      description: How the store is set up; what stands here depends on its kind.
+      returned: where the service shows it, as it does to administrators
+      type: dict
+"""
+
+from ansible_collections.platform9.pcd.plugins.module_utils._module import run_module
+from ansible_collections.platform9.pcd.plugins.module_utils._service import check_service, read_service
+from ansible_collections.platform9.pcd.plugins.module_utils._task import Task
+
+TASK = Task(options={}, check=check_service, work=read_service)
+
+
+def main() -> None:
+    run_module(TASK)
+
+
+if __name__ == "__main__":
+    main()
