@@ -29,7 +29,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._content import (
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._data import Content, File, Stream
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import DataError, NotFinished, NotFound, PlanError
-from ansible_collections.platform9.pcd.plugins.module_utils._image import REPLACES, is_ours
+from ansible_collections.platform9.pcd.plugins.module_utils._image import REPLACES, is_ours, stores_of
 from ansible_collections.platform9.pcd.plugins.module_utils._plan import Image, Plan, describe, plan_present
 from ansible_collections.platform9.pcd.plugins.module_utils._source import has_source, stores_from, stream_from
 from ansible_collections.platform9.pcd.plugins.module_utils._task import Params, Session
@@ -86,11 +86,13 @@ class _Planner:
 
     def plan_record_only(self, current: Image | None) -> Plan:
         """Where no data is given, an image that has some may still go into further stores."""
-        if current is None or current["status"] not in FULL_STATUSES:
-            found = "there is no such image" if current is None else f"{describe(current)} has status queued"
+        if current is None or current["status"] != "active":
+            found = (
+                "there is no such image" if current is None else f"{describe(current)} has status {current['status']}"
+            )
             raise PlanError(
-                f"stores: {found}, so that there is no data to bring into {'stores' if self._stores.names else 'all'}. "
-                "Give path or url, too."
+                f"stores: {found}, so that there is no data to copy into other stores. Give path or url, too; or make "
+                "a deactivated image active first."
             )
         return self._copied(current)
 
@@ -100,7 +102,8 @@ class _Planner:
     def _copied(self, current: Image) -> Plan:
         plan = self._record(current)
         missing: Sequence[str] = ()
-        if self._stores.every or set(self._stores.names) - set(str(current.get("stores") or "").split(",")):
+        # A deactivated image does not tell its stores, and is copied into none.
+        if current["status"] == "active" and (self._stores.every or set(self._stores.names) - set(stores_of(current))):
             offered = self._offered_stores()
             check_stores(self._stores, offered)
             missing = missing_stores(current, self._stores, offered)

@@ -171,7 +171,12 @@ def image_shape(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def stores_of(document: Mapping[str, Any]) -> list[str]:
-    """The stores that hold the data of an image; empty where the service names none."""
+    """The stores that hold the data of an image; empty where the service names none.
+
+    Of a deactivated image it tells them to administrators alone, so that nobody is told of them here.
+    """
+    if document.get("status") == "deactivated":
+        return []
     return sorted(store for store in str(document.get("stores") or "").split(",") if store)
 
 

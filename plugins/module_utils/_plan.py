@@ -200,7 +200,9 @@ def plan_status(wanted: str, current: Image | None, called: str) -> Plan:
             "Only an image that has its data can be deactivated or reactivated: upload the data first, "
             "or wait until a running upload or import has ended."
         )
-    return Plan(current, _written({**current, "status": wanted}), (SetStatus(ACTION_FOR[wanted]),))
+    # The stores are told again, or no more, which is no change of the image.
+    before = {key: value for key, value in current.items() if key != "stores"}
+    return Plan(before, _written({**before, "status": wanted}), (SetStatus(ACTION_FOR[wanted]),))
 
 
 def attributes_of(content: Content) -> dict[str, Any]:

@@ -69,6 +69,10 @@ def check_data(params: Params) -> None:
         raise ConfigurationError("retired_suffix: it is empty, so that the old image would keep its name.")
     if params["wait_timeout"] < 0:
         raise ConfigurationError("wait_timeout: it is negative. Give a number of seconds.")
+    if params["on_content_change"] == "replace" and not params["wait"]:
+        raise ConfigurationError(
+            "wait: a replacement is verified before the old image is retired, and has to be waited for. Leave wait out."
+        )
     _check_method(params, stores)
     if params["checksum"] is not None:
         _stated(params, None)

@@ -214,7 +214,8 @@ options:
   wait:
     description:
       - Whether to wait for the end of an import, and for other tasks that bring data into the image at the same time.
-      - Without it, a failed import is not noticed and its data is not verified by this task.
+      - Without it, a failed import is not noticed and its data is not verified by this task, so that it must stay
+        true with O(on_content_change=replace).
     type: bool
     default: true
   wait_timeout:
@@ -398,7 +399,8 @@ image:
       os_version: "24.04"
   contains:
     stores:
-      description: The stores that hold the data; V(null) where the service names none.
+      description:
+        - The stores that hold the data. V(null) where the service names none, and for a deactivated image.
       returned: always
       type: list
       elements: str

@@ -427,6 +427,8 @@ def shape_of(document: Image) -> Image:
     """What a module should show of a document of the service: all that it says, custom properties apart."""
     shape = {key: document.get(key) for key in SPECIFIED}
     shape["tags"] = sorted(document["tags"])
+    # Of a deactivated image, the service tells them to administrators alone.
+    shape["stores"] = document["stores"].split(",") if "stores" in document and document["status"] == "active" else None
     shape["properties"] = {
         key: value
         for key, value in document.items()

@@ -829,6 +829,7 @@ def test_an_upload_into_a_record_that_was_there_and_was_cut_is_taken_out_of_use(
         ({"path": "FILE", "retired_suffix": "-old"}, "retired_suffix"),
         ({"path": "FILE", "retired": "rename", "retired_suffix": ""}, "retired_suffix"),
         ({"path": "FILE", "wait_timeout": -1}, "wait_timeout"),
+        ({"path": "FILE", "on_content_change": "replace", "wait": False}, "wait"),
     ],
 )
 def test_options_that_cannot_be_used_together_are_refused_at_once(
