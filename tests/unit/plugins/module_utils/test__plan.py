@@ -12,20 +12,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.platform9.pcd.plugins.module_utils._data import Content, File, Stream
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import PlanError
 from ansible_collections.platform9.pcd.plugins.module_utils._image import ATTRIBUTES, STATUSES, WISHABLE, is_custom
 from ansible_collections.platform9.pcd.plugins.module_utils._plan import (
     Create,
     Delete,
+    Import,
     Plan,
+    Retire,
     SetStatus,
+    Stage,
+    Step,
+    TakeUp,
     Update,
+    Upload,
     apply_patch,
+    attributes_of,
     make_patch,
     plan_absent,
     plan_present,
     plan_status,
     pointer,
+    unkept,
+    wish_of,
 )
 from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import ID, OTHER_PROJECT, PROJECT, image
 
@@ -328,6 +338,99 @@ def test_no_other_status_can_become_active_or_deactivated(wanted: str, status: s
 def test_the_status_of_an_image_that_is_not_there_is_an_error_that_names_what_was_called() -> None:
     with pytest.raises(PlanError, match="No image 'ubuntu-24.04'"):
         plan_status("active", None, "ubuntu-24.04")
+
+
+# --- data --------------------------------------------------------------------------------------------------------
+
+CONTENT = Content(5, {"md5": "a" * 32, "sha512": "b" * 128, "sha256": "c" * 64})
+
+
+@pytest.mark.parametrize(
+    ("content", "attributes"),
+    [
+        (
+            CONTENT,
+            {"size": 5, "checksum": "a" * 32, "os_hash_algo": "sha512", "os_hash_value": "b" * 128},
+        ),
+        (Content(5, {}), {"size": 5}),
+        (Content(0, {}), {"size": 0}),
+        (Content(None, {"md5": "a" * 32}), {"checksum": "a" * 32}),
+        (Content(None, {"sha256": "c" * 64}), {}),
+        (Content(None, {}), {}),
+    ],
+)
+def test_content_tells_the_attributes_that_the_service_computes(content: Content, attributes: Document) -> None:
+    assert attributes_of(content) == attributes
+
+
+def stream_of(content: Content | None) -> Stream:
+    stream = Stream(File(__file__))
+    stream.content = content
+    return stream
+
+
+def test_what_a_stream_has_shown_belongs_to_what_is_expected() -> None:
+    after = image(size=None, checksum=None)
+    plan = Plan(None, after, (Upload(stream_of(CONTENT), None, 60),), stream_of(CONTENT))
+    assert plan.expected == {**after, **attributes_of(CONTENT)}
+    assert plan.diff["after"]["checksum"] == "a" * 32
+
+
+@pytest.mark.parametrize("stream", [None, stream_of(None)])
+def test_without_a_pass_over_the_data_only_the_plan_is_expected(stream: Stream | None) -> None:
+    assert Plan(None, image(), (), stream).expected == image()
+
+
+def test_an_image_that_will_be_gone_has_no_data_either() -> None:
+    assert Plan(image(), None, (Delete([]),), stream_of(CONTENT)).expected is None
+
+
+@pytest.mark.parametrize(
+    ("step", "sends"),
+    [
+        (Create({}), False),
+        (Update([]), False),
+        (SetStatus("deactivate"), False),
+        (Delete([]), False),
+        (Retire(image(), ()), False),
+        (TakeUp(image()), False),
+        (Upload(stream_of(None), None, 60), True),
+        (Stage(stream_of(None), 60), True),
+        (Import({"method": {"name": "copy-image"}}, 60), True),
+    ],
+)
+def test_a_plan_knows_whether_it_brings_data_anywhere(step: Step, sends: bool) -> None:
+    assert Plan(image(), image(), (Update([]), step)).sends_data is sends
+
+
+def test_an_import_is_called_by_its_method() -> None:
+    assert Import({"method": {"name": "web-download", "uri": "https://h/x"}}, 60).method == "web-download"
+
+
+def test_the_patch_is_that_of_the_image_itself_and_not_of_the_one_that_it_replaces() -> None:
+    steps = (Update([replace("/a", 1)]), Retire(image(), (Update([replace("/b", 2)]),)), Update([remove("/c")]))
+    assert Plan(image(), image(), steps).patch == [replace("/a", 1), remove("/c")]
+
+
+@pytest.mark.parametrize(
+    ("wish", "there", "lost"),
+    [
+        ({"min_disk": 10, "os_distro": "ubuntu"}, image(), []),
+        ({"min_disk": 20, "os_distro": "debian", "foo": "1"}, image(), ["foo", "min_disk", "os_distro"]),
+        ({"tags": ["lts", "ubuntu"]}, image(), []),
+        ({"tags": ["lts"]}, image(), ["tags"]),
+        ({"os_distro": None}, image(), ["os_distro"]),
+        ({"foo": None}, image(), []),
+    ],
+)
+def test_what_the_service_has_not_kept_is_named(wish: Document, there: Document, lost: list[str]) -> None:
+    assert unkept(wish, there) == lost
+
+
+@given(st.dictionaries(st.text(max_size=5), st.one_of(st.none(), st.text(max_size=3)), max_size=4))
+def test_a_patch_can_be_read_as_the_wish_that_it_came_from(wish: Document) -> None:
+    patch = [remove(pointer(key)) if value is None else add(pointer(key), value) for key, value in wish.items()]
+    assert wish_of(patch) == wish
 
 
 # --- the diff ----------------------------------------------------------------------------------------------------

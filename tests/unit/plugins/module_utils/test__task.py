@@ -4,25 +4,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ansible_collections.platform9.pcd.plugins.module_utils._connection import CONNECTION_OPTIONS
+from ansible_collections.platform9.pcd.plugins.module_utils._content import (
+    Delivery,
+    Stores,
+    plan_replacement,
+    retirement_of,
+    with_delivery,
+)
+from ansible_collections.platform9.pcd.plugins.module_utils._data import Body, Digest, File, Stream
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     ApiError,
     ConfigurationError,
     Conflict,
+    ConnectionFailed,
+    DataError,
     Forbidden,
+    NotFinished,
     NotFound,
     PcdError,
     PlanError,
+    RefusedData,
+    UnsupportedMedia,
+    WrongData,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._http import Transport
 from ansible_collections.platform9.pcd.plugins.module_utils._image import (
     CREATED,
     IDENTITY_OPTIONS,
+    REPLACES,
     image_shape,
     is_ours,
 )
@@ -45,6 +61,8 @@ from ansible_collections.platform9.pcd.plugins.module_utils._task import (
     carry_out,
     perform,
 )
+from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.glance import Glance, error, hashed
+from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.glance import session_with as patient
 from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import (
     ID,
     OTHER_ID,
@@ -57,10 +75,6 @@ from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples i
 from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.service import Reply, Request, Serve, Service
 
 THIRD_PROJECT = "c0ffee00c0ffee00c0ffee00c0ffee00"
-
-
-def error(kind: type[ApiError], status: int, words: str = "said so") -> ApiError:
-    return kind(words, method="X", url="http://x", status=status, server_message=words, request_id="req-1")
 
 
 class Shelf(Images):
@@ -134,6 +148,13 @@ def test_an_id_is_looked_up_without_a_list() -> None:
     assert found(shelf, image_id=ID, name=None) == ID
     assert found(shelf, image_id=OTHER_ID) is None
     assert shelf.queries == []
+
+
+def test_an_id_means_the_same_in_capitals() -> None:
+    shelf = Shelf(image(id=ID))
+    assert found(shelf, image_id=ID.upper()) == ID
+    assert shelf.done == [("get", ID.upper()), ("get", ID)]
+    assert found(Shelf(image(id=ID.upper())), image_id=ID.upper()) == ID.upper()
 
 
 @pytest.mark.parametrize("kind", [Forbidden, ApiError])
@@ -259,6 +280,23 @@ def test_one_of_ones_own_and_one_of_others_are_two_with_visible_and_one_with_own
     assert found(shelf) == "1"
     with pytest.raises(PlanError, match="2 images"):
         found(shelf, match="visible")
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+@pytest.mark.parametrize("match", ["own", "visible"])
+def test_an_image_whose_replacement_stands_beside_it_is_meant_no_more(match: str, hidden: bool) -> None:
+    old = image(id="1", name="a", os_hidden=hidden)
+    new = image(id="2", name="a", os_hidden=hidden, **{REPLACES: "1"})
+    assert found(Shelf(old, new), match=match) == "2"
+    # Hidden, it does not stand there yet.
+    if not hidden:
+        assert found(Shelf(old, {**new, "os_hidden": True}), match=match) == "1"
+
+
+def test_a_replacement_does_not_decide_between_others() -> None:
+    images = [image(id="1", name="a"), image(id="2", name="a", **{REPLACES: "1"}), image(id="3", name="a")]
+    with pytest.raises(PlanError, match="^name: 2 images are named 'a': 2 .*; 3 "):
+        found(Shelf(*images))
 
 
 def test_very_many_images_of_one_name_are_counted_and_not_all_told() -> None:
@@ -431,6 +469,201 @@ def test_what_the_service_refuses_fails(plan: Plan, failures: Mapping[str, ApiEr
         carry_out(session_with(Shelf(**failures)), plan)
 
 
+# --- data that does not come as it should ------------------------------------------------------------------------
+
+DATA = b"the data of an image"
+FORMATS = {"name": "new", "disk_format": "raw", "container_format": "bare"}
+
+
+@pytest.fixture
+def stream(tmp_path: Path) -> Stream:
+    path = tmp_path / "image"
+    path.write_bytes(DATA)
+    return Stream(File(str(path)))
+
+
+def upload(stream: Stream, current: Image | None = None, **wish: Any) -> Plan:
+    delivery = Delivery("upload", Stores(), 60, stream=stream)
+    return with_delivery(plan_present({**FORMATS, **wish}, current), delivery)
+
+
+def waiting(**given: Any) -> Image:
+    nothing = {"size": None, "checksum": None, "os_hash_algo": None, "os_hash_value": None, "stores": None}
+    return image(**{"status": "queued", **nothing, **FORMATS, **given})
+
+
+class Failing(Glance):
+    """Raises this instead of taking data; what arrived before stays."""
+
+    def __init__(self, failure: PcdError, *images: Image) -> None:
+        super().__init__(*images)
+        self.failure = failure
+
+    def upload(self, image_id: str, body: Body, store: str | None, patience: float) -> None:
+        self._do("upload")
+        raise self.failure
+
+
+FAILURES = [
+    pytest.param(lambda: error(Forbidden, 403), id="refused"),
+    pytest.param(lambda: error(ApiError, 500), id="broken"),
+    pytest.param(lambda: DataError("the file was changed"), id="a wrong source"),
+    pytest.param(lambda: ConnectionFailed("nothing answered"), id="no answer"),
+]
+
+
+@pytest.mark.parametrize("protected", [None, False, True])
+@pytest.mark.parametrize("failing", FAILURES)
+def test_an_image_that_the_run_has_made_goes_again_where_its_data_does_not_come(
+    failing: Callable[[], PcdError], protected: bool | None, stream: Stream
+) -> None:
+    failure = failing()
+    glance = Failing(failure)
+    wish: dict[str, Any] = {} if protected is None else {"protected": protected}
+    with pytest.raises(type(failure), match=r"has been removed again\.$") as caught:
+        carry_out(patient(glance), upload(stream, **wish))
+    assert caught.value is failure
+    assert glance.images == {}
+
+
+def test_an_image_that_the_service_still_works_on_is_left_to_it(stream: Stream) -> None:
+    class Saving(Glance):
+        def upload(self, image_id: str, body: Body, store: str | None, patience: float) -> None:
+            self.images[image_id]["status"] = "saving"
+
+    glance = Saving()
+    with pytest.raises(NotFinished) as caught:
+        carry_out(patient(glance), upload(stream))
+    assert "removed" not in str(caught.value)
+    (left,) = glance.images.values()
+    assert left["status"] == "saving"
+    assert glance.done == ["create"]
+
+
+def test_an_image_that_was_there_before_stays_where_its_data_does_not_come(stream: Stream) -> None:
+    glance = Failing(error(ApiError, 500), waiting())
+    with pytest.raises(ApiError, match="^said so$"):
+        carry_out(patient(glance), upload(stream, waiting()))
+    assert glance.images == {ID: waiting()}
+
+
+def test_an_image_that_was_there_before_is_deactivated_where_its_data_is_wrong(stream: Stream) -> None:
+    """Nobody shall make a machine of it; to delete what the run has not made is not for the run to decide."""
+    glance = Glance(waiting())
+    glance.arrives = lambda data: data[:-1]
+    with pytest.raises(WrongData, match="was there before, so that it was deactivated and not removed; delete it"):
+        carry_out(patient(glance), upload(stream, waiting()))
+    assert glance.images[ID]["status"] == "deactivated"
+
+
+def test_wrong_data_that_cannot_be_taken_out_of_use_is_told(stream: Stream) -> None:
+    class Stubborn(Glance):
+        def deactivate(self, image_id: str) -> None:
+            raise error(Forbidden, 403, "not for you")
+
+    glance = Stubborn(waiting())
+    glance.arrives = lambda data: data[:-1]
+    with pytest.raises(WrongData, match="is active and could not be deactivated, delete it: not for you"):
+        carry_out(patient(glance), upload(stream, waiting()))
+
+
+def test_a_record_that_takes_no_more_data_is_told_where_it_was_there_before(stream: Stream) -> None:
+    class Refusing(Glance):
+        def upload(self, image_id: str, body: Body, store: str | None, patience: float) -> None:
+            self.images[image_id]["checksum"] = "a" * 32
+            raise error(UnsupportedMedia, 415, "not qcow2")
+
+    glance = Refusing(waiting())
+    with pytest.raises(RefusedData, match="not qcow2.*takes no other data after this: delete it .state: absent."):
+        carry_out(patient(glance), upload(stream, waiting()))
+    assert list(glance.images) == [ID]
+    with pytest.raises(RefusedData, match="has been removed again"):
+        carry_out(patient(Refusing()), upload(stream))
+
+
+def test_an_image_that_cannot_be_removed_again_is_told_with_its_id(stream: Stream) -> None:
+    class Stubborn(Failing):
+        def delete(self, image_id: str) -> None:
+            raise error(Conflict, 409, "in use")
+
+    glance = Stubborn(error(ApiError, 500, "the first one"))
+    with pytest.raises(ApiError, match="^the first one") as caught:
+        carry_out(patient(glance), upload(stream))
+    (left,) = glance.images
+    assert f"The image that was made for it, {left}, could not be removed again: in use" in str(caught.value)
+
+
+def test_an_image_that_somebody_else_has_removed_by_then_is_gone_all_the_same(stream: Stream) -> None:
+    class Helpful(Failing):
+        def upload(self, image_id: str, body: Body, store: str | None, patience: float) -> None:
+            del self.images[image_id]
+            raise self.failure
+
+    with pytest.raises(Forbidden, match="has been removed again"):
+        carry_out(patient(Helpful(error(Forbidden, 403))), upload(stream))
+
+
+def test_a_record_that_could_not_be_made_is_not_removed() -> None:
+    glance = Glance()
+
+    def refuse(operation: str) -> None:
+        raise error(Forbidden, 403)
+
+    glance.before = refuse
+    with pytest.raises(Forbidden, match="^said so$"):
+        carry_out(patient(glance), plan_present({"name": "new"}, None))
+
+
+def test_a_replacement_stays_once_the_old_image_is_retired(stream: Stream) -> None:
+    old = {**image(**FORMATS), **hashed(b"old"), "stores": "fast"}
+    glance = Glance(old)
+    retirement = retirement_of(old, "delete", None, False, False)
+    plan = plan_replacement(old, FORMATS, False, Delivery("upload", Stores(), 60, stream=stream), retirement)
+
+    def fail_at_the_end(operation: str) -> None:
+        if operation == "update" and "delete" in glance.done:
+            raise error(ApiError, 500)
+
+    glance.before = fail_at_the_end
+    with pytest.raises(ApiError, match="^said so$"):
+        carry_out(patient(glance), plan)
+    (new,) = glance.images.values()
+    assert (new["status"], new["os_hidden"], new["name"]) == ("active", False, "new")
+
+
+def test_an_old_image_that_somebody_else_has_deleted_needs_no_retirement(stream: Stream) -> None:
+    old = {**image(**FORMATS), **hashed(b"old"), "stores": "fast"}
+    glance = Glance(old)
+    retirement = retirement_of(old, "hide", None, False, False)
+    plan = plan_replacement(old, FORMATS, False, Delivery("upload", Stores(), 60, stream=stream), retirement)
+
+    def delete_meanwhile(operation: str) -> None:
+        if operation == "upload":
+            del glance.images[ID]
+
+    glance.before = delete_meanwhile
+    after = carry_out(patient(glance), plan)
+    assert after is not None
+    assert list(glance.images) == [after["id"]]
+
+
+def test_a_step_that_needs_an_image_without_one_is_a_bug_and_no_error_of_the_user() -> None:
+    with pytest.raises(ValueError, match="needs an image"):
+        carry_out(patient(Glance()), Plan(None, image(), (Update([]),)))
+
+
+# --- the way to the library --------------------------------------------------------------------------------------
+
+
+def test_data_on_another_way_than_to_the_library_is_warned_of() -> None:
+    warned: list[str] = []
+    patient(Glance(), warned, library="https://library.example.com:9494/v2").warn_of_the_way()
+    patient(Glance(), warned).warn_of_the_way()
+    (warning,) = warned
+    for part in ("http://glance.invalid/v2", "https://library.example.com:9494/v2", "OS_INTERFACE"):
+        assert part in warning
+
+
 # --- perform -----------------------------------------------------------------------------------------------------
 
 
@@ -535,6 +768,52 @@ def test_the_environment_gives_what_the_options_do_not(serve: Serve) -> None:
     environ = {"OS_TOKEN": TOKEN, "OS_IMAGE_ENDPOINT_OVERRIDE": f"{service.url}/glance"}
     assert perform(task(), params, True, unheard, environ)["changed"]
     assert service.requests[0].headers["X-Auth-Token"] == TOKEN
+
+
+def glance_that_takes_data(request: Request) -> Reply:
+    if request.method == "PUT":
+        return Reply(204)
+    if request.method == "GET":
+        queried = request.path.endswith(ID)
+        return Reply(200, {**image(), **hashed(DATA)}) if queried else Reply(404, {"message": "No image found"})
+    return Reply(201, {"created_at": "2026-11-23T08:00:00Z", **CREATED, **request.document, "id": ID})
+
+
+def test_check_mode_reads_the_data_and_sends_none(stream: Stream, serve: Serve) -> None:
+    """So that what is foretold is what a real run finds, and a wrong checksum fails in check mode, too."""
+    service = serve(glance_that_takes_data)
+    with_data = task(work=lambda params, session: upload(stream))
+    params = params_for(service, id=OTHER_ID)
+    foretold = perform(with_data, params, True, unheard, {})
+    assert service.requests == []
+    real = perform(with_data, params, False, unheard, {})
+    assert service.methods == ["POST", "PUT", "GET"]
+    for key, value in hashed(DATA).items():
+        assert foretold["image"][key] == real["image"][key] == value
+    assert foretold["changed"] is real["changed"] is True
+    assert foretold["diff"] == real["diff"]
+
+
+def test_check_mode_finds_a_wrong_checksum(stream: Stream, serve: Serve) -> None:
+    service = serve(Reply(500))
+    wrong = Stream(stream.source, Digest("md5", "0" * 32))
+    with pytest.raises(DataError, match="^checksum: "):
+        perform(task(work=lambda params, session: upload(wrong)), params_for(service, id=ID), True, unheard, {})
+    assert service.requests == []
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_another_deed_tells_its_own_result(check_mode: bool, serve: Serve) -> None:
+    class Deed:
+        def foretold(self) -> dict[str, Any]:
+            return {"changed": True, "done": False}
+
+        def carry_out(self) -> dict[str, Any]:
+            return {"changed": True, "done": True}
+
+    deed = task(work=lambda params, session: Deed())
+    result = perform(deed, params_for(serve(Reply(500))), check_mode, unheard, {})
+    assert result == {"changed": True, "done": not check_mode}
 
 
 def test_no_error_tells_the_token(serve: Serve) -> None:
