@@ -148,10 +148,14 @@ def test_secrets_are_never_logged_and_nothing_else_is_hidden() -> None:
     assert hidden == {"token", "password", "passcode", "application_credential_secret"}
 
 
+# How data comes and what becomes of it is told to the task alone.
+OF_THE_TASK = ("all_stores", "decompress", "on_content_change", "retired", "wait", "wait_timeout")
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_no_option_that_the_service_stores_has_a_default(module: str) -> None:
     with_default = {name for name, option in task(module).options.items() if "default" in option}
-    assert with_default <= {"match", "state", "purge_properties", "force", "most_recent"}
+    assert with_default <= {"match", "state", "purge_properties", "force", "most_recent", *OF_THE_TASK}
 
 
 @pytest.mark.parametrize("module", MODULES)
