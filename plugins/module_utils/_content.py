@@ -245,7 +245,7 @@ def refuse_change(image: Image, content: Content) -> PlanError:
 
 
 def plan_replacement(
-    old: Image, wish: Mapping[str, Any], purge: bool, delivery: Delivery, retirement: Sequence[Step]
+    old: Image, wish: Mapping[str, Any], purge: bool, delivery: Delivery, retirements: Sequence[Retire]
 ) -> Plan:
     """A new image with the attributes of the old one and the wish, and with the new data, which then takes its place.
 
@@ -257,7 +257,7 @@ def plan_replacement(
     hidden = {key: value for key, value in attributes.items() if value is not None}
     hidden.update({"os_hidden": True, REPLACES: old["id"]})
     plan = with_delivery(replace(record, before=old, steps=(Create(hidden),)), delivery)
-    return _published(plan, True, bool(attributes.get("os_hidden")), old, retirement)
+    return _published(plan, True, bool(attributes.get("os_hidden")), retirements)
 
 
 def plan_continuation(
@@ -266,31 +266,28 @@ def plan_continuation(
     purge: bool,
     unfinished: Image,
     delivery: Delivery | None,
-    retirement: Sequence[Step],
+    retirements: Sequence[Retire],
 ) -> Plan:
     """What is left to do for a replacement that an earlier run has begun; no `delivery` where it has its data."""
     record = plan_present({**wish, "os_hidden": True}, unfinished, purge)
     plan = replace(record, before=old, steps=(TakeUp(unfinished), *record.steps))
     if delivery is not None:
         plan = with_delivery(plan, delivery)
-    return _published(plan, True, bool(wish.get("os_hidden", old.get("os_hidden"))), old, retirement)
+    return _published(plan, True, bool(wish.get("os_hidden", old.get("os_hidden"))), retirements)
 
 
-def with_ending(plan: Plan, wish: Mapping[str, Any], old: Image | None, retirement: Sequence[Step]) -> Plan:
-    """The plan for an image that already stands in the place of the old one, and then what is left to do."""
+def with_ending(plan: Plan, shall_be_hidden: bool, retirements: Sequence[Retire]) -> Plan:
+    """The plan for an image that replaces others, and then what is left to do until it stands in their place."""
     if plan.after is None:
         return plan
-    return _published(plan, bool(plan.after.get("os_hidden")), bool(wish.get("os_hidden")), old, retirement)
+    return _published(plan, bool(plan.after.get("os_hidden")), shall_be_hidden, retirements)
 
 
-def _published(
-    plan: Plan, is_hidden: bool, shall_be_hidden: bool, old: Image | None, retirement: Sequence[Step]
-) -> Plan:
+def _published(plan: Plan, is_hidden: bool, shall_be_hidden: bool, retirements: Sequence[Retire]) -> Plan:
     steps: list[Step] = []
     if is_hidden and not shall_be_hidden:
         steps.append(Update([{"op": "replace", "path": "/os_hidden", "value": False}]))
-    if old is not None:
-        steps.append(Retire(old, tuple(retirement)))
+    steps += retirements
     steps.append(Update([{"op": "remove", "path": pointer(REPLACES)}]))
     after = {key: value for key, value in (plan.after or {}).items() if key != REPLACES}
     after.update({"os_hidden": shall_be_hidden, "updated_at": None})
@@ -310,29 +307,34 @@ def inheritance(old: Image, purge: bool, wish: Mapping[str, Any]) -> dict[str, A
     return kept
 
 
-def retirement_of(old: Image, how: str, suffix: str | None, force: bool, new_is_hidden: bool) -> tuple[Step, ...]:
-    """The steps that take the old image out of use."""
+def retirement_of(
+    old: Image, how: str, suffix: str | None, force: bool, name: str | None, new_is_hidden: bool
+) -> Retire:
+    """The steps that take the old image out of use, where another one takes its name."""
     if how == "delete":
-        return plan_absent(old, force).steps
+        return Retire(old, plan_absent(old, force).steps)
+    # It may be a replacement itself, of a run that broke off.
+    steps: list[Step] = [Update([{"op": "remove", "path": pointer(REPLACES)}])] if REPLACES in old else []
     if how == "rename":
-        name = f"{old.get('name')}{suffix if suffix is not None else default_suffix(old)}"
-        if len(name) > LONGEST_TEXT:
+        if old.get("name") != name:
+            return Retire(old, tuple(steps))
+        retired = f"{name}{suffix if suffix is not None else default_suffix(old)}"
+        if len(retired) > LONGEST_TEXT:
             raise PlanError(
-                f"retired_suffix: with it, the name of {describe(old)} would have {len(name)} characters; the image "
+                f"retired_suffix: with it, the name of {describe(old)} would have {len(retired)} characters; the image "
                 f"service takes {LONGEST_TEXT} at the most. Give a shorter one, or retire the image in another way."
             )
-        return (Update([{"op": "replace", "path": "/name", "value": name}]),)
+        return Retire(old, (*steps, Update([{"op": "replace", "path": "/name", "value": retired}])))
     if new_is_hidden:
         raise PlanError(
             f"retired: {describe(old)} and the image that replaces it would both be hidden and have one name, so that "
             "nobody could tell them apart by it. Use retired: rename or retired: delete."
         )
-    steps: list[Step] = []
     if not old.get("os_hidden"):
         steps.append(Update([{"op": "replace", "path": "/os_hidden", "value": True}]))
     if how == "deactivate" and old["status"] == "active":
         steps.append(SetStatus("deactivate"))
-    return tuple(steps)
+    return Retire(old, tuple(steps))
 
 
 def default_suffix(old: Image) -> str:

@@ -299,9 +299,12 @@ class _Raw(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        block = self._read(len(buffer))
-        buffer[: len(block)] = block
-        return len(block)
+        # At least as much as tells what it is, however little a source gives at a time.
+        filled = 0
+        while filled < min(len(buffer), LONGEST_MAGIC) and (block := self._read(len(buffer) - filled)):
+            buffer[filled : filled + len(block)] = block
+            filled += len(block)
+        return filled
 
 
 def compression_of(start: bytes) -> str | None:
@@ -394,7 +397,8 @@ def _unpacker(kind: str, source: str) -> Callable[[Any], Any]:
     if kind == "bz2":
         return bz2.BZ2File
     if kind == "xz":
-        return lzma.LZMAFile
+        # Any other format would take the zeros that may follow for the beginning of a file.
+        return lambda raw: lzma.LZMAFile(raw, format=lzma.FORMAT_XZ)
     if kind == "zst":
         return _zstd_unpacker(source)
     raise DataError(

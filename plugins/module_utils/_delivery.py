@@ -10,6 +10,7 @@ from typing import Any
 
 from ansible_collections.platform9.pcd.plugins.module_utils._content import (
     FULL_STATUSES,
+    IMPORT_LOCK,
     Delivery,
     Stores,
     check_stores,
@@ -30,10 +31,16 @@ from ansible_collections.platform9.pcd.plugins.module_utils._content import (
 from ansible_collections.platform9.pcd.plugins.module_utils._data import Content, File, Stream
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import DataError, NotFinished, NotFound, PlanError
 from ansible_collections.platform9.pcd.plugins.module_utils._image import REPLACES, is_ours, stores_of
-from ansible_collections.platform9.pcd.plugins.module_utils._plan import Image, Plan, describe, plan_present
+from ansible_collections.platform9.pcd.plugins.module_utils._plan import Image, Plan, Retire, describe, plan_present
 from ansible_collections.platform9.pcd.plugins.module_utils._source import has_source, stores_from, stream_from
 from ansible_collections.platform9.pcd.plugins.module_utils._task import Params, Session
 from ansible_collections.platform9.pcd.plugins.module_utils._url import Url
+
+# Seconds for which data may lie staged before it is taken for left behind.
+LONGEST_STAGED = 30
+
+# More runs than this do not break off one after the other.
+MOST_REPLACED = 10
 
 # What an address answers whose file is not there, whoever asks.
 GONE = (404, 410)
@@ -60,7 +67,7 @@ class _Planner:
 
     def plan(self, current: Image | None) -> Plan:
         stream = stream_from(self._params, self._session.transport)
-        if current is not None and is_poisoned(current):
+        if current is not None and (is_poisoned(current) or _is_staged(current)):
             return self._recreated(current, stream)
         if current is None or current["status"] == "queued":
             return self._ended(current, with_delivery(self._record(current), self._delivery(stream)))
@@ -116,13 +123,35 @@ class _Planner:
         """The plan, and then the end of a replacement that an earlier run has begun with this image."""
         if current is None or REPLACES not in current:
             return plan
-        old = self._session.find_by_id(str(current[REPLACES]))
-        retirement = () if old is None else self._retirement(old, bool(self._wish.get("os_hidden")))
-        return with_ending(plan, self._wish, old, retirement)
+        replaced = self._replaced_by(current)
+        # It was hidden until its data was verified, and is shown before what it replaces is taken away.
+        unshown = bool(current.get("os_hidden")) and all(image.get("os_hidden") for image in replaced)
+        hidden = bool(self._wish.get("os_hidden", unshown))
+        return with_ending(plan, hidden, self._retirements(replaced, current.get("name"), hidden))
 
-    def _retirement(self, old: Image, new_is_hidden: bool) -> Any:
-        how = "delete" if is_poisoned(old) else self._params["retired"]
-        return retirement_of(old, how, self._params["retired_suffix"], self._params["force"], new_is_hidden)
+    def _replaced_by(self, image: Image) -> list[Image]:
+        """What an image replaces, the oldest first: there may be several where more than one run broke off."""
+        found: list[Image] = []
+        while image.get(REPLACES) and len(found) < MOST_REPLACED:
+            old = self._session.find_by_id(str(image[REPLACES]))
+            if old is None:
+                break
+            found.insert(0, old)
+            image = old
+        return found
+
+    def _retirements(self, images: Sequence[Image], name: str | None, new_is_hidden: bool) -> list[Retire]:
+        return [
+            retirement_of(
+                old,
+                "delete" if is_poisoned(old) or _is_staged(old) else self._params["retired"],
+                self._params["retired_suffix"],
+                self._params["force"],
+                name,
+                new_is_hidden,
+            )
+            for old in images
+        ]
 
     def _replaced(self, old: Image, stream: Stream) -> Plan:
         if self._params["id"] is not None:
@@ -130,7 +159,8 @@ class _Planner:
                 f"on_content_change: {describe(old)} is named by its id, and the image that replaces it has another "
                 "one. Give its name without id."
             )
-        retirement = self._retirement(old, bool(self._wish.get("os_hidden", old.get("os_hidden"))))
+        hidden = bool(self._wish.get("os_hidden", old.get("os_hidden")))
+        retirement = self._retirements([*self._replaced_by(old), old], old.get("name"), hidden)
         unfinished = self._unfinished(old)
         if unfinished is None:
             return plan_replacement(old, self._wish, self._purge, self._delivery(stream), retirement)
@@ -147,8 +177,8 @@ class _Planner:
 
     def _recreated(self, poisoned: Image, stream: Stream) -> Plan:
         why = (
-            f"{describe(poisoned)} has status {poisoned['status']}, but the service has refused data for it before, "
-            "and takes no more into this record."
+            f"{describe(poisoned)} has status {poisoned['status']}, but nothing works on it any more: the service has "
+            "refused data for it before, or an import was never begun. Its record takes no other data."
         )
         if not is_ours(poisoned["id"]):
             raise PlanError(f"{why} It was not made by this collection; delete it (state: absent) and run again.")
@@ -228,12 +258,23 @@ def _asked_for(stream: Stream) -> Content:
         return Content(None, {} if stream.stated is None else {stream.stated.algorithm: stream.stated.value})
 
 
+def _is_staged(image: Image) -> bool:
+    """Whether data lies in the staging area, complete, for an import that nobody has asked for yet."""
+    return image["status"] == "uploading" and image.get("size") is not None and not image.get(IMPORT_LOCK)
+
+
 def _settled(params: Params, session: Session, image: Image) -> Image | None:
     """The image once nobody else's data is on its way into it; None where it is gone by then."""
     if is_settled(image):
         return image
+    patience = params["wait_timeout"] if params["wait"] else 0
     try:
-        return session.transfers.settled(image["id"], params["wait_timeout"] if params["wait"] else 0)
+        if _is_staged(image):
+            # Whoever has staged data asks for the import at once.
+            image = session.transfers.settled(image["id"], min(patience, LONGEST_STAGED), _is_staged)
+            if _is_staged(image) and is_ours(image["id"]):
+                return image
+        return session.transfers.settled(image["id"], patience)
     except NotFound:
         return None
     except NotFinished as error:

@@ -134,6 +134,8 @@ class Http:
             if response.status_code not in expected:
                 # It raises: with no status expected, every answer is an error.
                 self._answer(response, wanted, ())
+            # Old releases of urllib3 notice a body that ends early only where they are told to.
+            response.raw.enforce_content_length = True
             yield response
 
     def broken(self, error: Exception, path: str, wanted: str) -> Exception:
@@ -330,7 +332,7 @@ def _is_json_object(body: str) -> bool:
 def _is_timeout(error: Exception) -> bool:
     # A body that stops coming is a ConnectionError for requests.
     return isinstance(error, requests.exceptions.Timeout) or any(
-        isinstance(cause, urllib3.exceptions.TimeoutError) for cause in error.args
+        isinstance(cause, urllib3.exceptions.TimeoutError) for cause in (error, *error.args)
     )
 
 

@@ -263,14 +263,14 @@ def carry_out(session: Session, plan: Plan) -> Image | None:
     """
     current, made = plan.before, None
     for step in plan.steps:
+        if isinstance(step, Retire):
+            made = None
         try:
             current = _carried_out(session, current, step)
         except PcdError as error:
             raise _cleared(session.images, error, made) from None
         if isinstance(step, Create):
             made = current
-        elif isinstance(step, Retire):
-            made = None
     return current
 
 

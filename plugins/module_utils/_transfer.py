@@ -103,10 +103,10 @@ class Transfers:
             raise _wrong(after, *wrong)
         return after
 
-    def settled(self, image_id: str, patience: float) -> Image:
-        """The image once no data is on its way into it any more."""
-        after = self._waiting(patience).until(is_settled, lambda: self._images.get(image_id))
-        if not is_settled(after):
+    def settled(self, image_id: str, patience: float, or_else: Callable[[Image], bool] = lambda image: False) -> Image:
+        """The image once no data is on its way into it any more; or at the end of the patience, if `or_else` holds."""
+        after: Image = self._waiting(patience).until(is_settled, lambda: self._images.get(image_id))
+        if not is_settled(after) and not or_else(after):
             raise NotFinished(
                 f"{describe(after)} still has status {after['status']}{_import_of(after)} after {patience:g} seconds. "
                 "Wait until that has ended, or raise wait_timeout; where nothing works on the image any more, delete "
@@ -127,7 +127,7 @@ class Transfers:
                 raise
             except (ConnectionFailed, ApiError) as error:
                 after = self._after_failure(image, step, error)
-                if after["status"] == status and step.stream.content is not None:
+                if after["status"] == status and _has_all(after, step):
                     # The service has everything, though its answer was lost.
                     return
                 if is_poisoned(after):
@@ -144,7 +144,11 @@ class Transfers:
         """What has become of the image whose data was not taken as it should."""
         try:
             if isinstance(step, Stage):
-                return self._images.get(image["id"])
+                # The size is set once all has come (glance/api/v2/image_data.py, stage).
+                return self._waiting(step.patience).until(
+                    lambda after: after["status"] != "uploading" or after.get("size") is not None,
+                    lambda: self._images.get(image["id"]),
+                )
             return self.settled(image["id"], step.patience)
         except PcdError as second:
             raise error.also(f"What became of {describe(image)} is not known: {second}") from None
@@ -234,6 +238,11 @@ class Transfers:
             raise self._images.download_broke_off(image["id"], error) from None
         if digest.hexdigest() != stated.value:
             raise _wrong(image, stated.algorithm, stated.value, digest.hexdigest())
+
+
+def _has_all(image: Image, step: Upload | Stage) -> bool:
+    content = step.stream.content
+    return content is not None and image.get("size") == content.size
 
 
 def _import_of(image: Image) -> str:

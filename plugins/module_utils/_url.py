@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import base64
 import ssl
 import time
 import warnings
@@ -74,10 +75,10 @@ class Url:
         self.filename = unquote(basename(parts.path))
         self._option = option
         self._transport = transport
-        username = unquote(parts.username) if username is None and parts.username else username
-        password = unquote(parts.password) if password is None and parts.password else password
+        username = unquote(parts.username) if username is None and parts.username is not None else username
+        password = unquote(parts.password) if password is None and parts.password is not None else password
         self._login = None if username is None else (username, password or "")
-        self._headers = {str(name): str(value) for name, value in (headers or {}).items()}
+        self._headers = {str(name): str(value) for name, value in (headers or {}).items() if value is not None}
         secrets = [password or "", *self._headers.values(), parts.query, parts.password or ""]
         self._secrets = spellings(secret for secret in secrets if secret)
         self._sleep = sleep
@@ -119,7 +120,7 @@ class Url:
 
     def broken(self, error: Exception, received: int) -> DataError:
         """The error for a connection that broke off between two blocks."""
-        reason = self._masked(failure(error, self.address, self._transport))
+        reason = self._masked(failure(error, _without_login(self.address), self._transport))
         return DataError(f"{self._option}: the download of {self} broke off after {received} bytes: {reason}")
 
     def ended_early(self, received: int, size: int) -> DataError:
@@ -138,15 +139,19 @@ class Url:
             if response.status_code not in REDIRECTS or not location:
                 return self._good(response)
             response.close()
-            address = urljoin(address, location)
-            if urlsplit(address).scheme not in DEFAULT_PORTS:
+            try:
+                address = urljoin(address, location)
+                followed = urlsplit(address).scheme in DEFAULT_PORTS
+            except ValueError:
+                address, followed = location, False
+            if not followed:
                 raise DataError(f"{self._option}: {self} leads to {quoted(shown(address))}, which is no http address.")
         raise DataError(f"{self._option}: {self} leads from one address to the next, more than {MOST_REDIRECTS} times.")
 
     def _fetch(self, session: requests.Session, address: str) -> requests.Response:
         trusted = _is_same_host(self.address, address)
         # Packed for the way, its length and its hash would not be those of the file.
-        headers = {"Accept": "*/*", **(self._headers if trusted else {}), "Accept-Encoding": "identity"}
+        headers = {"Accept": "*/*", **(self._trusted_headers() if trusted else {}), "Accept-Encoding": "identity"}
         for attempt in range(1 + self._transport.retries):
             last = attempt == self._transport.retries
             try:
@@ -155,16 +160,16 @@ class Url:
                     response = session.get(
                         _without_login(address),
                         headers=headers,
-                        auth=self._login if trusted else None,
                         proxies=requests.utils.get_environ_proxies(address),
                         timeout=self._transport.timeout,
                         stream=True,
                         allow_redirects=False,
                     )
-            except (requests.RequestException, UnicodeError) as error:
+            except (requests.RequestException, urllib3.exceptions.HTTPError, UnicodeError) as error:
                 if last or not is_passing(error):
-                    reason = self._masked(failure(error, address, self._transport))
-                    raise DataError(f"{self._option}: could not fetch {self}: {reason}") from error
+                    reason = self._masked(failure(error, _without_login(address), self._transport))
+                    # Without the cause, whose text may hold the whole address.
+                    raise DataError(f"{self._option}: could not fetch {self}: {reason}") from None
                 self._sleep(pause(attempt, None))
                 continue
             if last or response.status_code not in BUSY:
@@ -172,6 +177,13 @@ class Url:
             response.close()
             self._sleep(pause(attempt, response.headers.get("Retry-After")))
         return response
+
+    def _trusted_headers(self) -> dict[str, str]:
+        if self._login is None:
+            return self._headers
+        # Written here, because requests encodes it in Latin-1, which lacks most letters (RFC 7617, section 2.1).
+        login = base64.b64encode(":".join(self._login).encode()).decode()
+        return {**self._headers, "Authorization": f"Basic {login}"}
 
     def _good(self, response: requests.Response) -> requests.Response:
         if response.status_code == 200:
@@ -194,18 +206,21 @@ class _Download:
         self._url = url
         self._response = response
         self._count = 0
-        length = response.headers.get("Content-Length", "")
-        self.size = int(length) if length.isdigit() else None
+        # Old releases of urllib3 notice a body that ends early only where they are told to.
+        response.raw.enforce_content_length = True
+        length = "" if "Transfer-Encoding" in response.headers else response.headers.get("Content-Length", "")
+        self.size = int(length) if length.isascii() and length.isdigit() else None
 
     def read(self, count: int) -> bytes:
         try:
             block: bytes = self._response.raw.read(count, decode_content=False)
-        except urllib3.exceptions.IncompleteRead as error:
-            if self.size is None:
-                raise self._url.broken(error, self._count) from None
-            raise self._url.ended_early(self._count + int(error.partial), self.size) from None
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise self._url.broken(error, self._count) from None
+            ended = next(
+                (cause for cause in (error, *error.args) if isinstance(cause, urllib3.exceptions.IncompleteRead)), None
+            )
+            if ended is None or self.size is None:
+                raise self._url.broken(error, self._count) from None
+            raise self._url.ended_early(int(ended.partial), self.size) from None
         self._count += len(block)
         return block
 
@@ -249,8 +264,12 @@ def _session(transport: Transport) -> requests.Session:
     session.headers["User-Agent"] = "ansible-platform9.pcd"
     session.verify = transport.verify is not False
     if isinstance(transport.verify, str):
-        context = ssl.create_default_context()
-        context.load_verify_locations(transport.verify)
+        context = urllib3.util.ssl_.create_urllib3_context()
+        context.load_default_certs()
+        try:
+            context.load_verify_locations(transport.verify)
+        except (OSError, ValueError) as error:
+            raise ConfigurationError(f"ca_cert: {transport.verify} is not a file of certificates: {error}.") from None
         session.mount("https://", _Trusting(context))
     return session
 

@@ -20,8 +20,8 @@ from faults import Proxy, open_proxy
 from harness import Outcome, Runner, Server, unused
 from vendor import PASSWORD, USER, Vendor, open_vendor
 
-RAW = {"disk_format": "raw", "container_format": "bare"}
-QCOW2 = {"disk_format": "qcow2", "container_format": "bare"}
+RAW: dict[str, Any] = {"disk_format": "raw", "container_format": "bare"}
+QCOW2: dict[str, Any] = {"disk_format": "qcow2", "container_format": "bare"}
 CONTENT = os.urandom(300_000)
 OTHER_CONTENT = os.urandom(300_000)
 QCOW2_TOOL = Path(__file__).resolve().parents[1] / "tools" / "qcow2.py"
@@ -631,14 +631,34 @@ def test_a_replacement_that_broke_off_is_continued(
     assert not run("pcd_image", **options).changed
 
 
-def test_a_replacement_whose_old_image_is_gone_is_finished(run: Runner, server: Server, name: str, file: Path) -> None:
+@pytest.mark.parametrize("hidden", [True, False])
+def test_a_replacement_whose_old_image_is_gone_is_finished(
+    run: Runner, server: Server, name: str, file: Path, hidden: bool
+) -> None:
     old = server.create(name, active=True)
-    new = server.create(name, **RAW, os_hidden=True, pcd_replaces=old["id"])
+    new = server.create(name, **RAW, os_hidden=hidden, pcd_replaces=old["id"])
     server.upload(new["id"], CONTENT)
     server.delete(old["id"])
     done = run("pcd_image", name=name, path=str(file))
-    assert (done.changed, done.image["id"], done.image["os_hidden"]) == (True, new["id"], False)
+    assert (done.changed, done.image["id"], done.image["os_hidden"]) == (True, new["id"], hidden)
+    assert "pcd_replaces" not in server.get(new["id"])
     assert not run("pcd_image", name=name, path=str(file)).changed
+
+
+def test_two_replacements_that_broke_off_are_finished_by_a_third(
+    run: Runner, server: Server, name: str, file: Path
+) -> None:
+    oldest = server.create(name, active=True)
+    old = server.create(name, **RAW, pcd_replaces=oldest["id"])
+    server.upload(old["id"], OTHER_CONTENT)
+    options = {"name": name, "path": str(file), "on_content_change": "replace", "retired": "rename"}
+    done = run("pcd_image", **options)
+    holds(server, done, CONTENT)
+    assert [image["id"] for image in server.named(name)] == [done.image["id"]]
+    for image in (oldest, old):
+        assert server.get(image["id"])["name"].startswith(name)
+        assert "pcd_replaces" not in server.get(image["id"])
+    assert not run("pcd_image", **options).changed
 
 
 # Stores
