@@ -11,7 +11,7 @@ import lzma
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ QCOW2: dict[str, Any] = {"disk_format": "qcow2", "container_format": "bare"}
 CONTENT = os.urandom(300_000)
 OTHER_CONTENT = os.urandom(300_000)
 QCOW2_TOOL = Path(__file__).resolve().parents[1] / "tools" / "qcow2.py"
-PACKERS = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
+PACKERS: dict[str, Callable[[bytes], bytes]] = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
 
 
 @pytest.fixture
@@ -157,7 +157,7 @@ def test_a_file_that_may_not_be_read_is_refused(run: Runner, name: str, file: Pa
 
 @pytest.mark.parametrize("formats", [{}, {"disk_format": "raw"}, {"container_format": "bare"}])
 def test_data_without_formats_is_refused_before_anything_is_written(
-    run: Runner, server: Server, name: str, file: Path, formats: dict[str, str]
+    run: Runner, server: Server, name: str, file: Path, formats: dict[str, Any]
 ) -> None:
     refused = run("pcd_image", name=name, path=str(file), **formats)
     for lacking in {"disk_format", "container_format"} - set(formats):
@@ -409,7 +409,7 @@ def test_a_url_that_ends_early_leaves_no_image(
 def test_a_url_without_a_file_is_known_before_anything_is_written(
     run: Runner, server: Server, vendor: Vendor, name: str, method: str | None
 ) -> None:
-    options = {} if method is None else {"method": method}
+    options: dict[str, Any] = {} if method is None else {"method": method}
     refused = run("pcd_image", name=name, url=f"{vendor.url}/files/missing?key=S3cret-Query", **options, **RAW)
     assert "404" in refused.msg
     assert "S3cret-Query" not in refused.stdout.replace(str(refused.result.get("invocation")), "")
@@ -520,11 +520,17 @@ RETIRED = {
 def test_a_replacement_takes_the_place_of_the_old_image(
     run: Runner, server: Server, vendor: Vendor, name: str, file: Path, retired: str, how: str
 ) -> None:
-    attributes = {"min_disk": 3, "min_ram": 64, "tags": ["a"], "properties": {"os_distro": "x"}, "protected": False}
+    attributes: dict[str, Any] = {
+        "min_disk": 3,
+        "min_ram": 64,
+        "tags": ["a"],
+        "properties": {"os_distro": "x"},
+        "protected": False,
+    }
     old = run("pcd_image", name=name, path=str(file), **attributes, **RAW).image
     file.write_bytes(OTHER_CONTENT)
     place = {"path": str(file), "url": vendor.file("image.raw", OTHER_CONTENT)}[how]
-    options = {"name": name, how: place, "on_content_change": "replace", "retired": retired}
+    options: dict[str, Any] = {"name": name, how: place, "on_content_change": "replace", "retired": retired}
     foretold = run("pcd_image", **options, check=True)
     assert (foretold.changed, foretold.writes) == (True, [])
     done = run("pcd_image", **options)
@@ -560,7 +566,7 @@ def test_the_old_image_is_touched_only_once_the_new_one_is_there(
 
 @pytest.mark.parametrize("bad", [{"disk_format": "qcow2"}, {"checksum": "md5:" + "0" * 32}])
 def test_a_replacement_that_fails_leaves_the_old_image_alone(
-    run: Runner, server: Server, name: str, file: Path, bad: dict[str, str]
+    run: Runner, server: Server, name: str, file: Path, bad: dict[str, Any]
 ) -> None:
     old = run("pcd_image", name=name, path=str(file), **RAW).image
     before = server.get(old["id"])
@@ -574,7 +580,7 @@ def test_a_protected_image_is_not_deleted_by_its_replacement(
 ) -> None:
     old = run("pcd_image", name=name, path=str(file), protected=True, **RAW).image
     file.write_bytes(OTHER_CONTENT)
-    options = {"name": name, "path": str(file), "on_content_change": "replace", "retired": "delete"}
+    options: dict[str, Any] = {"name": name, "path": str(file), "on_content_change": "replace", "retired": "delete"}
     refused = run("pcd_image", **options)
     assert "protected" in refused.msg
     assert refused.writes == []
@@ -588,7 +594,7 @@ def test_a_replacement_of_a_protected_image_that_fails_is_removed(
     run: Runner, server: Server, name: str, file: Path
 ) -> None:
     run("pcd_image", name=name, path=str(file), protected=True, **RAW)
-    options = {"path": str(file), "on_content_change": "replace", "disk_format": "qcow2"}
+    options: dict[str, Any] = {"path": str(file), "on_content_change": "replace", "disk_format": "qcow2"}
     file.write_bytes(OTHER_CONTENT)
     assert "removed again" in run("pcd_image", name=name, **options).msg
     assert len(server.named(name)) == 1
@@ -604,7 +610,7 @@ def test_an_image_that_is_named_by_its_id_is_not_replaced(run: Runner, server: S
 def test_a_hidden_image_is_not_retired_by_hiding(run: Runner, server: Server, name: str, file: Path) -> None:
     run("pcd_image", name=name, path=str(file), hidden=True, **RAW)
     file.write_bytes(OTHER_CONTENT)
-    options = {"name": name, "path": str(file), "on_content_change": "replace"}
+    options: dict[str, Any] = {"name": name, "path": str(file), "on_content_change": "replace"}
     assert "retired: rename" in run("pcd_image", **options).msg
     done = run("pcd_image", retired="rename", retired_suffix="-old", **options)
     assert done.image["os_hidden"]
@@ -619,7 +625,7 @@ def test_a_replacement_that_broke_off_is_continued(
     new = server.create(name, **RAW, os_hidden=state != "in place", pcd_replaces=old["id"])
     if state != "queued":
         server.upload(new["id"], CONTENT)
-    options = {"name": name, "path": str(file), "on_content_change": "replace", "retired": "delete"}
+    options: dict[str, Any] = {"name": name, "path": str(file), "on_content_change": "replace", "retired": "delete"}
     foretold = run("pcd_image", **options, check=True)
     assert (foretold.changed, foretold.writes) == (True, [])
     done = run("pcd_image", **options)
@@ -651,7 +657,7 @@ def test_two_replacements_that_broke_off_are_finished_by_a_third(
     oldest = server.create(name, active=True)
     old = server.create(name, **RAW, pcd_replaces=oldest["id"])
     server.upload(old["id"], OTHER_CONTENT)
-    options = {"name": name, "path": str(file), "on_content_change": "replace", "retired": "rename"}
+    options: dict[str, Any] = {"name": name, "path": str(file), "on_content_change": "replace", "retired": "rename"}
     done = run("pcd_image", **options)
     holds(server, done, CONTENT)
     assert [image["id"] for image in server.named(name)] == [done.image["id"]]
@@ -756,7 +762,7 @@ def test_data_goes_where_the_hypervisors_read(run: Runner, server: Server, name:
 
 @pytest.mark.parametrize("way", [{"interface": "public"}, {"interface": "internal"}, {"image_endpoint_override": ""}])
 def test_data_that_goes_elsewhere_is_warned_of(
-    run: Runner, server: Server, sandbox: dict[str, Any], name: str, file: Path, way: dict[str, str]
+    run: Runner, server: Server, sandbox: dict[str, Any], name: str, file: Path, way: dict[str, Any]
 ) -> None:
     if "image_endpoint_override" in way:
         way = {"image_endpoint_override": sandbox["images_url"]}
