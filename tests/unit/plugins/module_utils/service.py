@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Condition, Event, Lock, Thread
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
 
 from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.certificates import Certificates
@@ -81,7 +81,7 @@ SILENCE = Fault(stays_open=True)
 HALF_AN_ANSWER = Fault(b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"images": [')
 HALF_AN_ANSWER_THEN_SILENCE = Fault(HALF_AN_ANSWER.sent, stays_open=True)
 
-ReplyFunction = Callable[[Request], Reply | Fault]
+ReplyFunction: TypeAlias = "Callable[[Request], Reply | Fault]"
 
 
 class Service:

@@ -115,8 +115,8 @@ def test_a_file_knows_its_size_and_its_name(tmp_path: Path) -> None:
     ("make", "words"),
     [
         pytest.param(lambda path: None, "No such file or directory", id="nothing"),
-        pytest.param(lambda path: path.mkdir(), "is a folder", id="a folder"),
-        pytest.param(lambda path: os.mkfifo(path), "is no regular file", id="a pipe"),
+        pytest.param(Path.mkdir, "is a folder", id="a folder"),
+        pytest.param(os.mkfifo, "is no regular file", id="a pipe"),
         pytest.param(lambda path: path.symlink_to("/nowhere/at/all"), "No such file", id="a link to nothing"),
         pytest.param(lambda path: path.symlink_to(path), "cannot be read", id="a link to itself"),
         pytest.param(lambda path: path.symlink_to("/dev/zero"), "is no regular file", id="a link to a device"),
@@ -376,7 +376,7 @@ def test_a_packed_file_that_unpacks_to_very_much_does_not_fill_the_memory(kind: 
 
 
 @KINDS
-@pytest.mark.parametrize("piece", [7, 4096])
+@pytest.mark.parametrize("piece", [1, 2, 7, 4096])
 def test_small_pieces_make_no_difference(kind: str, piece: int) -> None:
     data = SMALL * 3
     assert sent(unpacked(PACK[kind](data), piece)) == data
@@ -439,9 +439,16 @@ def test_garbage_behind_a_gz_is_an_error() -> None:
     assert message.startswith("decompress: memory is gz, but broken: ")
 
 
-@pytest.mark.parametrize("kind", ["gz", "bz2"])
-def test_zeros_that_fill_up_the_last_sector_are_no_damage(kind: str) -> None:
-    assert sent(unpacked(PACK[kind](SMALL) + bytes(512))) == SMALL
+@pytest.mark.parametrize("kind", ["gz", "bz2", "xz"])
+@pytest.mark.parametrize("count", [12, 512, 2 * BLOCK])
+@pytest.mark.parametrize("data", [SMALL, SPARSE], ids=["small", "sparse"])
+def test_zeros_that_fill_up_the_last_sector_are_no_damage(data: bytes, count: int, kind: str) -> None:
+    """The stated checksum is that of the file with all of its zeros."""
+    packed = PACK[kind](data) + bytes(count)
+    assert sent(unpacked(packed, stated=Digest("sha256", hexdigest("sha256", packed)))) == data
+    out, message = sent_before_error(unpacked(packed, stated=Digest("sha256", hexdigest("sha256", packed[:-1]))))
+    assert len(out) < len(data)
+    assert message.startswith("checksum: ")
 
 
 @KINDS
@@ -466,6 +473,21 @@ def test_what_stands_behind_the_packed_bytes_belongs_to_the_checksum(kind: str) 
     packed = PACK[kind](SMALL) + b"\xff" * 2 * BLOCK
     stream = unpacked(packed, stated=Digest("sha256", hexdigest("sha256", packed)))
     assert sent(stream) == SMALL
+
+
+@pytest.mark.parametrize("kind", [kind for kind in MAGIC.values() if kind not in PACK])
+def test_a_source_that_gives_one_byte_at_a_time_is_known_by_its_first_bytes_all_the_same(kind: str) -> None:
+    start = next(magic for magic, name in MAGIC.items() if name == kind)
+    out, message = sent_before_error(unpacked(start + SMALL, 1))
+    assert out == b""
+    assert message.startswith(f"decompress: memory is {kind}, which is not supported")
+
+
+@pytest.mark.parametrize("size", [1, LONGEST_MAGIC - 1, LONGEST_MAGIC, LONGEST_MAGIC + 1, 1000])
+def test_a_source_that_gives_one_byte_at_a_time_and_is_not_packed_goes_out_as_it_is(size: int) -> None:
+    stream = unpacked(SMALL[:size], 1)
+    assert sent(stream) == SMALL[:size]
+    assert stream.content == content_of(SMALL[:size])
 
 
 @pytest.mark.parametrize("data", [b"x", SMALL, PATTERN], ids=["a byte", "small", "random"])

@@ -194,7 +194,7 @@ def test_what_stays_refused_is_not_sent_again(status: int, kind: type[ApiError],
     made = bench(Reply(status, {"message": "no such luck"}), shown(queued()), repeats=3)
     with pytest.raises(kind, match="no such luck") as caught:
         made.upload(stream)
-    assert type(caught.value) is kind
+    assert caught.value.__class__ is kind
     assert made.asked == ["PUT file", LOOK]
 
 
@@ -207,9 +207,18 @@ def test_an_answer_that_is_lost_is_no_failure_where_the_image_has_everything(
     assert made.asked.count("PUT file") == 1
 
 
-def test_an_answer_that_is_lost_does_not_hide_that_bytes_are_lacking(bench: Any, stream: Stream) -> None:
-    made = bench(Reply(502), shown(active(DATA[:-1])), repeats=3)
-    with pytest.raises(WrongData, match="was expected") as caught:
+@pytest.mark.parametrize(
+    ("there", "words"),
+    [
+        (active(DATA[:-1]), "has become active, though its data was not sent to the end: .*502"),
+        (active(bytes(len(DATA))), "has sha512 .* was expected"),
+    ],
+)
+def test_an_answer_that_is_lost_does_not_hide_that_bytes_are_lacking_or_wrong(
+    there: Image, words: str, bench: Any, stream: Stream
+) -> None:
+    made = bench(Reply(502), shown(there), repeats=3)
+    with pytest.raises(WrongData, match=words) as caught:
         made.upload(stream)
     assert caught.value.image_id == ID
     assert made.asked.count("PUT file") == 1
@@ -311,7 +320,7 @@ def test_data_with_a_wrong_checksum_never_reaches_the_service_as_a_whole(bench: 
     made = bench(shown(queued()), repeats=3)
     with pytest.raises(DataError, match="^checksum: ") as caught:
         made.upload(of(tmp_path, DATA, Digest("sha256", "0" * 64)))
-    assert type(caught.value) is DataError
+    assert caught.value.__class__ is DataError
     (put, *looks) = sorted(made.service.wait_for_requests(2), key=lambda request: request.method, reverse=True)
     assert (put.method, put.complete) == ("PUT", False)
     assert len(put.body) < len(DATA)
@@ -352,8 +361,13 @@ def test_unpacked_data_is_verified_by_what_was_sent(bench: Any, tmp_path: Path) 
 # --- staging -----------------------------------------------------------------------------------------------------
 
 
+# The service sets the size once it has everything.
+STAGED = shown(queued(status="uploading", size=len(DATA)))
+STAGING = shown(queued(status="uploading"))
+
+
 def test_staged_data_is_looked_at_once(bench: Any, stream: Stream) -> None:
-    made = bench(Reply(204), shown(queued(status="uploading")))
+    made = bench(Reply(204), STAGED)
     assert made.stage(stream)["status"] == "uploading"
     assert made.asked == ["PUT stage", LOOK]
     assert made.service.requests[0].body == DATA
@@ -361,17 +375,60 @@ def test_staged_data_is_looked_at_once(bench: Any, stream: Stream) -> None:
 
 @pytest.mark.parametrize("failure", [Reply(503), Fault(reads=BLOCK)])
 def test_staging_that_broke_off_is_begun_again(failure: Reply | Fault, bench: Any, stream: Stream) -> None:
-    uploading = shown(queued(status="uploading"))
-    made = bench(failure, shown(queued()), Reply(204), uploading, repeats=1)
+    made = bench(failure, shown(queued()), Reply(204), STAGED, repeats=1)
     made.stage(stream)
     assert made.asked == ["PUT stage", LOOK, "PUT stage", LOOK]
     assert made.service.requests[2].body == DATA
 
 
-def test_staging_whose_answer_is_lost_is_done_where_all_was_sent(bench: Any, stream: Stream) -> None:
-    made = bench(Reply(502), shown(queued(status="uploading")), repeats=3)
+@pytest.mark.parametrize("looks", [0, 1, 5])
+@pytest.mark.parametrize("failure", [BREAK_OFF, Fault(reads=BLOCK)])
+def test_staging_is_begun_again_once_the_service_has_noticed_that_it_broke_off(
+    failure: Fault, looks: int, bench: Any, stream: Stream
+) -> None:
+    """Until then it says that the data is on its way, and would refuse more of it."""
+    made = bench(failure, *[STAGING] * looks, shown(queued()), Reply(204), STAGED, repeats=1)
     made.stage(stream)
+    assert made.asked == ["PUT stage", *[LOOK] * (looks + 1), "PUT stage", LOOK]
+    assert made.service.requests[looks + 2].body == DATA
+    assert len(made.clock.slept) == looks + 1
+
+
+@pytest.mark.parametrize("lost", [Reply(502), Reply(503), Reply(504), Fault()])
+@pytest.mark.parametrize("looks", [0, 1, 5])
+def test_staging_whose_answer_is_lost_is_done_where_the_service_has_everything(
+    lost: Reply | Fault, looks: int, bench: Any, stream: Stream
+) -> None:
+    made = bench(lost, *[STAGING] * looks, STAGED, repeats=3)
+    assert made.stage(stream)["status"] == "uploading"
+    assert made.asked == ["PUT stage", *[LOOK] * (looks + 1), LOOK]
+
+
+def test_staging_of_which_a_part_has_come_is_not_taken_for_all(bench: Any, stream: Stream) -> None:
+    made = bench(Reply(502), shown(queued(status="uploading", size=len(DATA) - 1)), repeats=3)
+    with pytest.raises(ApiError, match="502"):
+        made.stage(stream)
+    assert made.asked == ["PUT stage", LOOK]
+
+
+def test_of_unpacked_data_the_service_must_have_everything_that_was_sent(bench: Any, tmp_path: Path) -> None:
+    made = bench(Reply(502), STAGING, STAGED, repeats=3)
+    made.stage(of(tmp_path, PACKED, decompress=True))
+    assert made.asked == ["PUT stage", LOOK, LOOK, LOOK]
+    # Its size is that of what was sent, and not of the file.
+    made = bench(Reply(502), shown(queued(status="uploading", size=len(PACKED))), repeats=3)
+    with pytest.raises(ApiError, match="502"):
+        made.stage(of(tmp_path, PACKED, decompress=True))
+
+
+def test_staging_of_which_the_service_never_tells_the_end_is_told_after_the_patience(
+    bench: Any, stream: Stream
+) -> None:
+    made = bench(Reply(502, {"message": "no such luck"}), STAGING, repeats=3)
+    with pytest.raises(ApiError, match="no such luck"):
+        made.stage(stream, patience=60)
     assert made.asked.count("PUT stage") == 1
+    assert sum(made.clock.slept) == pytest.approx(60)
 
 
 def test_staging_of_a_wrong_source_is_told(bench: Any, tmp_path: Path) -> None:
@@ -607,6 +664,30 @@ def test_without_patience_it_is_told_at_once_what_goes_on(bench: Any) -> None:
     with pytest.raises(NotFinished, match="still has status importing .it is imported into library. after 0 seconds"):
         made.transfers.settled(ID, 0)
     assert made.clock.slept == []
+
+
+@pytest.mark.parametrize(("patience", "holds"), [(0, True), (60, True), (60, False)])
+def test_after_the_patience_something_else_may_do_as_well(patience: int, holds: bool, bench: Any) -> None:
+    made = bench(STAGED)
+    asked = []
+
+    def or_else(document: Image) -> bool:
+        asked.append(document["size"])
+        return holds
+
+    if holds:
+        assert made.transfers.settled(ID, patience, or_else)["status"] == "uploading"
+    else:
+        with pytest.raises(NotFinished, match="still has status uploading after 60 seconds"):
+            made.transfers.settled(ID, patience, or_else)
+    # It is no reason to wait less.
+    assert sum(made.clock.slept) == pytest.approx(patience)
+    assert asked == [len(DATA)]
+
+
+def test_what_is_settled_in_time_is_not_asked_for_something_else(bench: Any) -> None:
+    made = bench(STAGED, shown(active()))
+    assert made.transfers.settled(ID, 60, lambda document: False) == active()
 
 
 def test_an_image_that_goes_while_it_is_waited_for_is_not_found(bench: Any) -> None:
