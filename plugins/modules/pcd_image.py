@@ -306,6 +306,25 @@ EXAMPLES = r"""
     checksum: sha256:https://mirror.example.com/SHA256SUMS
     decompress: true
 
+- name: Stream a vendor's file through this host, where the image service cannot reach the vendor
+  platform9.pcd.pcd_image:
+    cloud: pcd
+    name: debian-13-streamed
+    disk_format: qcow2
+    container_format: bare
+    url: https://cloud.debian.org/images/cloud/trixie/latest/debian-13-genericcloud-amd64.qcow2
+    method: upload
+
+- name: Stage a file, and let the image service import it from there
+  platform9.pcd.pcd_image:
+    cloud: pcd
+    name: debian-13-staged
+    disk_format: qcow2
+    container_format: bare
+    path: /var/lib/images/debian-13-genericcloud-amd64.qcow2
+    method: glance-direct
+    wait_timeout: 600
+
 - name: Bring it into two stores
   platform9.pcd.pcd_image:
     cloud: pcd
