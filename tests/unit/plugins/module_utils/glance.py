@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.platform9.pcd.plugins.module_utils._data import Body
@@ -118,7 +119,7 @@ class Glance(Images):
     def stage(self, image_id: str, body: Body, patience: float) -> None:
         self._do("stage")
         self.staged[image_id] = b"".join(body)
-        self.images[image_id]["status"] = "uploading"
+        self.images[image_id].update(status="uploading", size=len(self.staged[image_id]))
 
     def start_import(self, image_id: str, request: Mapping[str, Any]) -> None:
         method = request["method"]["name"]
@@ -150,17 +151,25 @@ class Glance(Images):
         return self.offered_stores
 
 
+@dataclass(frozen=True)
 class Patient(Session):
     """A session whose waiting only moves the hands of a clock."""
 
+    clock: Clock = field(default_factory=Clock)
+
     @property
     def transfers(self) -> Transfers:
-        return Transfers(self.images, self.transport.retries, Clock().waiting)
+        return Transfers(self.images, self.transport.retries, self.clock.waiting)
 
 
 def session_with(
-    images: Images, warned: list[str] | None = None, library: str | None = None, retries: int = 0
+    images: Images,
+    warned: list[str] | None = None,
+    library: str | None = None,
+    retries: int = 0,
+    clock: Clock | None = None,
 ) -> Session:
-    """Warnings are gathered in `warned`."""
+    """Warnings are gathered in `warned`; waiting moves the hands of `clock`."""
     heard = [] if warned is None else warned
-    return Patient(images, PROJECT, Transport(timeout=30, retries=retries), heard.append, library)
+    transport = Transport(timeout=30, retries=retries)
+    return Patient(images, PROJECT, transport, heard.append, library, clock=clock or Clock())

@@ -15,6 +15,9 @@ from threading import Condition, Event, Lock, Thread
 from typing import Any, Protocol, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
 
+import pytest
+from requests.adapters import HTTPAdapter
+
 from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.certificates import Certificates
 
 
@@ -146,6 +149,20 @@ class Service:
 
     def wait_for_end(self) -> None:
         self._closing.wait()
+
+
+def as_urllib3(monkeypatch: pytest.MonkeyPatch, notices: bool) -> None:
+    """What a response does until it is told otherwise: with urllib3 2 it notices a body that ends early, with 1.26 not.
+
+    This is what the environments with old releases test as well, here for whoever has only new ones.
+    """
+    build = HTTPAdapter.build_response
+
+    def built(self: HTTPAdapter, request: Any, response: Any) -> Any:
+        response.enforce_content_length = notices
+        return build(self, request, response)
+
+    monkeypatch.setattr(HTTPAdapter, "build_response", built)
 
 
 class Serve(Protocol):

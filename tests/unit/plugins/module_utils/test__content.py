@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import itertools
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,7 @@ from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples i
     image,
 )
 
+NAME = "ubuntu-24.04"
 SHA512, MD5, SHA256 = "5" * 128, "a" * 32, "2" * 64
 WITH_DATA: dict[str, Any] = {"size": 100, "checksum": MD5, "os_hash_algo": "sha512", "os_hash_value": SHA512}
 WITHOUT_DATA: dict[str, Any] = {
@@ -422,7 +424,8 @@ def test_of_data_without_hashes_the_sizes_are_told() -> None:
 
 # --- a replacement -----------------------------------------------------------------------------------------------
 
-RETIRED = (Update([replace("/os_hidden", True)]),)
+HIDE = Update([replace("/os_hidden", True)])
+RETIRED = (Retire(full(), (HIDE,)),)
 PUBLISH = Update([replace("/os_hidden", False)])
 DONE = Update([{"op": "remove", "path": f"/{REPLACES}"}])
 
@@ -433,7 +436,8 @@ def delivery_of(stream: Stream) -> Delivery:
 
 def test_a_replacement_is_verified_before_it_is_seen_and_seen_before_the_old_one_goes(stream: Stream) -> None:
     old = full(protected=True)
-    plan = plan_replacement(old, {"name": "ubuntu-24.04", "min_disk": 20}, False, delivery_of(stream), RETIRED)
+    retired = Retire(old, (HIDE,))
+    plan = plan_replacement(old, {"name": "ubuntu-24.04", "min_disk": 20}, False, delivery_of(stream), [retired])
     create, *rest = plan.steps
     assert create == Create(
         {
@@ -450,7 +454,7 @@ def test_a_replacement_is_verified_before_it_is_seen_and_seen_before_the_old_one
             REPLACES: ID,
         }
     )
-    assert rest == [Upload(stream, None, 60), PUBLISH, Retire(old, RETIRED), DONE]
+    assert rest == [Upload(stream, None, 60), PUBLISH, retired, DONE]
     assert plan.before == old
     assert plan.after is not None
     assert (plan.after["os_hidden"], plan.after["status"], plan.after.get("id")) == (False, "active", None)
@@ -508,13 +512,14 @@ def unfinished(**given: Any) -> dict[str, Any]:
 
 def test_a_replacement_that_broke_off_before_its_data_is_taken_up(stream: Stream) -> None:
     old, begun = full(), unfinished()
-    plan = plan_continuation(old, {"min_disk": 20}, False, begun, delivery_of(stream), RETIRED)
+    retired = Retire(old, (HIDE,))
+    plan = plan_continuation(old, {"min_disk": 20}, False, begun, delivery_of(stream), [retired])
     assert plan.steps == (
         TakeUp(begun),
         Update([replace("/min_disk", 20)]),
         Upload(stream, None, 60),
         PUBLISH,
-        Retire(old, RETIRED),
+        retired,
         DONE,
     )
     assert plan.before == old
@@ -525,8 +530,9 @@ def test_a_replacement_that_broke_off_before_its_data_is_taken_up(stream: Stream
 
 def test_a_replacement_that_broke_off_after_its_data_is_only_put_in_its_place() -> None:
     old, begun = full(), unfinished(status="active")
-    plan = plan_continuation(old, {}, False, begun, None, RETIRED)
-    assert plan.steps == (TakeUp(begun), PUBLISH, Retire(old, RETIRED), DONE)
+    retired = Retire(old, (HIDE,))
+    plan = plan_continuation(old, {}, False, begun, None, [retired])
+    assert plan.steps == (TakeUp(begun), PUBLISH, retired, DONE)
     assert not plan.sends_data
 
 
@@ -542,25 +548,40 @@ def test_a_continued_replacement_that_shall_be_hidden_stays_so(old: dict[str, An
     assert PUBLISH not in plan.steps
 
 
-@pytest.mark.parametrize("hidden", [True, False])
-def test_an_image_that_stands_in_the_place_already_is_only_ended(hidden: bool) -> None:
-    old, new = full(), full(id=OTHER_ID, os_hidden=hidden, **{REPLACES: ID})
-    plan = with_ending(plan_present({}, new), {}, old, RETIRED)
-    assert plan.steps == (*([PUBLISH] if hidden else []), Retire(old, RETIRED), DONE)
+@pytest.mark.parametrize(("is_hidden", "shall_be_hidden"), [(True, False), (True, True), (False, False)])
+def test_an_image_that_stands_in_the_place_already_is_only_ended(is_hidden: bool, shall_be_hidden: bool) -> None:
+    new = full(id=OTHER_ID, os_hidden=is_hidden, **{REPLACES: ID})
+    plan = with_ending(plan_present({}, new), shall_be_hidden, RETIRED)
+    assert plan.steps == (*([PUBLISH] if is_hidden and not shall_be_hidden else []), *RETIRED, DONE)
     assert plan.changed
     assert plan.after is not None
     assert REPLACES not in plan.after
-    assert plan.after["os_hidden"] is False
+    assert plan.after["os_hidden"] is shall_be_hidden
+
+
+def test_several_images_are_retired_one_after_the_other_once_the_new_one_is_seen(stream: Stream) -> None:
+    """Where more than one run has broken off; the mark goes last, so that this one can be continued, too."""
+    first, second = full(), full(id=OTHER_ID, **{REPLACES: ID})
+    retired = [Retire(first, (HIDE,)), Retire(second, (DONE, HIDE))]
+    new = full(id=str(uuid.uuid4()), os_hidden=True, **{REPLACES: OTHER_ID})
+    for plan in (
+        plan_replacement(second, {}, False, delivery_of(stream), retired),
+        plan_continuation(second, {}, False, new, None, retired),
+        with_ending(plan_present({}, new), False, retired),
+    ):
+        assert plan.steps[-4:] == (PUBLISH, *retired, DONE)
+        assert plan.after is not None
+        assert REPLACES not in plan.after
 
 
 def test_where_the_old_one_is_gone_only_the_mark_is_left_to_remove() -> None:
-    plan = with_ending(plan_present({}, full(id=OTHER_ID, **{REPLACES: ID})), {}, None, ())
+    plan = with_ending(plan_present({}, full(id=OTHER_ID, **{REPLACES: ID})), False, ())
     assert plan.steps == (DONE,)
 
 
 def test_a_plan_that_ends_without_an_image_has_no_ending() -> None:
     plan = Plan(full(), None, (Delete([]),))
-    assert with_ending(plan, {}, None, ()) is plan
+    assert with_ending(plan, False, RETIRED) is plan
 
 
 # --- what becomes of the old one ---------------------------------------------------------------------------------
@@ -582,12 +603,45 @@ def test_a_plan_that_ends_without_an_image_has_no_ending() -> None:
 def test_the_old_image_is_retired_in_the_way_that_was_asked_for(
     how: str, old: dict[str, Any], steps: tuple[Any, ...]
 ) -> None:
-    assert retirement_of(full(**old), how, None, False, False) == steps
+    there = full(**old)
+    assert retirement_of(there, how, None, False, NAME, False) == Retire(there, steps)
 
 
 def test_the_suffix_of_ones_own_is_appended() -> None:
-    (update,) = retirement_of(full(), "rename", " (old)", False, False)
+    (update,) = retirement_of(full(), "rename", " (old)", False, NAME, False).steps
     assert update == Update([replace("/name", "ubuntu-24.04 (old)")])
+
+
+@pytest.mark.parametrize("suffix", [None, " (old)"])
+def test_an_image_that_has_another_name_by_then_is_not_renamed_once_more(suffix: str | None) -> None:
+    there = full()
+    (update,) = retirement_of(there, "rename", suffix, False, NAME, False).steps
+    assert isinstance(update, Update)
+    renamed = full(name=update.patch[0]["value"])
+    assert retirement_of(renamed, "rename", suffix, False, NAME, False) == Retire(renamed, ())
+    assert retirement_of(full(name=None), "rename", suffix, False, NAME, False).steps == ()
+
+
+@pytest.mark.parametrize(
+    ("how", "steps"),
+    [
+        ("hide", (DONE, HIDE)),
+        ("deactivate", (DONE, HIDE, SetStatus("deactivate"))),
+        ("rename", (DONE, Update([replace("/name", "ubuntu-24.04-20261123T073931Z")]))),
+        ("delete", (Delete([]),)),
+    ],
+)
+def test_an_image_that_was_about_to_replace_another_one_loses_its_mark(how: str, steps: tuple[Any, ...]) -> None:
+    """First of all: with the mark, it would be meant in the place of the image that it once replaced."""
+    there = full(**{REPLACES: OTHER_ID})
+    assert retirement_of(there, how, None, False, NAME, False).steps == steps
+
+
+@pytest.mark.parametrize("how", ["hide", "deactivate", "rename"])
+def test_the_mark_goes_from_an_image_that_is_out_of_use_already(how: str) -> None:
+    given = {"name": "other"} if how == "rename" else {"os_hidden": True, "status": "deactivated"}
+    there = full(**given, **{REPLACES: OTHER_ID})
+    assert retirement_of(there, how, None, False, NAME, False).steps == (DONE,)
 
 
 def test_the_usual_suffix_tells_images_apart_by_their_time() -> None:
@@ -600,28 +654,28 @@ def test_the_usual_suffix_tells_images_apart_by_their_time() -> None:
 def test_two_hidden_images_of_one_name_are_refused(how: str) -> None:
     for old in (full(), full(os_hidden=True)):
         with pytest.raises(PlanError, match="^retired: .*both be hidden.*retired: rename or retired: delete"):
-            retirement_of(old, how, None, False, True)
+            retirement_of(old, how, None, False, NAME, True)
 
 
 @pytest.mark.parametrize("how", ["rename", "delete"])
 def test_a_hidden_replacement_has_other_ways(how: str) -> None:
-    assert retirement_of(full(), how, None, False, True)
+    assert retirement_of(full(), how, None, False, NAME, True).steps
 
 
 def test_a_protected_image_is_deleted_by_force_alone() -> None:
     with pytest.raises(PlanError, match="is protected"):
-        retirement_of(full(protected=True), "delete", None, False, False)
-    steps = retirement_of(full(protected=True), "delete", None, True, False)
+        retirement_of(full(protected=True), "delete", None, False, NAME, False)
+    steps = retirement_of(full(protected=True), "delete", None, True, NAME, False).steps
     assert steps == (Update([replace("/protected", False)]), Delete([replace("/protected", True)]))
 
 
 def test_a_name_that_would_be_too_long_is_told_before_anything_is_done() -> None:
     name = "x" * (LONGEST_TEXT - 4)
-    assert retirement_of(full(name=name), "rename", "-old", False, False)
+    assert retirement_of(full(name=name), "rename", "-old", False, name, False).steps
     with pytest.raises(PlanError, match=f"^retired_suffix: .*{LONGEST_TEXT + 1} characters.*{LONGEST_TEXT}"):
-        retirement_of(full(name=name), "rename", "-older"[:5], False, False)
+        retirement_of(full(name=name), "rename", "-older"[:5], False, name, False)
     with pytest.raises(PlanError, match="^retired_suffix: "):
-        retirement_of(full(name=name), "rename", None, False, False)
+        retirement_of(full(name=name), "rename", None, False, name, False)
 
 
 def test_an_image_has_its_data_or_somebody_works_on_it_or_neither() -> None:

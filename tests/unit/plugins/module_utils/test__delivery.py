@@ -7,12 +7,15 @@ from __future__ import annotations
 import gzip
 import hashlib
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.platform9.pcd.plugins.module_utils._content import default_suffix
 from ansible_collections.platform9.pcd.plugins.module_utils._data import Stream
+from ansible_collections.platform9.pcd.plugins.module_utils._delivery import LONGEST_STAGED
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     ApiError,
     DataError,
@@ -32,7 +35,13 @@ from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.glance im
     hashed,
     session_with,
 )
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import ID, OTHER_ID, image, options
+from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import (
+    ID,
+    OTHER_ID,
+    Clock,
+    image,
+    options,
+)
 from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.service import Reply, Serve
 
 NAME = "debian-13"
@@ -64,10 +73,11 @@ class Bench:
         self.warned: list[str] = []
         self.library: str | None = None
         self.retries = 0
+        self.clock = Clock()
 
     @property
     def session(self) -> Session:
-        return session_with(self.glance, self.warned, self.library, self.retries)
+        return session_with(self.glance, self.warned, self.library, self.retries, self.clock)
 
     def plan(self, **given: Any) -> Plan:
         source = {} if "url" in given else {"path": str(self.path)}
@@ -259,6 +269,86 @@ def test_data_that_does_not_come_to_its_end_is_left_to_whom_it_belongs(bench: An
     made.refused(NotFinished, "after 0 seconds", wait=False)
 
 
+def staged(**given: Any) -> Image:
+    """Data lies there completely, and nobody has asked for its import."""
+    return queued(**{"status": "uploading", "size": 5, **given})
+
+
+class History(Glance):
+    """Its one image becomes what it is after so many seconds, the first one after none."""
+
+    def __init__(self, clock: Clock, states: dict[float, Image]) -> None:
+        super().__init__(dict(states[0]))
+        self.clock, self.start, self.states = clock, clock.now, states
+
+    def get(self, image_id: str) -> Image:
+        reached = max(seconds for seconds in self.states if seconds <= self.clock.now - self.start)
+        self.images = {image_id: dict(self.states[reached])}
+        return super().get(image_id)
+
+
+@pytest.mark.parametrize(
+    ("given", "waited"),
+    [({}, LONGEST_STAGED), ({"wait_timeout": 600}, 30), ({"wait_timeout": 10}, 10), ({"wait": False}, 0)],
+)
+def test_staged_data_of_ours_that_nobody_imports_is_sent_anew(given: dict[str, Any], waited: int, bench: Any) -> None:
+    left = staged(id=new_id())
+    made = bench(left)
+    after = made.run(**given)
+    assert sum(made.clock.slept) == pytest.approx(waited)
+    assert after["id"] != left["id"]
+    assert list(made.glance.images) == [after["id"]]
+    assert {key: after[key] for key in hashed(NEW)} == hashed(NEW)
+    assert (after["status"], after["os_distro"], after["os_hidden"]) == ("active", "ubuntu", False)
+    assert REPLACES not in after
+    assert not made.plan(**given).changed
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        pytest.param(staged(), id="of somebody else"),
+        pytest.param(staged(id=new_id(), size=None), id="still on its way"),
+        pytest.param(staged(id=new_id(), os_glance_import_task="t"), id="about to be imported"),
+    ],
+)
+def test_data_that_may_still_be_somebodys_is_left_to_whom_it_belongs(left: Image, bench: Any) -> None:
+    for given in ({"wait_timeout": 60}, {"wait_timeout": 10}, {"wait": False}):
+        words = f"still has status uploading after {given.get('wait_timeout', 0)} seconds.*not sent by this run"
+        made = bench(left)
+        made.refused(NotFinished, words, **given)
+
+
+def test_staged_data_cannot_be_sent_anew_under_its_id(bench: Any) -> None:
+    left = staged(id=new_id())
+    bench(left).refused(PlanError, "an import was never begun.*An id is never given twice", id=left["id"])
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_staged_data_whose_import_is_asked_for_in_time_is_waited_for(ours: bool, bench: Any) -> None:
+    image_id = new_id() if ours else ID
+    made = bench()
+    states: dict[float, Image] = {
+        0: staged(id=image_id),
+        10: queued(id=image_id, status="importing", os_glance_import_task="t"),
+        20: full(NEW, id=image_id),
+    }
+    made.glance = History(made.clock, states)
+    assert not made.plan().changed
+
+
+@pytest.mark.parametrize("at", range(3))
+def test_an_import_that_was_killed_at_any_moment_is_done_by_the_next_run(at: int, bench: Any) -> None:
+    made = bench()
+    stores = {"stores": ["fast", "slow"]}
+    assert killed(made, at, **stores)
+    after = made.run_twice(**stores)
+    assert list(made.glance.images) == [after["id"]]
+    assert after["stores"] == "fast,slow"
+    assert {key: after[key] for key in hashed(NEW)} == hashed(NEW)
+    assert REPLACES not in after
+
+
 # --- a replacement -----------------------------------------------------------------------------------------------
 
 HOW = pytest.mark.parametrize("how", ["hide", "deactivate", "rename", "delete"])
@@ -282,7 +372,7 @@ def check_replaced(glance: Glance, how: str) -> None:
     assert {key: old[key] for key in hashed(OLD)} == hashed(OLD)
     assert old["os_hidden"] is (how != "rename")
     assert old["status"] == ("deactivated" if how == "deactivate" else "active")
-    assert (old["name"] == NAME) is (how != "rename")
+    assert old["name"] == (NAME + default_suffix(old) if how == "rename" else NAME)
 
 
 @HOW
@@ -311,6 +401,25 @@ def test_there_is_always_one_image_of_that_name_to_be_used(how: str, bench: Any)
 
 class Killed(BaseException):
     """The process ends, and cleans nothing up."""
+
+
+def killed(made: Bench, at: int, **given: Any) -> bool:
+    """Whether a run got as far as its operation `at`, the first being 0, and was killed before it was done."""
+    begun = len(made.glance.done)
+
+    def kill(operation: str) -> None:
+        if len(made.glance.done) - begun == at:
+            raise Killed
+
+    made.glance.before = kill
+    try:
+        made.run(**given)
+    except Killed:
+        return True
+    else:
+        return False
+    finally:
+        made.glance.before = lambda operation: None
 
 
 @HOW
@@ -343,7 +452,7 @@ def test_a_replacement_that_is_killed_at_any_moment_is_continued(at: int, after_
     check_replaced(made.glance, how)
 
 
-@pytest.mark.parametrize("how", ["hide", "rename", "delete"])
+@HOW
 @pytest.mark.parametrize("at", range(8))
 def test_a_replacement_that_fails_at_any_moment_can_be_run_again(at: int, how: str, bench: Any) -> None:
     made = bench(full())
@@ -363,6 +472,120 @@ def test_a_replacement_that_fails_at_any_moment_can_be_run_again(at: int, how: s
     made.glance.before = lambda operation: None
     made.run_twice(on_content_change="replace", retired=how)
     check_replaced(made.glance, how)
+
+
+FIRST, SECOND, THIRD = b"what came first", b"and then the second", b"the third and last one of them"
+
+
+@HOW
+@pytest.mark.parametrize("first", [3, 4, 5])
+@pytest.mark.parametrize("second", range(9))
+@pytest.mark.parametrize("last", [SECOND, THIRD], ids=["the same again", "another one"])
+def test_replacements_that_are_killed_one_after_the_other_end_with_one_image(
+    first: int, second: int, last: bytes, how: str, bench: Any
+) -> None:
+    made = bench(full())
+    given = {"on_content_change": "replace", "retired": how}
+
+    def run(data: bytes, at: int) -> bool:
+        made.path.write_bytes(data)
+        return killed(made, at, **given)
+
+    # From its fourth operation on, the new image is seen beside the old one.
+    run(FIRST, first)
+    assert any(each["status"] == "active" for each in shown_images(made.glance))
+    was_killed = run(SECOND, second)
+    assert any(each["status"] == "active" for each in shown_images(made.glance))
+    made.path.write_bytes(last)
+    if was_killed and second == 2 and last == THIRD:
+        # It has its data and is not seen: nobody but the user knows whether that shall be thrown away.
+        with pytest.raises(PlanError, match="Delete it by its id") as caught:
+            made.run(**given)
+        (unseen,) = made.glance.named(NAME, os_hidden=True, checksum=hashed(SECOND)["checksum"])
+        assert unseen["id"] in str(caught.value)
+        del made.glance.images[unseen["id"]]
+    after = made.run_twice(**given)
+
+    assert [each["id"] for each in shown_images(made.glance)] == [after["id"]]
+    assert {key: after[key] for key in hashed(last)} == hashed(last)
+    assert (after["status"], after["os_distro"]) == ("active", "ubuntu")
+    assert [each["id"] for each in made.glance.images.values() if REPLACES in each] == []
+    retired = [each for each in made.glance.images.values() if each["id"] != after["id"]]
+    seen = [OLD, FIRST, *([SECOND] if last == THIRD and second > 2 else [])]
+    expected = [] if how == "delete" else sorted(hashed(data)["checksum"] for data in seen)
+    assert sorted(each["checksum"] for each in retired) == expected
+    for each in retired:
+        assert each["os_hidden"] is (how != "rename")
+        assert each["status"] == ("deactivated" if how == "deactivate" else "active")
+        assert each["name"] == (NAME + default_suffix(each) if how == "rename" else NAME)
+
+
+@pytest.mark.parametrize("at", range(7))
+def test_a_suffix_is_appended_once_however_often_it_is_tried(at: int, bench: Any) -> None:
+    made = bench(full())
+    given = {"on_content_change": "replace", "retired": "rename", "retired_suffix": "-old"}
+    killed(made, at, **given)
+
+    def kill_once_renamed(operation: str) -> None:
+        if made.glance.images[ID]["name"] != NAME:
+            raise Killed
+
+    for dummy in range(3):
+        made.glance.before = kill_once_renamed
+        with suppress(Killed):
+            made.run(**given)
+    made.glance.before = lambda operation: None
+    made.run_twice(**given)
+    assert made.glance.images[ID]["name"] == f"{NAME}-old"
+    check_ended(made.glance)
+
+
+def check_ended(glance: Glance) -> None:
+    assert not any(REPLACES in each for each in glance.images.values())
+    assert len(glance.named(NAME)) == 1
+
+
+@pytest.mark.parametrize("how", ["rename", "delete"])
+@pytest.mark.parametrize("at", range(7))
+@pytest.mark.parametrize(
+    ("old", "given"),
+    [
+        pytest.param(full(os_hidden=True), {}, id="as it was"),
+        pytest.param(full(os_hidden=True), {"hidden": True}, id="as it was and shall be"),
+        pytest.param(full(), {"hidden": True}, id="as it shall be"),
+    ],
+)
+def test_a_continued_replacement_that_shall_be_hidden_is_never_seen(
+    old: Image, given: dict[str, Any], at: int, how: str, bench: Any
+) -> None:
+    made = bench(old)
+    given = {**given, "on_content_change": "replace", "retired": how}
+    killed(made, at, **given)
+    assert made.glance.named(NAME)
+    seen: list[Image] = []
+
+    def look(operation: str) -> None:
+        seen.extend(each for each in shown_images(made.glance) if each["id"] != ID)
+
+    made.glance.before = look
+    after = made.run_twice(**given)
+    assert seen == []
+    assert after["os_hidden"] is True
+    assert {key: after[key] for key in hashed(NEW)} == hashed(NEW)
+    check_ended(made.glance)
+    assert (ID in made.glance.images) is (how == "rename")
+
+
+@HOW
+@pytest.mark.parametrize("at", range(7))
+def test_a_continued_replacement_of_a_hidden_image_is_seen_where_that_is_wished(at: int, how: str, bench: Any) -> None:
+    made = bench(full(os_hidden=True))
+    given = {"hidden": False, "on_content_change": "replace", "retired": how}
+    killed(made, at, **given)
+    after = made.run_twice(**given)
+    assert after["os_hidden"] is False
+    assert [each["id"] for each in shown_images(made.glance) if each["name"] == NAME] == [after["id"]]
+    assert not any(REPLACES in each for each in made.glance.images.values())
 
 
 def test_an_image_named_by_its_id_is_not_replaced(bench: Any) -> None:

@@ -614,11 +614,82 @@ def test_a_record_that_could_not_be_made_is_not_removed() -> None:
         carry_out(patient(glance), plan_present({"name": "new"}, None))
 
 
+def there_before() -> Image:
+    return {**image(**FORMATS), **hashed(b"old"), "stores": "fast"}
+
+
+def replacing(old: Image, how: str, stream: Stream) -> Plan:
+    retired = retirement_of(old, how, None, False, FORMATS["name"], False)
+    return plan_replacement(old, FORMATS, False, Delivery("upload", Stores(), 60, stream=stream), [retired])
+
+
+@pytest.mark.parametrize(
+    ("how", "failing"), [("hide", 4), ("deactivate", 4), ("deactivate", 5), ("rename", 4), ("delete", 4)]
+)
+@pytest.mark.parametrize(("kind", "status"), [(Forbidden, 403), (Conflict, 409), (ApiError, 500)])
+def test_a_replacement_stays_where_the_old_image_cannot_be_retired(
+    how: str, failing: int, kind: type[ApiError], status: int, stream: Stream
+) -> None:
+    """It is seen by then: whoever makes a machine of it at this moment must not lose it."""
+    glance = Glance(there_before())
+    count = 0
+
+    def refuse(operation: str) -> None:
+        nonlocal count
+        count += 1
+        if count == failing:
+            raise error(kind, status)
+
+    glance.before = refuse
+    with pytest.raises(kind, match=r"^said so\. .*stands in its place, but .* could not be retired") as caught:
+        carry_out(patient(glance), replacing(there_before(), how, stream))
+    assert "removed" not in str(caught.value)
+    assert {key: glance.images[ID][key] for key in hashed(b"old")} == hashed(b"old")
+    (new,) = [each for each in glance.images.values() if each["id"] != ID]
+    assert (new["status"], new["os_hidden"], new["name"], new[REPLACES]) == ("active", False, "new", ID)
+    assert {key: new[key] for key in hashed(DATA)} == hashed(DATA)
+
+
+@pytest.mark.parametrize("failing", [2, 3])
+def test_a_replacement_that_is_not_seen_yet_goes_again(failing: int, stream: Stream) -> None:
+    """Its data did not come, or it could not be shown."""
+    glance = Glance(there_before())
+
+    def refuse(operation: str) -> None:
+        if len(glance.done) + 1 == failing:
+            glance.before = lambda operation: None
+            raise error(ApiError, 500)
+
+    glance.before = refuse
+    with pytest.raises(ApiError, match="has been removed again"):
+        carry_out(patient(glance), replacing(there_before(), "hide", stream))
+    assert glance.images == {ID: there_before()}
+
+
+def test_of_several_images_to_retire_the_new_one_stays_from_the_first_on(stream: Stream) -> None:
+    first = {**there_before(), "id": OTHER_ID}
+    second = {**there_before(), REPLACES: OTHER_ID}
+    glance = Glance(first, second)
+    name = FORMATS["name"]
+    retired = [retirement_of(each, "delete", None, False, name, False) for each in (first, second)]
+    plan = plan_replacement(second, FORMATS, False, Delivery("upload", Stores(), 60, stream=stream), retired)
+
+    def refuse(operation: str) -> None:
+        if operation == "delete" and "delete" in glance.done:
+            raise error(Conflict, 409)
+
+    glance.before = refuse
+    with pytest.raises(Conflict, match=f"stands in its place, but .*{ID}.* could not be retired"):
+        carry_out(patient(glance), plan)
+    assert ID in glance.images
+    assert OTHER_ID not in glance.images
+    assert len(glance.images) == 2
+
+
 def test_a_replacement_stays_once_the_old_image_is_retired(stream: Stream) -> None:
-    old = {**image(**FORMATS), **hashed(b"old"), "stores": "fast"}
+    old = there_before()
     glance = Glance(old)
-    retirement = retirement_of(old, "delete", None, False, False)
-    plan = plan_replacement(old, FORMATS, False, Delivery("upload", Stores(), 60, stream=stream), retirement)
+    plan = replacing(old, "delete", stream)
 
     def fail_at_the_end(operation: str) -> None:
         if operation == "update" and "delete" in glance.done:
@@ -632,10 +703,9 @@ def test_a_replacement_stays_once_the_old_image_is_retired(stream: Stream) -> No
 
 
 def test_an_old_image_that_somebody_else_has_deleted_needs_no_retirement(stream: Stream) -> None:
-    old = {**image(**FORMATS), **hashed(b"old"), "stores": "fast"}
+    old = there_before()
     glance = Glance(old)
-    retirement = retirement_of(old, "hide", None, False, False)
-    plan = plan_replacement(old, FORMATS, False, Delivery("upload", Stores(), 60, stream=stream), retirement)
+    plan = replacing(old, "hide", stream)
 
     def delete_meanwhile(operation: str) -> None:
         if operation == "upload":

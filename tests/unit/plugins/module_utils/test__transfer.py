@@ -45,6 +45,7 @@ from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.service i
     ReplyFunction,
     Serve,
     Service,
+    as_urllib3,
 )
 
 # Larger than what the buffers of a connection hold, so that a service that stops reading is noticed.
@@ -83,11 +84,12 @@ class Bench:
 
     service: Service
     repeats: int = 0
+    timeout: float = 30
     clock: Clock = field(default_factory=Clock)
 
     @property
     def images(self) -> Images:
-        transport = Transport(timeout=30, retries=0)
+        transport = Transport(timeout=self.timeout, retries=0)
         return Images(Http(f"{self.service.url}/v2", transport, {"X-Auth-Token": TOKEN}, (TOKEN,)))
 
     @property
@@ -111,8 +113,8 @@ class Bench:
 
 @pytest.fixture
 def bench(serve: Serve) -> Any:
-    def make(*replies: Reply | Fault | ReplyFunction, repeats: int = 0) -> Bench:
-        return Bench(serve(*replies), repeats)
+    def make(*replies: Reply | Fault | ReplyFunction, repeats: int = 0, timeout: float = 30) -> Bench:
+        return Bench(serve(*replies), repeats, timeout)
 
     return make
 
@@ -633,10 +635,23 @@ def test_a_hash_that_the_service_has_needs_no_reading_back(algorithm: str, bench
     assert "GET file" not in made.asked
 
 
-def test_reading_back_that_breaks_off_is_no_wrong_data(bench: Any) -> None:
-    half = Fault(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(DATA) + DATA[:1000])
+HALF = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(DATA) + DATA[:1000]
+
+
+@pytest.mark.parametrize("notices", [True, False])
+@pytest.mark.parametrize("sent", [HALF, HALF[:-1000], HALF + DATA[1000:-1]], ids=len)
+def test_reading_back_that_breaks_off_is_no_wrong_data(
+    sent: bytes, notices: bool, bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_urllib3(monkeypatch, notices)
     with pytest.raises(ConnectionFailed, match=f"^Could not download the data of image {ID}: "):
-        bench(*DONE, half).run_import(READ_BACK)
+        bench(*DONE, Fault(sent)).run_import(READ_BACK)
+
+
+def test_reading_back_that_falls_silent_is_told_as_such(bench: Any) -> None:
+    made = bench(*DONE, Fault(HALF, stays_open=True), timeout=0.5)
+    with pytest.raises(ConnectionFailed, match=f"{made.service.host} did not answer within 0.5 seconds"):
+        made.run_import(READ_BACK)
 
 
 def test_reading_back_that_is_refused_is_told(bench: Any) -> None:

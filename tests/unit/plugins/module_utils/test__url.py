@@ -35,12 +35,14 @@ from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.service i
     Request,
     Serve,
     Service,
+    as_urllib3,
 )
 
 DATA = bytes(range(256)) * 10
 SIGNATURE = "sig-1f8e7d6c5b4a39281706"
 HEADER = "Bearer-vendor-secret-5521"
-SECRETS = (PASSWORD, SIGNATURE, HEADER)
+USER = "vendor-user-7104"
+SECRETS = (PASSWORD, SIGNATURE, HEADER, USER)
 
 
 def url(service: Service | str, path: str = "/images/debian.qcow2", clock: Clock | None = None, **given: Any) -> Url:
@@ -67,6 +69,9 @@ def refused(source: Url) -> DataError:
     assert [secret for secret in SECRETS if secret in told] == []
     assert "?" not in told
     assert "object at 0x" not in told
+    # What stands behind it is printed with -vvv, with the whole address in it.
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
     return caught.value
 
 
@@ -224,6 +229,11 @@ def test_a_stream_of_it_sends_exactly_its_bytes(serve: Serve) -> None:
         ("me:pass@/x", {}, "me", "pass"),
         ("me%40h:p%3As%2Fs@/x", {}, "me@h", "p:s/s"),
         ("me:pass@/x", {"username": "you", "password": PASSWORD}, "you", PASSWORD),
+        (":pass@/x", {}, "", "pass"),
+        ("me:@/x", {}, "me", ""),
+        ("/x", {"username": "Jürgen", "password": "pässwörd"}, "Jürgen", "pässwörd"),
+        ("/x", {"username": "Łukasz", "password": "пароль-密码-€"}, "Łukasz", "пароль-密码-€"),
+        ("m%C3%A9:p%E2%82%AC@/x", {}, "mé", "p€"),
     ],
 )
 def test_user_and_password_come_from_the_options_or_the_address(
@@ -234,6 +244,7 @@ def test_user_and_password_come_from_the_options_or_the_address(
     source = url(f"http://{login}{at}{service.host}{rest}", **given)
     assert not source.is_open_to_all
     assert fetched(source) == DATA
+    # In UTF-8, as RFC 7617 has it.
     assert service.requests[0].headers["Authorization"] == basic(username, password)
     assert service.requests[0].target == "/x"
 
@@ -247,15 +258,31 @@ def test_headers_are_sent_as_they_are_given(serve: Serve) -> None:
     assert not source.is_open_to_all
 
 
+def test_a_header_that_is_null_is_not_sent(serve: Serve) -> None:
+    service = serve(Reply(200, DATA))
+    source = url(service, headers={"X-Token": None, "X-Empty": "", "X-Other": HEADER})
+    fetched(source)
+    sent = service.requests[0].headers
+    assert (sent["X-Token"], sent["X-Empty"], sent["X-Other"]) == (None, "", HEADER)
+    assert "None" not in str(sent)
+    assert not source.is_open_to_all
+
+
 def test_no_header_makes_the_server_pack_the_file(serve: Serve) -> None:
     service = serve(Reply(200, DATA))
     fetched(url(service, headers={"Accept-Encoding": "gzip"}))
     assert service.requests[0].headers["Accept-Encoding"] == "identity"
 
 
-@pytest.mark.parametrize("given", [{}, {"headers": {}}, {"headers": None}])
+@pytest.mark.parametrize("given", [{}, {"headers": {}}, {"headers": None}, {"headers": {"X-Token": None}}])
 def test_an_address_without_credentials_is_open_to_all(given: dict[str, Any]) -> None:
     assert url(f"https://h/x?sig={SIGNATURE}", **given).is_open_to_all
+
+
+@pytest.mark.parametrize("login", ["me", "me:", f"me:{PASSWORD}", f":{PASSWORD}"])
+def test_an_address_with_credentials_in_it_is_not_open_to_all(login: str) -> None:
+    """The service gets what it fetches without them, and would show them to whoever reads its tasks."""
+    assert not url(f"https://{login}@h/x").is_open_to_all
 
 
 # --- redirects ---------------------------------------------------------------------------------------------------
@@ -383,9 +410,26 @@ def test_a_redirect_to_something_else_than_http_is_not_followed(to: str, serve: 
     assert len(service.requests) == 1
 
 
-@pytest.mark.parametrize("to", ["http:///x", "http://h:99999999/x", "https://"])
+@pytest.mark.parametrize(
+    "to",
+    [
+        "http://h:99999999/x",
+        "https://",
+        f"http://{'a' * 64}.invalid/x?sig={SIGNATURE}",
+        f"http://a..invalid/x?sig={SIGNATURE}",
+        f"http://{USER}:{PASSWORD}@{'a' * 64}.invalid/x?sig={SIGNATURE}",
+    ],
+)
 def test_a_redirect_to_an_address_that_is_none_is_an_error(to: str, serve: Serve) -> None:
-    assert str(refused(url(serve(redirect(to))))).startswith("url: ")
+    service = serve(redirect(to))
+    assert str(refused(url(service, retries=3))).startswith(f"url: could not fetch {service.url}/images/debian.qcow2: ")
+    assert len(service.requests) == 1
+
+
+def test_a_redirect_to_no_host_at_all_is_one_to_the_same_host(serve: Serve) -> None:
+    service = serve(redirect("http:///x"))
+    assert f"more than {MOST_REDIRECTS} times" in str(refused(url(service)))
+    assert {request.target for request in service.requests[1:]} == {"/x"}
 
 
 @pytest.mark.parametrize("status", [300, 304])
@@ -475,6 +519,36 @@ def test_a_name_that_does_not_resolve_is_told_at_once() -> None:
     assert clock.slept == []
 
 
+@pytest.mark.parametrize("name", ["a" * 64, "a." + "b" * 64])
+def test_a_name_that_none_can_have_is_told_at_once(name: str) -> None:
+    clock = Clock()
+    error = refused(url(f"http://{USER}:{PASSWORD}@{name}.invalid/x?sig={SIGNATURE}", clock=clock, retries=3))
+    assert str(error).startswith(f"url: could not fetch http://{name}.invalid/x: ")
+    assert clock.slept == []
+
+
+@pytest.mark.parametrize("fault", [BREAK_OFF, SILENCE, Fault(b"no HTTP at all\r\n\r\n")])
+def test_no_message_tells_who_is_in_the_address(fault: Fault, serve: Serve) -> None:
+    service = serve(fault)
+    address = f"http://{USER}:{PASSWORD}@{service.host}/x?sig={SIGNATURE}"
+    assert f"fetch http://{service.host}/x: " in str(refused(url(address, timeout=0.2)))
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        host = f"127.0.0.1:{bound.getsockname()[1]}"
+        assert f"{host} refuses" in str(refused(url(f"http://{USER}:{PASSWORD}@{host}/x?sig={SIGNATURE}")))
+        # A redirect brings others along.
+        sends_on = serve(redirect(f"http://{USER}:{PASSWORD}@{host}/x?sig={SIGNATURE}"))
+        assert f"{host} refuses" in str(refused(url(sends_on)))
+
+
+def test_a_proxy_in_the_way_tells_nobody_who_is_in_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{bound.getsockname()[1]}")
+        error = refused(url(f"http://{USER}:{PASSWORD}@vendor.invalid/x?sig={SIGNATURE}"))
+    assert "the proxy for vendor.invalid does not answer" in str(error)
+
+
 def test_a_server_that_falls_silent_is_given_its_time_once(serve: Serve) -> None:
     clock = Clock()
     error = refused(url(serve(SILENCE), clock=clock, timeout=0.2, retries=3))
@@ -486,18 +560,49 @@ def announced(length: int, sent: bytes, stays_open: bool = False) -> Fault:
     return Fault(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % length + sent, stays_open)
 
 
-@pytest.mark.parametrize("length", [1, 1000])
-def test_a_download_that_ends_early_is_no_whole_file(length: int, serve: Serve) -> None:
-    service = serve(announced(len(DATA) + length, DATA))
+LARGE = DATA * (2 * BLOCK // len(DATA) + 1)
+
+
+@pytest.mark.parametrize("sent", [b"", b"x", DATA, LARGE[:BLOCK], LARGE], ids=len)
+@pytest.mark.parametrize("lacking", [1, 1000, 2 * BLOCK])
+@pytest.mark.parametrize("notices", [True, False])
+def test_a_download_that_ends_early_is_told_with_both_sizes(
+    sent: bytes, lacking: int, notices: bool, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_urllib3(monkeypatch, notices)
+    service = serve(announced(len(sent) + lacking, sent))
     error = refused(url(service, f"/x?sig={SIGNATURE}"))
-    assert str(error).startswith("url: ")
-    assert f"{service.url}/x" in str(error)
-    # How much came, and how much more was announced.
-    assert str(len(DATA)) in str(error)
+    assert str(error) == (
+        f"url: {service.url}/x ended early: {len(sent) + lacking} bytes were announced, {len(sent)} came. "
+        "Nothing of it is used; run the task again."
+    )
+    assert error.facts == {"expected": len(sent) + lacking, "actual": len(sent)}
 
 
-def test_a_download_that_ends_before_it_has_begun_is_no_empty_file(serve: Serve) -> None:
-    assert str(refused(url(serve(announced(100, b""))))).startswith("url: ")
+def test_urllib3_is_told_to_notice_a_body_that_ends_early(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise all that is left to tell it is a length that may be lacking."""
+    as_urllib3(monkeypatch, False)
+    with url(serve(Reply(200, DATA))).open() as reading:
+        assert reading._response.raw.enforce_content_length is True
+
+
+def test_a_length_that_is_no_number_is_none(serve: Serve) -> None:
+    for length in (b"\xb2", b"many", b"", b"-5"):
+        service = serve(Fault(b"HTTP/1.1 200 OK\r\nContent-Length: " + length + b"\r\n\r\n" + DATA))
+        with url(service).open() as reading:
+            assert reading.size is None
+        assert fetched(url(service)) == DATA
+
+
+@pytest.mark.parametrize("length", [5, 1000, 10_000])
+def test_a_length_beside_chunks_is_of_no_account(length: int, serve: Serve) -> None:
+    """RFC 9112, section 6.3: the chunks say where the end is."""
+    answer = CHUNKED.replace(b"\r\n", b"\r\nContent-Length: %d\r\n" % length, 1)
+    service = serve(Fault(answer))
+    with url(service).open() as reading:
+        assert reading.size is None
+    assert fetched(url(service)) == DATA[:1000]
+    refused(url(serve(Fault(answer[:-7]))))
 
 
 def test_of_a_download_that_ends_early_less_goes_out_than_was_promised(serve: Serve) -> None:
@@ -523,6 +628,16 @@ def test_a_download_that_falls_silent_is_told(serve: Serve) -> None:
     service = serve(announced(len(DATA) + 1, DATA, stays_open=True))
     error = refused(url(service, f"/x?sig={SIGNATURE}", timeout=0.2))
     assert str(error).startswith(f"url: the download of {service.url}/x broke off after ")
+    assert f": {service.host} did not answer within 0.2 seconds. " in str(error)
+    assert "raise the option timeout" in str(error)
+
+
+def test_chunks_that_fall_silent_are_told(serve: Serve) -> None:
+    service = serve(Fault(CHUNKED[:-60], stays_open=True))
+    address = f"http://{USER}:{PASSWORD}@{service.host}/x?sig={SIGNATURE}"
+    error = refused(url(address, timeout=0.2))
+    assert str(error).startswith(f"url: the download of {service.url}/x broke off after ")
+    assert f": {service.host} did not answer within 0.2 seconds. " in str(error)
 
 
 @pytest.mark.parametrize(
@@ -621,6 +736,35 @@ def test_with_an_authority_of_ones_own_the_name_is_still_verified(certificates: 
     service = serve(Reply(200, DATA), tls=certificates)
     address = service.url.replace("127.0.0.1", "localhost")
     assert "cannot be trusted" in str(refused(url(address, verify=certificates.authority)))
+
+
+def test_an_address_of_numbers_that_the_certificate_does_not_name_is_not_trusted(
+    certificates: Certificates, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = serve(Reply(200, DATA), tls=certificates)
+    through(service, service, monkeypatch)
+    # It names this one.
+    assert fetched(url("https://127.0.0.1/x", verify=certificates.authority)) == DATA
+    assert "cannot be trusted" in str(refused(url("https://127.0.0.2/x", verify=certificates.authority)))
+    assert len(service.requests) == 1
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("content", [None, b"", b"no certificate", b"\x30\x82\x01\x0a\xff"])
+def test_a_file_of_ones_own_authority_without_a_certificate_is_told(
+    content: bytes | None, scheme: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConfigurationError, match=f"^ca_cert: {path} is not a file of certificates: ") as caught:
+        fetched(url(f"{scheme}://vendor.invalid/x", verify=str(path)))
+    assert caught.value.__cause__ is None
+
+
+def test_a_folder_is_no_file_of_certificates(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=f"^ca_cert: {tmp_path} is not a file of certificates: "):
+        fetched(url("https://vendor.invalid/x", verify=str(tmp_path)))
 
 
 def test_where_nothing_is_verified_any_certificate_will_do_and_nothing_is_printed(
