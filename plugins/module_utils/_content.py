@@ -5,15 +5,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ansible_collections.platform9.pcd.plugins.module_utils._data import Content, Digest, Stream
-from ansible_collections.platform9.pcd.plugins.module_utils._errors import PlanError, quoted
+from ansible_collections.platform9.pcd.plugins.module_utils._data import Content, Digest, Stream, hash_of
+from ansible_collections.platform9.pcd.plugins.module_utils._errors import DataError, PlanError, quoted
 from ansible_collections.platform9.pcd.plugins.module_utils._image import (
     FIXED_BY_DATA,
     LONGEST_TEXT,
     REPLACES,
+    RETIRED,
     WISHABLE,
     is_custom,
     stores_of,
@@ -35,6 +37,13 @@ from ansible_collections.platform9.pcd.plugins.module_utils._plan import (
     plan_absent,
     plan_present,
     pointer,
+)
+
+# Properties that describe the very bytes: openstacksdk's hashes, and signatures.
+ABOUT_OLD_DATA = (
+    "owner_specified.openstack.md5",
+    "owner_specified.openstack.sha256",
+    "img_signature",
 )
 
 # The statuses of an image that somebody works on at this moment.
@@ -145,6 +154,21 @@ def is_settled(image: Image) -> bool:
     return not image.get(IMPORT_LOCK) and (image["status"] not in BUSY_STATUSES or is_poisoned(image))
 
 
+def has_failed(image: Image) -> bool:
+    """Whether an import into the record has failed, which may have left data behind that keeps other data out."""
+    return image["status"] == "queued" and bool(image.get(FAILED_IMPORT)) and not image.get(IMPORT_LOCK)
+
+
+def digest_of_image(image: Image) -> Digest | None:
+    """The strongest digest that the service tells of the data and that this Python can compute; None where none is."""
+    for algorithm, value in ((image.get("os_hash_algo"), image.get("os_hash_value")), ("md5", image.get("checksum"))):
+        with suppress(DataError):
+            # Those of variable length (shake_*) have no digest of their own.
+            if algorithm and value and hash_of(algorithm).digest_size:
+                return Digest(algorithm, value.lower())
+    return None
+
+
 def choose_method(
     asked: str | None, is_file: bool, is_open_to_all: bool, stores: Stores, offered: Sequence[str]
 ) -> str:
@@ -245,18 +269,23 @@ def refuse_change(image: Image, content: Content) -> PlanError:
 
 
 def plan_replacement(
-    old: Image, wish: Mapping[str, Any], purge: bool, delivery: Delivery, retirements: Sequence[Retire]
+    old: Image,
+    inherited: Mapping[str, Any],
+    wish: Mapping[str, Any],
+    delivery: Delivery,
+    retirements: Sequence[Retire],
+    leftovers: Sequence[Retire] = (),
 ) -> Plan:
     """A new image with the attributes of the old one and the wish, and with the new data, which then takes its place.
 
     It is hidden until its data is verified, and says whom it replaces until that one is retired: so a run that breaks
-    off can be continued, and at every moment one of both is there to be used.
+    off can be continued, and at every moment one of both is there to be used. `leftovers` of such a run go first.
     """
-    attributes = {**inheritance(old, purge, wish), **wish}
+    attributes = {**inherited, **wish}
     record = plan_present(attributes, None)
     hidden = {key: value for key, value in attributes.items() if value is not None}
     hidden.update({"os_hidden": True, REPLACES: old["id"]})
-    plan = with_delivery(replace(record, before=old, steps=(Create(hidden),)), delivery)
+    plan = with_delivery(replace(record, before=old, steps=(*leftovers, Create(hidden))), delivery)
     return _published(plan, True, bool(attributes.get("os_hidden")), retirements)
 
 
@@ -294,15 +323,19 @@ def _published(plan: Plan, is_hidden: bool, shall_be_hidden: bool, retirements: 
     return replace(plan, after=after, steps=(*plan.steps, *steps))
 
 
-def inheritance(old: Image, purge: bool, wish: Mapping[str, Any]) -> dict[str, Any]:
-    """The attributes that a replacement takes over; with `purge` no custom property but those of the wish."""
+def inheritance(old: Image, purge: bool, project_id: str | None) -> dict[str, Any]:
+    """The attributes that a replacement takes over; with `purge` no custom property.
+
+    `project_id` is that of the login: its own images need no owner, which nobody but an administrator may set.
+    """
     kept = {
         key: value
         for key, value in old.items()
-        if value is not None and key != REPLACES and (key in WISHABLE or (is_custom(key) and not purge))
+        if value is not None
+        and (key in WISHABLE or (is_custom(key) and not purge))
+        and not key.startswith(ABOUT_OLD_DATA)
     }
-    if "owner" not in wish:
-        # Nobody but an administrator may set it, not even to one's own project; a new image is the creator's anyway.
+    if project_id in (None, kept.get("owner")):
         kept.pop("owner", None)
     return kept
 
@@ -331,7 +364,9 @@ def retirement_of(
             "nobody could tell them apart by it. Use retired: rename or retired: delete."
         )
     if not old.get("os_hidden"):
-        steps.append(Update([{"op": "replace", "path": "/os_hidden", "value": True}]))
+        hiding = {"op": "replace", "path": "/os_hidden", "value": True}
+        # So it is told from an image that is hidden and meant; see find_named.
+        steps.append(Update([hiding, {"op": "add", "path": pointer(RETIRED), "value": "true"}]))
     if how == "deactivate" and old["status"] == "active":
         steps.append(SetStatus("deactivate"))
     return Retire(old, tuple(steps))

@@ -27,6 +27,8 @@ BLOCK = 1 << 20
 SERVICE_HASH = "sha512"
 SERVICE_ALGORITHMS = ("md5", SERVICE_HASH)
 
+NOT_A_WORD = re.compile(r"\W+")
+LONGEST_ALGORITHM = 20
 HEX = re.compile(r"[0-9a-fA-F]+")
 BSD_LINE = re.compile(r"(?P<algorithm>[A-Za-z0-9-]+) ?\((?P<name>.+)\) ?= ?(?P<value>[0-9a-fA-F]+)")
 
@@ -180,14 +182,32 @@ class Stream:
         self.decompress = decompress
         self.content: Content | None = None
         self.start = b""
+        self._prepared: Body | None = None
         self._algorithms = tuple(algorithms)
 
     @contextmanager
     def open(self) -> Iterator[Body]:
         """The body of a request, from byte 0."""
+        prepared, self._prepared = self._prepared, None
+        if prepared is not None:
+            yield prepared
+            return
         self.content = None
         with self.source.open() as reading:
             yield Body(self._blocks(reading), None if self.decompress else reading.size)
+
+    @contextmanager
+    def prepared(self) -> Iterator[None]:
+        """Within it, the source is open, its first block is read, and the next `open` goes on from there.
+
+        So what is wrong with a source at its beginning is known before anything else is done.
+        """
+        with self.open() as body:
+            self._prepared = body
+            try:
+                yield
+            finally:
+                self._prepared = None
 
     def read_through(self) -> Content:
         """What a pass shows that sends the bytes nowhere."""
@@ -257,7 +277,7 @@ class Stream:
             # What stands behind the packed bytes belongs to the stated digest, too.
             for dummy in _read_on(raw.read):
                 pass
-        except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
+        except (OSError, EOFError, ValueError, zlib.error) as error:
             raise DataError(
                 f"decompress: {self.source} is {kind}, but broken: {error}. Nothing of it is used; get the file anew."
             ) from None
@@ -309,6 +329,9 @@ class _Raw(io.RawIOBase):
 
 def compression_of(start: bytes) -> str | None:
     """The name of the compression that bytes begin with, None where none is known."""
+    # A frame of zstd that holds no data may stand at the beginning (RFC 8878, section 3.1.2).
+    if start[1:4] == b"\x2a\x4d\x18" and 0x50 <= start[0] <= 0x5F:
+        return "zst"
     return next((kind for magic, kind in MAGIC.items() if start.startswith(magic)), None)
 
 
@@ -318,37 +341,43 @@ def digest_from(option: str, text: str) -> tuple[str, str]:
     algorithm = algorithm.strip().lower()
     if not colon or not rest.strip() or algorithm not in _algorithms():
         raise ConfigurationError(
-            f"{option}: {quoted(text)} is not <algorithm>:<checksum>, such as sha256:0123abcd..., or "
-            f"sha256:https://vendor.example.com/SHA256SUMS. The algorithms are {', '.join(_algorithms())}."
+            f"{option}: {quoted(algorithm[:LONGEST_ALGORITHM])} does not begin <algorithm>:<checksum>, such as "
+            "sha256:0123abcd..., or sha256:https://vendor.example.com/SHA256SUMS. The algorithms are "
+            f"{', '.join(_algorithms())}."
         )
     return algorithm, rest.strip()
 
 
 def digest_of(option: str, algorithm: str, value: str) -> Digest:
     digits = _hash(algorithm).digest_size * 2
-    if not HEX.fullmatch(value) or len(value) != digits:
+    # Copied from a web page, it may bring characters along that nobody sees.
+    seen = NOT_A_WORD.sub("", value)
+    if not HEX.fullmatch(seen) or len(seen) != digits:
         raise ConfigurationError(
             f"{option}: {quoted(value)} is no {algorithm} checksum, which has {digits} hexadecimal digits."
         )
-    return Digest(algorithm, value.lower())
+    return Digest(algorithm, seen.lower())
 
 
-def digest_in(listing: str, filename: str, algorithm: str) -> Digest | None:
-    """The digest of a file in a checksum file: lines of sha256sum, of BSD's sha256, or the digest alone."""
+def digest_in(listing: str, names: Iterable[str], algorithm: str) -> Digest | None:
+    """The digest of a file in a checksum file: lines of sha256sum, of BSD's or OpenSSL's sha256, or the digest alone.
+
+    `names` are what the file may be called there.
+    """
     digits = _hash(algorithm).digest_size * 2
-    lines = [line.strip() for line in listing.splitlines()]
+    lines = [line.strip() for line in listing.removeprefix("\ufeff").splitlines()]
     lines = [line for line in lines if line and not line.startswith("#")]
     for line in lines:
         bsd = BSD_LINE.fullmatch(line)
         if bsd is not None:
-            # SHA512/256 and SHA256 differ in more than their length.
+            # SHA512/256 and SHA256 differ in more than their length; OpenSSL calls the latter SHA2-256.
             named, value = bsd["name"], bsd["value"]
-            if bsd["algorithm"].lower().replace("-", "") != algorithm.replace("_", ""):
+            if bsd["algorithm"].lower().replace("sha2-", "sha").replace("-", "") != algorithm.replace("_", ""):
                 continue
         else:
-            value, dummy, named = line.partition(" ")
-            named = named.strip().removeprefix("*")
-        if named.removeprefix("./") == filename and HEX.fullmatch(value) and len(value) == digits:
+            value, named = (*line.split(None, 1), "")[:2]
+            named = named.removeprefix("*")
+        if named.lstrip("./") in names and HEX.fullmatch(value) and len(value) == digits:
             return Digest(algorithm, value.lower())
     alone = lines[0].split() if len(lines) == 1 else []
     if len(alone) == 1 and HEX.fullmatch(alone[0]) and len(alone[0]) == digits:
@@ -395,10 +424,10 @@ def _unpacker(kind: str, source: str) -> Callable[[Any], Any]:
     if kind == "gz":
         return lambda raw: gzip.GzipFile(fileobj=raw)
     if kind == "bz2":
-        return bz2.BZ2File
+        return lambda raw: _Members(raw, bz2.BZ2Decompressor)
     if kind == "xz":
-        # Any other format would take the zeros that may follow for the beginning of a file.
-        return lambda raw: lzma.LZMAFile(raw, format=lzma.FORMAT_XZ)
+        # Zeros may follow (the .xz file format, section 2.2).
+        return lambda raw: _Members(raw, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ), padding=b"\0")
     if kind == "zst":
         return _zstd_unpacker(source)
     raise DataError(
@@ -408,11 +437,11 @@ def _unpacker(kind: str, source: str) -> Callable[[Any], Any]:
 
 def _zstd_unpacker(source: str) -> Callable[[Any], Any]:
     try:
-        unpacker: Callable[[Any], Any] = import_module("compression.zstd").ZstdFile  # since Python 3.14
+        decompressor: Callable[[], Any] = import_module("compression.zstd").ZstdDecompressor  # since Python 3.14
     except ImportError:
         pass
     else:
-        return unpacker
+        return lambda raw: _Members(raw, decompressor)
     try:
         from zstandard import ZstdDecompressor
     except ImportError:
@@ -421,6 +450,41 @@ def _zstd_unpacker(source: str) -> Callable[[Any], Any]:
             "on the host where the task runs, or unpack the file first."
         ) from None
     return lambda raw: _Zstandard(raw, ZstdDecompressor().decompressobj)
+
+
+class _Members:
+    """What the file objects of the standard library lack: they take a broken second member for the end of the first."""
+
+    def __init__(self, raw: Any, new: Callable[[], Any], padding: bytes = b"") -> None:
+        self._raw = raw
+        self._new = new
+        self._padding = padding
+        self._member: Any = new()
+        self._rest = b""
+
+    def read(self, count: int) -> bytes:
+        """At most `count` bytes, none at the end."""
+        while True:
+            if self._member.eof:
+                self._rest = (self._member.unused_data or self._raw.read(BLOCK)).lstrip(self._padding)
+                while self._padding and not self._rest and (more := self._raw.read(BLOCK)):
+                    self._rest = more.lstrip(self._padding)
+                if not self._rest:
+                    return b""
+                self._member = self._new()
+            packed = b""
+            if self._member.needs_input:
+                packed = self._rest or self._raw.read(BLOCK)
+                self._rest = b""
+                if not packed:
+                    raise EOFError("it ends in the middle")
+            try:
+                unpacked: bytes = self._member.decompress(packed, count)
+            except Exception as error:
+                # Each decompressor has an error of its own, and that of zstd cannot be named on an older Python.
+                raise ValueError(str(error)) from None
+            if unpacked:
+                return unpacked
 
 
 class _Zstandard:

@@ -15,6 +15,9 @@ from ansible_collections.platform9.pcd.plugins.module_utils._content import (
     Stores,
     check_stores,
     choose_method,
+    digest_of_image,
+    has_failed,
+    inheritance,
     is_poisoned,
     is_same,
     is_settled,
@@ -31,7 +34,14 @@ from ansible_collections.platform9.pcd.plugins.module_utils._content import (
 from ansible_collections.platform9.pcd.plugins.module_utils._data import Content, File, Stream
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import DataError, NotFinished, NotFound, PlanError
 from ansible_collections.platform9.pcd.plugins.module_utils._image import REPLACES, is_ours, stores_of
-from ansible_collections.platform9.pcd.plugins.module_utils._plan import Image, Plan, Retire, describe, plan_present
+from ansible_collections.platform9.pcd.plugins.module_utils._plan import (
+    Image,
+    Plan,
+    Retire,
+    describe,
+    plan_absent,
+    plan_present,
+)
 from ansible_collections.platform9.pcd.plugins.module_utils._source import has_source, stores_from, stream_from
 from ansible_collections.platform9.pcd.plugins.module_utils._task import Params, Session
 from ansible_collections.platform9.pcd.plugins.module_utils._url import Url
@@ -67,9 +77,12 @@ class _Planner:
 
     def plan(self, current: Image | None) -> Plan:
         stream = stream_from(self._params, self._session.transport)
-        if current is not None and (is_poisoned(current) or _is_staged(current)):
+        if current is not None and self._is_spent(current):
             return self._recreated(current, stream)
         if current is None or current["status"] == "queued":
+            if current is None and self._params["id"] is not None and isinstance(stream.source, File) and stream.stated:
+                # An id is spent by a record that has to be removed again, so that the file is read beforehand.
+                stream.read_through()
             return self._ended(current, with_delivery(self._record(current), self._delivery(stream)))
         if current["status"] not in FULL_STATUSES:
             raise PlanError(
@@ -85,11 +98,17 @@ class _Planner:
             )
             return self._copied(current)
         if self._params["on_content_change"] == "fail":
-            if not different.digests and isinstance(stream.source, File):
+            if is_same(current, Content(None, different.digests)) is None:
                 # The sizes have decided; the user should see both hashes all the same.
                 different = self._read(current, stream)
             raise refuse_change(current, different)
         return self._replaced(current, stream)
+
+    def _is_spent(self, image: Image) -> bool:
+        """Whether the record is better made anew than filled."""
+        if is_poisoned(image) or _is_staged(image):
+            return True
+        return has_failed(image) and is_ours(image["id"]) and self._params["id"] is None
 
     def plan_record_only(self, current: Image | None) -> Plan:
         """Where no data is given, an image that has some may still go into further stores."""
@@ -109,8 +128,11 @@ class _Planner:
     def _copied(self, current: Image) -> Plan:
         plan = self._record(current)
         missing: Sequence[str] = ()
-        # A deactivated image does not tell its stores, and is copied into none.
-        if current["status"] == "active" and (self._stores.every or set(self._stores.names) - set(stores_of(current))):
+        held = stores_of(current)
+        wanted = held if self._stores.every else self._stores.names
+        # A deactivated image tells no stores, and is copied into none. Where not all must succeed, one is enough.
+        is_enough = self._stores.must_succeed is False and bool(set(wanted) & set(held))
+        if current["status"] == "active" and not is_enough and (self._stores.every or set(wanted) - set(held)):
             offered = self._offered_stores()
             check_stores(self._stores, offered)
             missing = missing_stores(current, self._stores, offered)
@@ -144,7 +166,7 @@ class _Planner:
         return [
             retirement_of(
                 old,
-                "delete" if is_poisoned(old) or _is_staged(old) else self._params["retired"],
+                "delete" if old["status"] not in FULL_STATUSES else self._params["retired"],
                 self._params["retired_suffix"],
                 self._params["force"],
                 name,
@@ -162,18 +184,26 @@ class _Planner:
         hidden = bool(self._wish.get("os_hidden", old.get("os_hidden")))
         retirement = self._retirements([*self._replaced_by(old), old], old.get("name"), hidden)
         unfinished = self._unfinished(old)
-        if unfinished is None:
-            return plan_replacement(old, self._wish, self._purge, self._delivery(stream), retirement)
-        delivery = None
-        if unfinished["status"] == "queued" and not is_poisoned(unfinished):
-            delivery = self._delivery(stream)
-        elif unfinished["status"] not in FULL_STATUSES or self._difference(unfinished, stream) is not None:
+        delivery, leftovers = None, []
+        if unfinished is not None:
+            if unfinished["status"] == "queued" and not is_poisoned(unfinished):
+                delivery = self._delivery(stream)
+            elif unfinished["status"] not in FULL_STATUSES or self._difference(unfinished, stream) is not None:
+                leftovers = [self._leftover(old, unfinished, stream)]
+        if unfinished is None or leftovers:
+            inherited = inheritance(old, self._purge, self._session.project_id)
+            return plan_replacement(old, inherited, self._wish, self._delivery(stream), retirement, leftovers)
+        return plan_continuation(old, self._wish, self._purge, unfinished, delivery, retirement)
+
+    def _leftover(self, old: Image, unfinished: Image, stream: Stream) -> Retire:
+        """What removes a replacement that is of no use any more: nobody has ever seen it."""
+        if not is_ours(unfinished["id"]):
             raise PlanError(
                 f"An earlier run has begun to replace {describe(old)} by image {unfinished['id']}, which is hidden, "
                 f"has status {unfinished['status']} and not the data of {stream.source}. Delete it by its id, and run "
                 "the task again."
             )
-        return plan_continuation(old, self._wish, self._purge, unfinished, delivery, retirement)
+        return Retire(unfinished, plan_absent(unfinished, force=True).steps)
 
     def _recreated(self, poisoned: Image, stream: Stream) -> Plan:
         why = (
@@ -181,7 +211,10 @@ class _Planner:
             "refused data for it before, or an import was never begun. Its record takes no other data."
         )
         if not is_ours(poisoned["id"]):
-            raise PlanError(f"{why} It was not made by this collection; delete it (state: absent) and run again.")
+            raise PlanError(
+                f"{why} Its id does not show that this collection has made it, so that it is not made anew: delete it "
+                "(state: absent) and run the task again."
+            )
         if self._params["id"] is not None:
             raise PlanError(
                 f"{why} An id is never given twice: delete the image, and run the task with its name or another id."
@@ -215,7 +248,8 @@ class _Planner:
         return known if same is False else None
 
     def _read(self, image: Image, stream: Stream) -> Content:
-        algorithms = [str(image["os_hash_algo"])] if image.get("os_hash_value") else ["md5"]
+        digest = digest_of_image(image)
+        algorithms = ["md5" if digest is None else digest.algorithm]
         return Stream(stream.source, stream.stated, stream.decompress, algorithms).read_through()
 
     def _delivery(self, stream: Stream) -> Delivery:
@@ -234,9 +268,6 @@ class _Planner:
         if isinstance(source, Url) and method == "web-download":
             known = _asked_for(stream)
             return replace(delivery, stream=None, address=source.address, known=known, stated=stream.stated)
-        if isinstance(source, Url):
-            # Where it is not there, that is known before a record is made for it.
-            stream.known()
         return delivery
 
     def _offered_stores(self) -> Sequence[Mapping[str, Any]]:
@@ -251,11 +282,16 @@ class _Planner:
 def _asked_for(stream: Stream) -> Content:
     """What can be known of an address without fetching all of it; it may be one that the service alone can reach."""
     try:
-        return stream.known()
+        known = stream.known()
     except DataError as error:
-        if error.facts.get("status") in GONE:
+        if error.facts.get("status") in GONE or "content_encoding" in error.facts:
             raise
+        known = None
+    if known is not None and known.size == 0:
+        raise DataError(f"url: there is nothing at {stream.source}. An image without data boots nothing.")
+    if known is None:
         return Content(None, {} if stream.stated is None else {stream.stated.algorithm: stream.stated.value})
+    return known
 
 
 def _is_staged(image: Image) -> bool:

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from ansible_collections.platform9.pcd.plugins.module_utils._content import FULL_STATUSES
+from ansible_collections.platform9.pcd.plugins.module_utils._content import FULL_STATUSES, digest_of_image
 from ansible_collections.platform9.pcd.plugins.module_utils._data import BLOCK, Digest, hash_of
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     ApiError,
@@ -104,16 +104,6 @@ def file_name(image: Image) -> str:
     except UnicodeEncodeError:
         length = 0
     return name if name not in (".", "..") and 0 < length <= LONGEST_FILE_NAME else str(image["id"])
-
-
-def digest_of_image(image: Image) -> Digest | None:
-    """The strongest digest that the service tells of the data and that this Python can compute; None where none is."""
-    for algorithm, value in ((image.get("os_hash_algo"), image.get("os_hash_value")), ("md5", image.get("checksum"))):
-        with suppress(DataError):
-            # Those of variable length (shake_*) have no digest of their own.
-            if algorithm and value and hash_of(algorithm).digest_size:
-                return Digest(algorithm, value.lower())
-    return None
 
 
 @dataclass(frozen=True)

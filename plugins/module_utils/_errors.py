@@ -106,7 +106,11 @@ class DataError(PcdError):
 
 
 class RefusedData(DataError):
-    """The service refused the data, and its record of the image takes no other any more."""
+    """The service refused the data, and its record `image_id` takes no other any more."""
+
+    def __init__(self, message: str, image_id: str, **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.image_id = image_id
 
 
 class WrongData(DataError):

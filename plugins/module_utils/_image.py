@@ -89,7 +89,9 @@ CREATED = {
 # glance/api/v2/images.py: RequestDeserializer._reserved_properties and _reserved_namespaces; `stores` is computed.
 # Ours is the id of the image that an unfinished replacement stands in for; it goes once that one is retired.
 REPLACES = "pcd_replaces"
-RESERVED = ("location", "deleted", "deleted_at", "stores", REPLACES)
+# And the mark of an image that has been replaced and hidden, which its name means no more.
+RETIRED = "pcd_retired"
+RESERVED = ("location", "deleted", "deleted_at", "stores", REPLACES, RETIRED)
 RESERVED_PREFIX = "os_glance"
 
 OPTION_OF_ATTRIBUTE = {"os_hidden": "hidden"}

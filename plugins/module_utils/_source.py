@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from ansible_collections.platform9.pcd.plugins.module_utils._content import Stores
 from ansible_collections.platform9.pcd.plugins.module_utils._data import (
@@ -19,7 +20,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._data import (
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError, DataError, quoted
 from ansible_collections.platform9.pcd.plugins.module_utils._http import Transport
-from ansible_collections.platform9.pcd.plugins.module_utils._url import Url, shown
+from ansible_collections.platform9.pcd.plugins.module_utils._url import LARGEST_LISTING, Url, shown
 
 METHODS = ["upload", "glance-direct", "web-download", "copy-image"]
 
@@ -42,11 +43,20 @@ DATA_OPTIONS: dict[str, Any] = {
     "wait_timeout": {"type": "int", "default": 3600},
 }
 
+SHORTEST_SECRET = 4
+
 Params = Mapping[str, Any]
 
 
 def has_source(params: Params) -> bool:
     return params["path"] is not None or params["url"] is not None
+
+
+def secrets_from(params: Params) -> tuple[str, ...]:
+    """What may stand in no message, beside the credentials of the cloud."""
+    # A short value, such as "1" of a header, would be found everywhere.
+    secrets = _url(params, Transport()).secrets if params["url"] is not None else ()
+    return tuple(secret for secret in secrets if len(secret) >= SHORTEST_SECRET)
 
 
 def stores_from(params: Params) -> Stores:
@@ -113,21 +123,35 @@ def _stated(params: Params, place: tuple[File | Url, Transport] | None) -> Diges
     algorithm, rest = digest_from("checksum", params["checksum"])
     if "://" not in rest:
         return digest_of("checksum", algorithm, rest)
+    is_file = rest.startswith("file://")
     if place is None:
-        Url(rest, Transport(), "checksum")
+        if not is_file:
+            Url(rest, Transport(), "checksum")
         return None
     source, transport = place
-    if isinstance(source, Url):
-        listing = source.beside(rest, "checksum")
+    if is_file:
+        listing = _text_of(rest)
+    elif isinstance(source, Url):
+        listing = source.beside(rest, "checksum").text()
     else:
-        listing = Url(rest, replace(transport, verify=transport.verify or True, client_cert=None), "checksum")
-    found = digest_in(listing.text(), source.filename, algorithm)
+        listing = Url(rest, replace(transport, verify=transport.verify or True, client_cert=None), "checksum").text()
+    names = source.names if isinstance(source, Url) else (source.filename,)
+    found = digest_in(listing, names, algorithm)
     if found is None:
         raise DataError(
             f"checksum: {shown(rest)} has no {algorithm} checksum of {quoted(source.filename)}. Check that it is the "
             "file for this image and this algorithm, or state the checksum itself."
         )
     return found
+
+
+def _text_of(address: str) -> str:
+    path = unquote(urlsplit(address).path)
+    try:
+        with open(path, encoding="utf-8", errors="replace") as stream:
+            return stream.read(LARGEST_LISTING)
+    except OSError as error:
+        raise DataError(f"checksum: {path} cannot be read: {error.strerror}. Give the file of checksums.") from None
 
 
 def _refuse_lonely(params: Params) -> None:

@@ -8,7 +8,8 @@ Nothing here knows AnsibleModule, so that the same task can run in a module's pr
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -26,7 +27,13 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._http import Http, Transport
 from ansible_collections.platform9.pcd.plugins.module_utils._identity import log_in
-from ansible_collections.platform9.pcd.plugins.module_utils._image import REPLACES, image_shape, new_id
+from ansible_collections.platform9.pcd.plugins.module_utils._image import (
+    REPLACES,
+    RETIRED,
+    image_shape,
+    is_ours,
+    new_id,
+)
 from ansible_collections.platform9.pcd.plugins.module_utils._images import Images, exactly
 from ansible_collections.platform9.pcd.plugins.module_utils._plan import (
     STATUS_AFTER,
@@ -84,7 +91,7 @@ class Session:
 
     @property
     def transfers(self) -> Transfers:
-        return Transfers(self.images, self.transport.retries)
+        return Transfers(self.images, self.transport.retries, self.warn)
 
     def warn_of_the_way(self) -> None:
         """Data that does not go to the library reaches no hypervisor; said where data is about to be sent."""
@@ -117,6 +124,7 @@ class Task:
 
     `check` looks at the options and raises before anything is sent. `work` looks at the service; it gives a plan for an
     image or another deed, which is then carried out or foretold, or a result where there is only something to read.
+    `secrets` are those among the options that the connection does not know.
     With `writes_file`, the result has a file as `dest`, which gets the attributes that Ansible's file options ask for.
     """
 
@@ -127,6 +135,7 @@ class Task:
     writes_file: bool = False
     constraints: Mapping[str, Any] = field(default_factory=dict)
     libraries: Sequence[str] = ("requests",)
+    secrets: Callable[[Params], Iterable[str]] = lambda dummy_params: ()
 
     @property
     def argument_spec(self) -> dict[str, Any]:
@@ -143,7 +152,7 @@ def perform(
 ) -> Result:
     """What the task answers; every error that is not a bug of ours is a PcdError."""
     task.check(params)
-    session = open_session(params, warn, environ, place)
+    session = open_session(params, warn, environ, place, task.secrets(params))
     work = task.work(params, session)
     if isinstance(work, dict):
         return {"changed": False, **work}
@@ -181,6 +190,7 @@ def open_session(
     warn: Callable[[str], object],
     environ: Mapping[str, str],
     place: Callable[[str, str], object] = os.replace,
+    secrets: Iterable[str] = (),
 ) -> Session:
     """A session with the image service that the connection options lead to."""
     connection = connection_from(params, environ)
@@ -191,7 +201,7 @@ def open_session(
         access.image_endpoint,
         connection.transport,
         headers={"X-Auth-Token": access.token},
-        secrets=(*connection.secrets, access.token),
+        secrets=(*connection.secrets, access.token, *secrets),
     )
     return Session(Images(http), access.project_id, connection.transport, warn, access.library, place)
 
@@ -208,7 +218,8 @@ def find_named(session: Session, name: str, owners: Sequence[str | None]) -> Ima
         for hidden in (False, True):
             if hidden not in lists:
                 lists[hidden] = _list_named(session, name, hidden, owners)
-            found = [image for image in lists[hidden] if _is_of(image, owner)]
+            # What was replaced and hidden is kept for machines that came from it, and meant by its id alone.
+            found = [image for image in lists[hidden] if _is_of(image, owner) and not (hidden and RETIRED in image)]
             if found:
                 return _only(found, name)
     return None
@@ -262,15 +273,19 @@ def carry_out(session: Session, plan: Plan) -> Image | None:
     on that it replaces another one, it stays.
     """
     current, made = plan.before, None
-    for step in plan.steps:
-        if isinstance(step, Retire):
-            made = None
-        try:
-            current = _carried_out(session, current, step)
-        except PcdError as error:
-            raise _cleared(session.images, error, made) from None
-        if isinstance(step, Create):
-            made = current
+    with ExitStack() as stack:
+        if plan.stream is not None and any(isinstance(step, Create) for step in plan.steps):
+            # Where there is nothing to send, no record is made for it.
+            stack.enter_context(plan.stream.prepared())
+        for step in plan.steps:
+            if isinstance(step, Retire):
+                made = None
+            try:
+                current = _carried_out(session, current, step)
+            except PcdError as error:
+                raise _cleared(session.images, error, made) from None
+            if isinstance(step, Create):
+                made = current
     return current
 
 
@@ -283,7 +298,7 @@ def _carried_out(session: Session, current: Image | None, step: Step) -> Image |
     if current is None:
         raise ValueError(f"{step} needs an image")
     if isinstance(step, Update):
-        return _kept(wish_of(step.patch), images.update(current["id"], step.patch))
+        return _updated(images, current, step)
     if isinstance(step, SetStatus):
         return _set_status(images, current, step)
     if isinstance(step, Upload):
@@ -297,6 +312,18 @@ def _carried_out(session: Session, current: Image | None, step: Step) -> Image |
         return current
     _delete(images, current["id"], step)
     return None
+
+
+def _updated(images: Images, current: Image, step: Update) -> Image:
+    wish = wish_of(step.patch)
+    try:
+        return _kept(wish, images.update(current["id"], step.patch))
+    except Conflict:
+        after = images.get(current["id"])
+        if wish == {REPLACES: None} and REPLACES not in after:
+            # Another run has ended the replacement meanwhile.
+            return after
+        raise
 
 
 def _retire(session: Session, replacement: Image, step: Retire) -> None:
@@ -329,6 +356,8 @@ def _cleared(images: Images, error: PcdError, made: Image | None) -> PcdError:
             return error.also(f"The image that was made for it, {made['id']}, could not be removed again: {second}")
         return error.also(f"The image that was made for it, {made['id']}, has been removed again.")
     if isinstance(error, RefusedData):
+        if is_ours(error.image_id):
+            return error.also("Its record takes no other data after this; the next run, by its name, makes it anew.")
         return error.also("Its record takes no other data after this: delete it (state: absent) and run again.")
     if isinstance(error, WrongData):
         try:

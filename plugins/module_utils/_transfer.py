@@ -13,6 +13,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._content import (
     FULL_STATUSES,
     IMPORT_LOCK,
     difference,
+    has_failed,
     is_poisoned,
     is_settled,
 )
@@ -44,6 +45,11 @@ from ansible_collections.platform9.pcd.plugins.module_utils._wait import Waiting
 
 IMPORTING_TO = "os_glance_importing_to_stores"
 
+LEFT_BEHIND = (
+    " An earlier import into this record has failed, too, and may have left data behind that keeps other data out: "
+    "where it fails again, delete the image (state: absent) and run the task anew."
+)
+
 # An import that has left no trace of itself in so many looks has not begun.
 LOOKS_FOR_A_TRACE = 5
 
@@ -51,9 +57,16 @@ LOOKS_FOR_A_TRACE = 5
 class Transfers:
     """What brings data into images. `repeats` is how often a broken transfer is begun anew."""
 
-    def __init__(self, images: Images, repeats: int, waiting: Callable[[float], Waiting] = Waiting) -> None:
+    def __init__(
+        self,
+        images: Images,
+        repeats: int,
+        warn: Callable[[str], object],
+        waiting: Callable[[float], Waiting] = Waiting,
+    ) -> None:
         self._images = images
         self._repeats = repeats
+        self._warn = warn
         self._waiting = waiting
 
     def upload(self, image: Image, step: Upload) -> Image:
@@ -82,6 +95,8 @@ class Transfers:
         after = self._watched(image, step)
         if step.method == "copy-image":
             return after
+        if not after.get("size"):
+            raise WrongData(f"{describe(after)} has become active without a single byte.", after["id"])
         content = step.known if step.stream is None else _content_of(step)
         if content is None:
             return after
@@ -137,6 +152,8 @@ class Transfers:
                 if after["status"] != "queued" or not passing or attempt == self._repeats:
                     if after["status"] in FULL_STATUSES:
                         raise _half(after, error) from None
+                    if has_failed(image):
+                        raise error.also(LEFT_BEHIND.strip()) from None
                     raise
                 self._waiting(0).sleep(pause(attempt, None))
 
@@ -182,7 +199,16 @@ class Transfers:
                 return False
             return after["status"] != "queued" or looks >= LOOKS_FOR_A_TRACE
 
-        after = self._waiting(step.patience).until(is_over, lambda: self._images.get(image["id"]))
+        try:
+            after = self._waiting(step.patience).until(is_over, lambda: self._images.get(image["id"]))
+        except (ConnectionFailed, ApiError) as error:
+            if isinstance(error, ApiError) and error.status < 500:
+                raise
+            raise NotFinished(
+                f"The import ({step.method}) of {describe(image)} has begun, but how far it is cannot be seen: {error} "
+                "Run the task again to wait on.",
+                **error.facts,
+            ) from None
         if after.get(IMPORT_LOCK) or not (locked or is_settled(after)):
             raise NotFinished(
                 f"The import ({step.method}) of {describe(after)} has not ended after {step.patience:g} seconds; its "
@@ -192,10 +218,15 @@ class Transfers:
             )
         lacking = [store for store in step.request.get("stores", ()) if store not in stores_of(after)]
         if after["status"] != "active" or (lacking and step.request.get("all_stores_must_succeed") is not False):
-            raise self._failed(after, step, lacking)
+            raise self._failed(image, after, step, lacking)
+        if lacking:
+            self._warn(
+                f"{describe(after)} is in {', '.join(stores_of(after))}, but not in {', '.join(lacking)}: that failed, "
+                "and all_stores_must_succeed is false."
+            )
         return after
 
-    def _failed(self, after: Image, step: Import, lacking: list[str]) -> PcdError:
+    def _failed(self, before: Image, after: Image, step: Import, lacking: list[str]) -> PcdError:
         stores = [store for store in str(after.get(FAILED_IMPORT) or "").split(",") if store] or lacking
         words = self._task_message(after["id"])
         where = f" into {'store' if len(stores) == 1 else 'stores'} {', '.join(stores)}" if stores else ""
@@ -208,6 +239,8 @@ class Transfers:
             )
         elif step.method == "copy-image":
             advice = " The data is still in the stores that had it before."
+        if has_failed(before):
+            advice += LEFT_BEHIND
         return PlanError(
             f"The import ({step.method}) of {describe(after)}{where} has failed; its status is {after['status']}.{told}"
             f"{'' if told.endswith(('.', '!', '?')) else '.'}{advice}",
@@ -262,7 +295,7 @@ def _is_passing(error: PcdError) -> bool:
 
 def _refused(error: PcdError, image: Image, step: Upload | Stage) -> RefusedData:
     if not isinstance(error, UnsupportedMedia):
-        return RefusedData(str(error), **error.facts)
+        return RefusedData(str(error), image["id"], **error.facts)
     kind = compression_of(step.stream.start)
     hint = f" It looks like {kind}: set decompress: true." if kind else ""
     return RefusedData(
@@ -272,6 +305,7 @@ def _refused(error: PcdError, image: Image, step: Upload | Stage) -> RefusedData
                 f"what disk_format: {image.get('disk_format')} promises.{hint} The service says: {error.server_message}"
             )
         ),
+        image["id"],
         **error.facts,
     )
 

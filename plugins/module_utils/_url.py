@@ -41,6 +41,7 @@ MOST_REDIRECTS = 10
 REDIRECTS = (301, 302, 303, 307, 308)
 GONE = (404, 410)
 LARGEST_LISTING = 4 << 20
+PACKED = (".gz", ".tgz", ".bz2", ".xz", ".zst", ".Z")
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -63,7 +64,7 @@ class Url:
     ) -> None:
         try:
             parts = urlsplit(address)
-            self._origin = _origin(address)
+            _origin(address)
         except ValueError:
             parts = urlsplit("")
         if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
@@ -71,16 +72,22 @@ class Url:
                 f"{option}: {quoted(shown(address))} is no address of a file. Write http://host/path or "
                 "https://host/path; a file on the host where the task runs is given with path."
             )
-        self.address = address
+        self.address = requests.utils.requote_uri(address)
         self.filename = unquote(basename(parts.path))
+        self.names = (self.filename, basename(parts.path))
         self._option = option
         self._transport = transport
         username = unquote(parts.username) if username is None and parts.username is not None else username
         password = unquote(parts.password) if password is None and parts.password is not None else password
         self._login = None if username is None else (username, password or "")
         self._headers = {str(name): str(value) for name, value in (headers or {}).items() if value is not None}
-        secrets = [password or "", *self._headers.values(), parts.query, parts.password or ""]
-        self._secrets = spellings(secret for secret in secrets if secret)
+        for name, value in self._headers.items():
+            if not value.isascii() or not name.isascii():
+                raise ConfigurationError(f"url_headers: {quoted(name)} holds a character that no header can have.")
+        self.secrets = tuple(
+            secret for secret in (password or "", *self._headers.values(), *_secrets_of(address)) if secret
+        )
+        self._secrets = spellings(self.secrets)
         self._sleep = sleep
 
     def __str__(self) -> str:
@@ -120,7 +127,7 @@ class Url:
 
     def broken(self, error: Exception, received: int) -> DataError:
         """The error for a connection that broke off between two blocks."""
-        reason = self._masked(failure(error, _without_login(self.address), self._transport))
+        reason = self._failure(error, self.address)
         return DataError(f"{self._option}: the download of {self} broke off after {received} bytes: {reason}")
 
     def ended_early(self, received: int, size: int) -> DataError:
@@ -140,7 +147,9 @@ class Url:
                 return self._good(response)
             response.close()
             try:
-                address = urljoin(address, location)
+                # As it is sent: in UTF-8, which http.client reads as Latin-1.
+                location = location.encode("latin-1").decode("utf-8", errors="replace")
+                address = requests.utils.requote_uri(urljoin(address, location))
                 followed = urlsplit(address).scheme in DEFAULT_PORTS
             except ValueError:
                 address, followed = location, False
@@ -165,9 +174,9 @@ class Url:
                         stream=True,
                         allow_redirects=False,
                     )
-            except (requests.RequestException, urllib3.exceptions.HTTPError, UnicodeError) as error:
+            except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
                 if last or not is_passing(error):
-                    reason = self._masked(failure(error, _without_login(address), self._transport))
+                    reason = masked(self._failure(error, address), spellings(_secrets_of(address)))
                     # Without the cause, whose text may hold the whole address.
                     raise DataError(f"{self._option}: could not fetch {self}: {reason}") from None
                 self._sleep(pause(attempt, None))
@@ -186,9 +195,18 @@ class Url:
         return {**self._headers, "Authorization": f"Basic {login}"}
 
     def _good(self, response: requests.Response) -> requests.Response:
-        if response.status_code == 200:
+        encoding = response.headers.get("Content-Encoding", "identity").lower()
+        # Servers say so of a file that is packed itself, and then send it as it is.
+        is_packed = self.filename.endswith(PACKED)
+        if response.status_code == 200 and (encoding in ("", "identity") or is_packed):
             return response
         response.close()
+        if response.status_code == 200:
+            raise DataError(
+                f"{self._option}: {self} was sent packed ({encoding}), though that was not asked for, so that it is "
+                "not the file. Give another address, or download it first and give its path.",
+                content_encoding=encoding,
+            )
         answered = self._masked(f"{response.status_code} {response.reason}")
         advice = "Check the address."
         if response.status_code in (401, 403):
@@ -196,6 +214,13 @@ class Url:
         elif response.status_code >= 500 or response.status_code == 429:
             advice = "Run the task again later."
         raise DataError(f"{self._option}: {self} answered {answered}. {advice}", status=response.status_code)
+
+    def _failure(self, error: Exception, address: str) -> str:
+        if isinstance(error, requests.exceptions.SSLError):
+            # The usual advice is about validate_certs, which is not about vendors.
+            host = urlsplit(address).hostname
+            return f"the certificate of {host} is not trusted, or TLS failed. Give the CA of the vendor with ca_cert."
+        return self._masked(failure(error, _without_login(address), self._transport))
 
     def _masked(self, text: str) -> str:
         return masked(text, self._secrets)
@@ -235,6 +260,15 @@ def shown(address: str) -> str:
         return urlsplit(_without_login(address))._replace(query="", fragment="").geturl()
     except ValueError:
         return "what is given"
+
+
+def _secrets_of(address: str) -> list[str]:
+    """What of an address may be secret: its query and password."""
+    try:
+        parts = urlsplit(address)
+        return [part for part in (parts.query, parts.password or "", unquote(parts.password or "")) if part]
+    except ValueError:
+        return []
 
 
 def _without_login(address: str) -> str:

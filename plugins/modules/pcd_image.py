@@ -147,8 +147,8 @@ options:
     description:
       - The checksum of the file as it lies at O(path) or O(url), before O(decompress), as V(<algorithm>:<checksum>) or
         V(<algorithm>:<address of a checksum file>).
-      - In a checksum file, the line of the file's name counts (the format of C(sha256sum), or that of BSD), or the only
-        checksum where there is but one.
+      - In a checksum file, the line of the file's name counts (the format of C(sha256sum), or that of BSD), or a
+        checksum that stands there alone. It may lie on the host where the task runs (C(file:///path)).
       - Where the data has another checksum, the task fails and the image does not become active. With
         O(method=web-download) that is known only after the service has fetched the data; the image is then removed.
     type: str
@@ -156,6 +156,7 @@ options:
     description:
       - Whether a file that is packed with gzip, bzip2, xz or zstd is unpacked on its way. That is recognised by its
         content; a file that is not packed is sent as it is.
+      - Unpacking xz takes the memory that the file asks for, 9 MiB usually and 65 MiB at the most.
       - zstd needs Python 3.14, or the Python library C(zstandard) where the task runs.
     type: bool
     default: false
@@ -454,6 +455,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._source import (
     DATA_OPTIONS,
     check_data,
     has_source,
+    secrets_from,
     stores_from,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._task import MATCH, Params, Session, Task
@@ -497,6 +499,7 @@ TASK = Task(
     work=plan_image,
     returns_patch=True,
     libraries=("requests", "jsonpatch"),
+    secrets=secrets_from,
 )
 
 
