@@ -20,6 +20,8 @@ from faults import Proxy, open_proxy
 from harness import Outcome, Runner, Server, unused
 from vendor import PASSWORD, USER, Vendor, open_vendor
 
+from ansible_collections.platform9.pcd.plugins.module_utils._image import new_id
+
 RAW: dict[str, Any] = {"disk_format": "raw", "container_format": "bare"}
 QCOW2: dict[str, Any] = {"disk_format": "qcow2", "container_format": "bare"}
 CONTENT = os.urandom(300_000)
@@ -276,6 +278,27 @@ def test_an_upload_takes_no_more_memory_for_more_data(
     assert peaks[128] - peaks[1] < 16 << 10
 
 
+@pytest.mark.parametrize(("packing", "broken_byte"), [("xz", 2), ("bz2", 1), ("gz", 1)])
+def test_a_packed_file_whose_second_part_is_broken_leaves_no_image(
+    run: Runner, server: Server, tmp_path: Path, name: str, packing: str, broken_byte: int
+) -> None:
+    second = bytearray(PACKERS[packing](OTHER_CONTENT))
+    second[broken_byte] ^= 1
+    (tmp_path / "packed").write_bytes(PACKERS[packing](CONTENT) + bytes(second))
+    assert "broken" in run("pcd_image", name=name, path=str(tmp_path / "packed"), decompress=True, **RAW).msg
+    assert server.named(name) == []
+
+
+def test_a_wrong_checksum_does_not_spend_an_id(run: Runner, server: Server, name: str, tmp_path: Path) -> None:
+    path = tmp_path / "larger.raw"
+    path.write_bytes(CONTENT * 10)
+    new = server.new_id()
+    options = {"id": new, "name": name, "path": str(path), **RAW}
+    refused = run("pcd_image", **options, checksum=digest("md5", OTHER_CONTENT))
+    assert (refused.failed, refused.writes) == (True, [])
+    assert run("pcd_image", **options, checksum=digest("md5", CONTENT * 10)).image["id"] == new
+
+
 # What the service refuses
 
 
@@ -300,7 +323,7 @@ def test_a_record_that_was_there_and_refused_data_explains_itself(
     assert server.get(there["id"])["status"] == "queued"
     explained = run("pcd_image", name=name, path=str(file))
     assert "has refused data for it before" in explained.msg
-    assert "not made by this collection" in explained.msg
+    assert "does not show that this collection has made it" in explained.msg
     assert explained.writes == []
 
 
@@ -431,6 +454,71 @@ def test_a_checksum_file_without_the_entry_is_an_error(run: Runner, vendor: Vend
     refused = run("pcd_image", name=name, url=url, checksum=f"sha256:{sums}", **RAW)
     assert "image.raw" in refused.msg
     assert refused.writes == []
+
+
+@pytest.mark.parametrize("method", ["upload", "glance-direct", "web-download"])
+def test_an_empty_url_leaves_no_image(run: Runner, server: Server, vendor: Vendor, name: str, method: str) -> None:
+    assert run("pcd_image", name=name, url=vendor.file("image.raw", b""), method=method, **RAW).failed
+    assert server.named(name) == []
+
+
+@pytest.mark.parametrize("method", ["upload", "web-download"])
+def test_a_file_that_is_packed_for_the_way_is_refused(
+    run: Runner, server: Server, vendor: Vendor, name: str, method: str
+) -> None:
+    url = vendor.file("image.raw", gzip.compress(CONTENT), "encoded")
+    assert "sent packed (gzip)" in run("pcd_image", name=name, url=url, method=method, **RAW).msg
+    assert server.named(name) == []
+
+
+def test_what_a_url_hides_in_its_query_is_in_no_error(run: Runner, server: Server, name: str) -> None:
+    url = "http://vendor.invalid/image.raw?signature=S3cret-Query"
+    for method in ("web-download", "upload"):
+        refused = run("pcd_image", name=name, url=url, method=method, **RAW)
+        assert "vendor.invalid" in refused.msg
+        assert "S3cret-Query" not in refused.msg
+
+
+def test_headers_of_a_url_leave_the_result_readable(run: Runner, server: Server, vendor: Vendor, name: str) -> None:
+    headers = {"X-Key": vendor.key, "DNT": 1, "Accept": "raw"}
+    done = run("pcd_image", name=name, url=vendor.file("image.raw", CONTENT, "guarded"), url_headers=headers, **RAW)
+    holds(server, done, CONTENT)
+    assert done.image["disk_format"] == "raw"
+    assert not run.told(done.stdout, vendor.key)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{digest}\t{name}\n",
+        "{digest}  ../{name}\n",
+        "\ufeff{digest}  {name}\n",
+        "SHA2-256({name})= {digest}\n",
+        "{digest}\r\n",
+    ],
+)
+def test_the_styles_of_checksum_files_are_understood(
+    run: Runner, server: Server, vendor: Vendor, name: str, tmp_path: Path, line: str
+) -> None:
+    url = vendor.file("image.raw", CONTENT)
+    text = line.format(digest=hashlib.sha256(CONTENT).hexdigest(), name="image.raw")
+    (tmp_path / "SUMS").write_text(text, encoding="utf-8", newline="")
+    for listing in (vendor.file("SUMS", text.encode()), f"file://{tmp_path}/SUMS"):
+        foretold = run(
+            "pcd_image", name=name, url=url, checksum=f"sha256:{listing}", method="upload", **RAW, check=True
+        )
+        assert foretold.image["size"] == len(CONTENT)
+
+
+def test_a_record_of_ours_whose_import_failed_is_made_anew(
+    run: Runner, server: Server, vendor: Vendor, name: str, file: Path
+) -> None:
+    run("pcd_image", name=name, **QCOW2)
+    url = vendor.file("image.raw", CONTENT)
+    assert run("pcd_image", name=name, url=url).failed
+    done = run("pcd_image", name=name, url=url, disk_format="raw")
+    holds(server, done, CONTENT)
+    assert [image["id"] for image in server.named(name)] == [done.image["id"]]
 
 
 def test_a_failed_import_is_told_within_two_looks(run: Runner, server: Server, vendor: Vendor, name: str) -> None:
@@ -651,6 +739,40 @@ def test_a_replacement_whose_old_image_is_gone_is_finished(
     assert not run("pcd_image", name=name, path=str(file)).changed
 
 
+def test_a_replacement_that_broke_off_is_no_obstacle_to_newer_data(
+    run: Runner, server: Server, name: str, file: Path
+) -> None:
+    old = run("pcd_image", name=name, path=str(file), **RAW).image
+    left = run("pcd_image", id=new_id(), name=name, hidden=True, **RAW).image
+    server.change(left["id"], pcd_replaces=old["id"])
+    server.upload(left["id"], b"an earlier build")
+    file.write_bytes(OTHER_CONTENT)
+    options = {"name": name, "path": str(file), "on_content_change": "replace", "retired": "delete"}
+    holds(server, run("pcd_image", **options), OTHER_CONTENT)
+    assert len(server.named(name)) == 1
+    assert not run("pcd_image", **options).changed
+
+
+def test_a_retired_image_is_meant_by_its_id_alone(run: Runner, server: Server, name: str, file: Path) -> None:
+    old = run("pcd_image", name=name, path=str(file), **RAW).image
+    file.write_bytes(OTHER_CONTENT)
+    run("pcd_image", name=name, path=str(file), on_content_change="replace")
+    assert run("pcd_image", name=name, state="absent").changed
+    assert not run("pcd_image", name=name, state="absent").changed
+    assert server.get(old["id"])["os_hidden"]
+    assert run("pcd_image", id=old["id"], state="absent").changed
+
+
+def test_a_replacement_belongs_to_whom_the_old_image_belonged(
+    run: Runner, server: Server, name: str, file: Path
+) -> None:
+    run("pcd_image", name=name, path=str(file), **RAW)
+    file.write_bytes(OTHER_CONTENT)
+    done = run("pcd_image", "admin", name=name, path=str(file), match="visible", on_content_change="replace")
+    assert server.get(done.image["id"])["owner"] == server.project_id("member")
+    assert not run("pcd_image", name=name, path=str(file)).changed
+
+
 def test_two_replacements_that_broke_off_are_finished_by_a_third(
     run: Runner, server: Server, name: str, file: Path
 ) -> None:
@@ -725,6 +847,12 @@ def test_an_administrator_copies_an_image_into_further_stores(
     assert done.writes == ["POST"]
     assert done.result["diff"] == foretold.result["diff"]
     assert not run("pcd_image", "admin", **options).changed
+
+
+def test_where_one_store_is_enough_no_copy_is_asked_for(run: Runner, server: Server, name: str, file: Path) -> None:
+    run("pcd_image", name=name, path=str(file), **RAW)
+    again = run("pcd_image", name=name, path=str(file), stores=["fast", "slow"], all_stores_must_succeed=False)
+    assert (again.changed, again.writes) == (False, [])
 
 
 def test_a_copy_that_is_refused_is_an_error(run: Runner, server: Server, name: str) -> None:

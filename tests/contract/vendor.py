@@ -20,8 +20,8 @@ class Vendor:
     """`files` by name. The folder of an address says how they are given out.
 
     /files/ as they are; /short/ without their last bytes, though announced; /guarded/ to USER with PASSWORD or to
-    whoever sends `key` as X-Key; /elsewhere/ by a redirect to `other`; /slow/ only once `go_on` is set; /status/N/ as
-    an error N.
+    whoever sends `key` as X-Key; /elsewhere/ by a redirect to `other`; /slow/ only once `go_on` is set; /encoded/ as
+    packed with gzip for the way; /status/N/ as an error N.
     """
 
     url: str
@@ -74,6 +74,8 @@ def open_vendor() -> Iterator[Vendor]:
         def give(self, folder: str, content: bytes) -> None:
             self.send_response(200)
             self.send_header("Content-Length", str(len(content)))
+            if folder == "encoded":
+                self.send_header("Content-Encoding", "gzip")
             self.end_headers()
             half = len(content) // 2
             self.wfile.write(content[:half])
