@@ -31,7 +31,7 @@ def with_collection(url: str, token: str, image_id: str, path: str) -> None:
     from ansible_collections.platform9.pcd.plugins.module_utils import _data, _http, _images, _plan, _transfer
 
     http = _http.Http(url, _http.Transport(verify=os.environ["PCD_CA"]), headers={"X-Auth-Token": token})
-    transfers = _transfer.Transfers(_images.Images(http), 0)
+    transfers = _transfer.Transfers(_images.Images(http), 0, print)
     image = transfers.settled(image_id, 0)
     report_base()
     if path:

@@ -219,7 +219,9 @@ class Url:
         if isinstance(error, requests.exceptions.SSLError):
             # The usual advice is about validate_certs, which is not about vendors.
             host = urlsplit(address).hostname
-            return f"the certificate of {host} is not trusted, or TLS failed. Give the CA of the vendor with ca_cert."
+            return (
+                f"the certificate of {host} cannot be trusted, or TLS failed. Give the CA of the vendor with ca_cert."
+            )
         return self._masked(failure(error, _without_login(address), self._transport))
 
     def _masked(self, text: str) -> str:

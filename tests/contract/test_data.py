@@ -293,7 +293,7 @@ def test_a_wrong_checksum_does_not_spend_an_id(run: Runner, server: Server, name
     path = tmp_path / "larger.raw"
     path.write_bytes(CONTENT * 10)
     new = server.new_id()
-    options = {"id": new, "name": name, "path": str(path), **RAW}
+    options: dict[str, Any] = {"id": new, "name": name, "path": str(path), **RAW}
     refused = run("pcd_image", **options, checksum=digest("md5", OTHER_CONTENT))
     assert (refused.failed, refused.writes) == (True, [])
     assert run("pcd_image", **options, checksum=digest("md5", CONTENT * 10)).image["id"] == new
@@ -747,7 +747,12 @@ def test_a_replacement_that_broke_off_is_no_obstacle_to_newer_data(
     server.change(left["id"], pcd_replaces=old["id"])
     server.upload(left["id"], b"an earlier build")
     file.write_bytes(OTHER_CONTENT)
-    options = {"name": name, "path": str(file), "on_content_change": "replace", "retired": "delete"}
+    options: dict[str, Any] = {
+        "name": name,
+        "path": str(file),
+        "on_content_change": "replace",
+        "retired": "delete",
+    }
     holds(server, run("pcd_image", **options), OTHER_CONTENT)
     assert len(server.named(name)) == 1
     assert not run("pcd_image", **options).changed
