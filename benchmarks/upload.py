@@ -45,7 +45,7 @@ def with_openstacksdk(dummy_url: str, dummy_token: str, image_id: str, path: str
 
     # It finds the service by itself; admin is the interface that the others use.
     connection = openstack.connect(cloud="member", interface="admin")
-    image = connection.image.get_image(image_id)
+    image: Any = connection.image.get_image(image_id)
     report_base()
     if path:
         started = time.monotonic()
