@@ -159,7 +159,7 @@ class Patient(Session):
 
     @property
     def transfers(self) -> Transfers:
-        return Transfers(self.images, self.transport.retries, self.clock.waiting)
+        return Transfers(self.images, self.transport.retries, self.warn, self.clock.waiting)
 
 
 def session_with(

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import itertools
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +39,11 @@ from ansible_collections.platform9.pcd.plugins.module_utils._content import (
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._data import Content, Digest, File, Stream
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import PlanError
-from ansible_collections.platform9.pcd.plugins.module_utils._image import LONGEST_TEXT, REPLACES, STATUSES
+from ansible_collections.platform9.pcd.plugins.module_utils._image import LONGEST_TEXT, REPLACES, RETIRED, STATUSES
 from ansible_collections.platform9.pcd.plugins.module_utils._plan import (
     Create,
     Delete,
+    Image,
     Import,
     Plan,
     Retire,
@@ -424,8 +426,9 @@ def test_of_data_without_hashes_the_sizes_are_told() -> None:
 
 # --- a replacement -----------------------------------------------------------------------------------------------
 
-HIDE = Update([replace("/os_hidden", True)])
-RETIRED = (Retire(full(), (HIDE,)),)
+# With the mark by which it is told from an image that is hidden and meant.
+HIDE = Update([replace("/os_hidden", True), {"op": "add", "path": f"/{RETIRED}", "value": "true"}])
+RETIREMENTS = (Retire(full(), (HIDE,)),)
 PUBLISH = Update([replace("/os_hidden", False)])
 DONE = Update([{"op": "remove", "path": f"/{REPLACES}"}])
 
@@ -434,10 +437,16 @@ def delivery_of(stream: Stream) -> Delivery:
     return Delivery("upload", DEFAULT, 60, stream=stream)
 
 
+def replacement(
+    old: Image, wish: dict[str, Any], stream: Stream, retirements: Sequence[Retire] = RETIREMENTS, **more: Any
+) -> Plan:
+    return plan_replacement(old, inheritance(old, False, PROJECT), wish, delivery_of(stream), retirements, **more)
+
+
 def test_a_replacement_is_verified_before_it_is_seen_and_seen_before_the_old_one_goes(stream: Stream) -> None:
     old = full(protected=True)
     retired = Retire(old, (HIDE,))
-    plan = plan_replacement(old, {"name": "ubuntu-24.04", "min_disk": 20}, False, delivery_of(stream), [retired])
+    plan = replacement(old, {"name": "ubuntu-24.04", "min_disk": 20}, stream, [retired])
     create, *rest = plan.steps
     assert create == Create(
         {
@@ -463,21 +472,21 @@ def test_a_replacement_is_verified_before_it_is_seen_and_seen_before_the_old_one
 
 @pytest.mark.parametrize(("old", "wish"), [({"os_hidden": True}, {}), ({}, {"os_hidden": True})])
 def test_a_replacement_that_shall_be_hidden_stays_so(old: dict[str, Any], wish: dict[str, Any], stream: Stream) -> None:
-    plan = plan_replacement(full(**old), wish, False, delivery_of(stream), RETIRED)
+    plan = replacement(full(**old), wish, stream)
     assert PUBLISH not in plan.steps
     assert plan.after is not None
     assert plan.after["os_hidden"] is True
 
 
 def test_a_replacement_of_a_hidden_image_can_be_shown(stream: Stream) -> None:
-    plan = plan_replacement(full(os_hidden=True), {"os_hidden": False}, False, delivery_of(stream), RETIRED)
+    plan = replacement(full(os_hidden=True), {"os_hidden": False}, stream)
     assert PUBLISH in plan.steps
     assert plan.after is not None
     assert plan.after["os_hidden"] is False
 
 
 def test_a_property_that_shall_go_does_not_come_along(stream: Stream) -> None:
-    plan = plan_replacement(full(), {"os_distro": None}, False, delivery_of(stream), RETIRED)
+    plan = replacement(full(), {"os_distro": None}, stream)
     (create,) = [step for step in plan.steps if isinstance(step, Create)]
     assert "os_distro" not in create.attributes
     assert plan.after is not None
@@ -486,8 +495,9 @@ def test_a_property_that_shall_go_does_not_come_along(stream: Stream) -> None:
 
 @pytest.mark.parametrize("purge", [False, True])
 def test_a_replacement_takes_over_what_is_wishable_and_custom(purge: bool) -> None:
-    old = full(os_version="24.04", **{REPLACES: OTHER_ID}, os_glance_importing_to_stores="", direct_url="x", name=None)
-    kept = inheritance(old, purge, {})
+    marks = {REPLACES: OTHER_ID, RETIRED: "true"}
+    old = full(os_version="24.04", **marks, os_glance_importing_to_stores="", direct_url="x", name=None)
+    kept = inheritance(old, purge, PROJECT)
     assert kept == {
         "visibility": "shared",
         "protected": False,
@@ -501,9 +511,35 @@ def test_a_replacement_takes_over_what_is_wishable_and_custom(purge: bool) -> No
     }
 
 
-def test_the_owner_comes_along_only_where_it_is_wished() -> None:
-    assert "owner" not in inheritance(full(), False, {})
-    assert inheritance(full(owner=OTHER_PROJECT), False, {"owner": PROJECT})["owner"] == OTHER_PROJECT
+def test_the_owner_comes_along_only_where_it_is_another_project() -> None:
+    assert "owner" not in inheritance(full(), False, PROJECT)
+    assert "owner" not in inheritance(full(owner=OTHER_PROJECT), False, None)
+    assert inheritance(full(owner=OTHER_PROJECT), False, PROJECT)["owner"] == OTHER_PROJECT
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "owner_specified.openstack.md5",
+        "owner_specified.openstack.sha256",
+        "img_signature",
+        "img_signature_hash_method",
+        "img_signature_certificate_uuid",
+    ],
+)
+def test_what_is_said_of_the_old_data_does_not_come_along(key: str) -> None:
+    assert key not in inheritance(full(**{key: "x"}), False, PROJECT)
+    assert "owner_specified.openstack.object" in inheritance(
+        full(**{"owner_specified.openstack.object": "x"}), False, PROJECT
+    )
+
+
+def test_what_an_earlier_run_has_left_behind_goes_first(stream: Stream) -> None:
+    leftover = Retire(unfinished(), (Delete([]),))
+    plan = replacement(full(), {}, stream, leftovers=[leftover])
+    assert plan.steps[0] == leftover
+    assert isinstance(plan.steps[1], Create)
+    assert plan.steps[-2:] == (*RETIREMENTS, DONE)
 
 
 def unfinished(**given: Any) -> dict[str, Any]:
@@ -537,7 +573,7 @@ def test_a_replacement_that_broke_off_after_its_data_is_only_put_in_its_place() 
 
 
 def test_a_purge_does_not_take_the_mark_of_a_replacement_early(stream: Stream) -> None:
-    plan = plan_continuation(full(), {}, True, unfinished(), delivery_of(stream), RETIRED)
+    plan = plan_continuation(full(), {}, True, unfinished(), delivery_of(stream), RETIREMENTS)
     assert plan.steps[1] == Update([{"op": "remove", "path": "/os_distro"}])
     assert plan.steps[-1] == DONE
 
@@ -551,8 +587,8 @@ def test_a_continued_replacement_that_shall_be_hidden_stays_so(old: dict[str, An
 @pytest.mark.parametrize(("is_hidden", "shall_be_hidden"), [(True, False), (True, True), (False, False)])
 def test_an_image_that_stands_in_the_place_already_is_only_ended(is_hidden: bool, shall_be_hidden: bool) -> None:
     new = full(id=OTHER_ID, os_hidden=is_hidden, **{REPLACES: ID})
-    plan = with_ending(plan_present({}, new), shall_be_hidden, RETIRED)
-    assert plan.steps == (*([PUBLISH] if is_hidden and not shall_be_hidden else []), *RETIRED, DONE)
+    plan = with_ending(plan_present({}, new), shall_be_hidden, RETIREMENTS)
+    assert plan.steps == (*([PUBLISH] if is_hidden and not shall_be_hidden else []), *RETIREMENTS, DONE)
     assert plan.changed
     assert plan.after is not None
     assert REPLACES not in plan.after
@@ -565,7 +601,7 @@ def test_several_images_are_retired_one_after_the_other_once_the_new_one_is_seen
     retired = [Retire(first, (HIDE,)), Retire(second, (DONE, HIDE))]
     new = full(id=str(uuid.uuid4()), os_hidden=True, **{REPLACES: OTHER_ID})
     for plan in (
-        plan_replacement(second, {}, False, delivery_of(stream), retired),
+        replacement(second, {}, stream, retired),
         plan_continuation(second, {}, False, new, None, retired),
         with_ending(plan_present({}, new), False, retired),
     ):
@@ -581,7 +617,7 @@ def test_where_the_old_one_is_gone_only_the_mark_is_left_to_remove() -> None:
 
 def test_a_plan_that_ends_without_an_image_has_no_ending() -> None:
     plan = Plan(full(), None, (Delete([]),))
-    assert with_ending(plan, False, RETIRED) is plan
+    assert with_ending(plan, False, RETIREMENTS) is plan
 
 
 # --- what becomes of the old one ---------------------------------------------------------------------------------
@@ -590,11 +626,11 @@ def test_a_plan_that_ends_without_an_image_has_no_ending() -> None:
 @pytest.mark.parametrize(
     ("how", "old", "steps"),
     [
-        ("hide", {}, (Update([replace("/os_hidden", True)]),)),
+        ("hide", {}, (HIDE,)),
         ("hide", {"os_hidden": True}, ()),
-        ("deactivate", {}, (Update([replace("/os_hidden", True)]), SetStatus("deactivate"))),
+        ("deactivate", {}, (HIDE, SetStatus("deactivate"))),
         ("deactivate", {"os_hidden": True}, (SetStatus("deactivate"),)),
-        ("deactivate", {"status": "deactivated"}, (Update([replace("/os_hidden", True)]),)),
+        ("deactivate", {"status": "deactivated"}, (HIDE,)),
         ("deactivate", {"status": "deactivated", "os_hidden": True}, ()),
         ("rename", {}, (Update([replace("/name", "ubuntu-24.04-20261123T073931Z")]),)),
         ("delete", {}, (Delete([]),)),

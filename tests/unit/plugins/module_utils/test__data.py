@@ -434,12 +434,16 @@ def test_a_packed_file_of_nothing_is_an_error(kind: str) -> None:
     assert "there is nothing in it" in message
 
 
-def test_garbage_behind_a_gz_is_an_error() -> None:
-    dummy, message = sent_before_error(unpacked(PACK["gz"](SMALL) + b"garbage"))
-    assert message.startswith("decompress: memory is gz, but broken: ")
+@KINDS
+@pytest.mark.parametrize("garbage", [b"x", b"garbage", b"\xff" * 2 * BLOCK], ids=len)
+def test_garbage_behind_a_packed_file_is_an_error(garbage: bytes, kind: str) -> None:
+    """It may be what is left of a second member."""
+    dummy, message = sent_before_error(unpacked(PACK[kind](SMALL) + garbage))
+    assert message.startswith(f"decompress: memory is {kind}, but broken: ")
 
 
-@pytest.mark.parametrize("kind", ["gz", "bz2", "xz"])
+# bzip2 itself warns of them and goes on; until lately, so did we.
+@pytest.mark.parametrize("kind", ["gz", pytest.param("bz2", marks=pytest.mark.xfail(raises=DataError)), "xz"])
 @pytest.mark.parametrize("count", [12, 512, 2 * BLOCK])
 @pytest.mark.parametrize("data", [SMALL, SPARSE], ids=["small", "sparse"])
 def test_zeros_that_fill_up_the_last_sector_are_no_damage(data: bytes, count: int, kind: str) -> None:
@@ -468,11 +472,15 @@ def test_a_packed_file_with_a_wrong_checksum_keeps_the_last_block_back(kind: str
     assert message.startswith("checksum: ")
 
 
-@pytest.mark.parametrize("kind", ["bz2", "xz"])
-def test_what_stands_behind_the_packed_bytes_belongs_to_the_checksum(kind: str) -> None:
-    packed = PACK[kind](SMALL) + b"\xff" * 2 * BLOCK
-    stream = unpacked(packed, stated=Digest("sha256", hexdigest("sha256", packed)))
-    assert sent(stream) == SMALL
+@pytest.mark.parametrize("count", [4, 8])
+def test_the_shortest_padding_of_xz_is_no_damage(count: int) -> None:
+    assert sent(unpacked(PACK["xz"](SMALL) + bytes(count))) == SMALL
+
+
+@pytest.mark.parametrize("count", [12, 512])
+def test_members_of_xz_with_padding_between_them_are_one_image(count: int) -> None:
+    """As xz itself unpacks them (The .xz File Format, section 2.2)."""
+    assert sent(unpacked(PACK["xz"](SMALL) + bytes(count) + PACK["xz"](SPARSE))) == SMALL + SPARSE
 
 
 @pytest.mark.parametrize("kind", [kind for kind in MAGIC.values() if kind not in PACK])
@@ -590,11 +598,11 @@ def test_a_checksum_is_an_algorithm_and_the_rest(text: str, algorithm: str, rest
     ],
 )
 def test_what_is_no_checksum_is_an_error_that_names_the_algorithms(text: str) -> None:
-    with pytest.raises(ConfigurationError, match="^checksum: .*is not <algorithm>:<checksum>") as caught:
+    with pytest.raises(ConfigurationError, match="^checksum: .*does not begin <algorithm>:<checksum>") as caught:
         digest_from("checksum", text)
     for part in ("md5", "sha256", "sha512"):
         assert part in str(caught.value)
-    assert "shake" not in str(caught.value).replace("shake_128:abc", "")
+    assert "shake" not in str(caught.value).replace("'shake_128'", "")
     assert "\n" not in str(caught.value)
 
 
@@ -664,7 +672,7 @@ def listing(*lines: str) -> str:
     ],
 )
 def test_the_digest_of_a_file_is_found_in_every_form_that_vendors_publish(text: str) -> None:
-    assert digest_in(text, NAME, "sha256") == Digest("sha256", GOOD)
+    assert digest_in(text, (NAME,), "sha256") == Digest("sha256", GOOD)
 
 
 @pytest.mark.parametrize(
@@ -688,13 +696,13 @@ def test_the_digest_of_a_file_is_found_in_every_form_that_vendors_publish(text: 
     ],
 )
 def test_no_digest_is_guessed(text: str) -> None:
-    assert digest_in(text, NAME, "sha256") is None
+    assert digest_in(text, (NAME,), "sha256") is None
 
 
 @pytest.mark.parametrize("name", ["my image.qcow2", "a  b", "(x).img", "größer.img", "a*b", "x) = y"])
 def test_names_may_have_blanks_and_signs(name: str) -> None:
     for line in (f"{GOOD}  {name}", f"{GOOD} *{name}", f"SHA256 ({name}) = {GOOD}"):
-        assert digest_in(listing(f"{BAD}  other", line), name, "sha256") == Digest("sha256", GOOD)
+        assert digest_in(listing(f"{BAD}  other", line), (name,), "sha256") == Digest("sha256", GOOD)
 
 
 @pytest.mark.parametrize(
@@ -702,10 +710,10 @@ def test_names_may_have_blanks_and_signs(name: str) -> None:
 )
 def test_bsd_writes_names_of_algorithms_in_its_own_way(written: str, algorithm: str) -> None:
     value = hexdigest(algorithm, b"x")
-    assert digest_in(f"{written} ({NAME}) = {value}", NAME, algorithm) == Digest(algorithm, value)
+    assert digest_in(f"{written} ({NAME}) = {value}", (NAME,), algorithm) == Digest(algorithm, value)
 
 
 @given(st.text(max_size=50), st.text(max_size=5))
 def test_no_text_confuses_the_reading_of_a_checksum_file(text: str, name: str) -> None:
-    found: Any = digest_in(text, name, "md5")
+    found: Any = digest_in(text, (name,), "md5")
     assert found is None or len(found.value) == 32

@@ -83,6 +83,14 @@ class Bench:
         source = {} if "url" in given else {"path": str(self.path)}
         return plan_image(params(**{**source, **given}), self.session)
 
+    def foretold(self, **given: Any) -> Image:
+        """As check mode does it."""
+        plan = self.plan(**given)
+        if plan.stream is not None:
+            plan.stream.read_through()
+        assert plan.expected is not None
+        return dict(plan.expected)
+
     def run(self, **given: Any) -> Image:
         after = carry_out(self.session, self.plan(**given))
         assert after is not None
@@ -337,6 +345,21 @@ def test_staged_data_whose_import_is_asked_for_in_time_is_waited_for(ours: bool,
     assert not made.plan().changed
 
 
+# What is waited for ends with the seconds for which data may lie staged, though it does not lie there any more.
+@pytest.mark.xfail(raises=NotFinished)
+@pytest.mark.parametrize("ours", [True, False])
+def test_an_import_that_was_asked_for_in_time_may_take_as_long_as_any_other(ours: bool, bench: Any) -> None:
+    image_id = new_id() if ours else ID
+    made = bench()
+    states: dict[float, Image] = {
+        0: staged(id=image_id),
+        10: queued(id=image_id, status="importing", os_glance_import_task="t"),
+        300: full(NEW, id=image_id),
+    }
+    made.glance = History(made.clock, states)
+    assert not made.plan(wait_timeout=600).changed
+
+
 @pytest.mark.parametrize("at", range(3))
 def test_an_import_that_was_killed_at_any_moment_is_done_by_the_next_run(at: int, bench: Any) -> None:
     made = bench()
@@ -487,23 +510,16 @@ def test_replacements_that_are_killed_one_after_the_other_end_with_one_image(
     made = bench(full())
     given = {"on_content_change": "replace", "retired": how}
 
-    def run(data: bytes, at: int) -> bool:
+    def run(data: bytes, at: int) -> None:
         made.path.write_bytes(data)
-        return killed(made, at, **given)
+        killed(made, at, **given)
 
     # From its fourth operation on, the new image is seen beside the old one.
     run(FIRST, first)
     assert any(each["status"] == "active" for each in shown_images(made.glance))
-    was_killed = run(SECOND, second)
+    run(SECOND, second)
     assert any(each["status"] == "active" for each in shown_images(made.glance))
     made.path.write_bytes(last)
-    if was_killed and second == 2 and last == THIRD:
-        # It has its data and is not seen: nobody but the user knows whether that shall be thrown away.
-        with pytest.raises(PlanError, match="Delete it by its id") as caught:
-            made.run(**given)
-        (unseen,) = made.glance.named(NAME, os_hidden=True, checksum=hashed(SECOND)["checksum"])
-        assert unseen["id"] in str(caught.value)
-        del made.glance.images[unseen["id"]]
     after = made.run_twice(**given)
 
     assert [each["id"] for each in shown_images(made.glance)] == [after["id"]]
@@ -511,6 +527,7 @@ def test_replacements_that_are_killed_one_after_the_other_end_with_one_image(
     assert (after["status"], after["os_distro"]) == ("active", "ubuntu")
     assert [each["id"] for each in made.glance.images.values() if REPLACES in each] == []
     retired = [each for each in made.glance.images.values() if each["id"] != after["id"]]
+    # What had its data and was never seen is of no use to anybody.
     seen = [OLD, FIRST, *([SECOND] if last == THIRD and second > 2 else [])]
     expected = [] if how == "delete" else sorted(hashed(data)["checksum"] for data in seen)
     assert sorted(each["checksum"] for each in retired) == expected
@@ -642,7 +659,7 @@ def test_a_record_of_ours_that_refused_data_is_made_anew(bench: Any) -> None:
 
 
 def test_a_record_of_others_that_refused_data_is_left_to_them(bench: Any) -> None:
-    bench(queued(checksum="a" * 32)).refused(PlanError, "was not made by this collection; delete it")
+    bench(queued(checksum="a" * 32)).refused(PlanError, "does not show that this collection has made it.*delete it")
 
 
 def test_an_id_is_never_given_twice(bench: Any) -> None:
@@ -735,7 +752,14 @@ def test_an_address_without_a_file_is_told_before_a_record_is_made(
     status: int, given: dict[str, Any], bench: Any, serve: Serve
 ) -> None:
     address = f"{serve(Reply(status)).url}/debian.qcow2"
-    bench().refused(DataError, f"^url: .*answered {status}", url=address, **given)
+    made = bench()
+    with pytest.raises(DataError, match=f"^url: .*answered {status}"):
+        made.run(url=address, **given)
+    assert made.glance.done == []
+    # What is foretold is what the data is.
+    with pytest.raises(DataError, match=f"^url: .*answered {status}"):
+        made.foretold(url=address, **given)
+    assert made.glance.done == []
 
 
 def test_an_address_with_credentials_is_streamed_through(bench: Any, serve: Serve) -> None:

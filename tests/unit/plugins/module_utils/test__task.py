@@ -620,7 +620,7 @@ def there_before() -> Image:
 
 def replacing(old: Image, how: str, stream: Stream) -> Plan:
     retired = retirement_of(old, how, None, False, FORMATS["name"], False)
-    return plan_replacement(old, FORMATS, False, Delivery("upload", Stores(), 60, stream=stream), [retired])
+    return plan_replacement(old, {}, FORMATS, Delivery("upload", Stores(), 60, stream=stream), [retired])
 
 
 @pytest.mark.parametrize(
@@ -672,7 +672,7 @@ def test_of_several_images_to_retire_the_new_one_stays_from_the_first_on(stream:
     glance = Glance(first, second)
     name = FORMATS["name"]
     retired = [retirement_of(each, "delete", None, False, name, False) for each in (first, second)]
-    plan = plan_replacement(second, FORMATS, False, Delivery("upload", Stores(), 60, stream=stream), retired)
+    plan = plan_replacement(second, {}, FORMATS, Delivery("upload", Stores(), 60, stream=stream), retired)
 
     def refuse(operation: str) -> None:
         if operation == "delete" and "delete" in glance.done:

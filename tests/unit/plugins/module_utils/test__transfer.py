@@ -86,6 +86,7 @@ class Bench:
     repeats: int = 0
     timeout: float = 30
     clock: Clock = field(default_factory=Clock)
+    warned: list[str] = field(default_factory=list)
 
     @property
     def images(self) -> Images:
@@ -94,7 +95,7 @@ class Bench:
 
     @property
     def transfers(self) -> Transfers:
-        return Transfers(self.images, self.repeats, self.clock.waiting)
+        return Transfers(self.images, self.repeats, self.warned.append, self.clock.waiting)
 
     def upload(self, stream: Stream, patience: float = PATIENCE, store: str | None = None) -> Image:
         return self.transfers.upload(queued(), Upload(stream, store, patience))
@@ -582,6 +583,8 @@ def test_a_store_may_fail_where_not_all_must_succeed(bench: Any) -> None:
     there = active(stores="fast", os_glance_failed_import="slow")
     made = bench(Reply(202), shown(active(**LOCK)), shown(there))
     assert made.run_import(Import(request, PATIENCE)) == there
+    (warning,) = made.warned
+    assert "not in slow" in warning
 
 
 def test_what_was_fetched_must_be_what_was_known_of_it(bench: Any) -> None:
