@@ -27,6 +27,7 @@ BLOCK = 1 << 20
 SERVICE_HASH = "sha512"
 SERVICE_ALGORITHMS = ("md5", SERVICE_HASH)
 
+FOLDERS = re.compile(r"^(\.{0,2}/)+")
 NOT_A_WORD = re.compile(r"\W+")
 LONGEST_ALGORITHM = 20
 HEX = re.compile(r"[0-9a-fA-F]+")
@@ -377,7 +378,7 @@ def digest_in(listing: str, names: Iterable[str], algorithm: str) -> Digest | No
         else:
             value, named = (*line.split(None, 1), "")[:2]
             named = named.removeprefix("*")
-        if named.lstrip("./") in names and HEX.fullmatch(value) and len(value) == digits:
+        if FOLDERS.sub("", named) in names and HEX.fullmatch(value) and len(value) == digits:
             return Digest(algorithm, value.lower())
     alone = lines[0].split() if len(lines) == 1 else []
     if len(alone) == 1 and HEX.fullmatch(alone[0]) and len(alone[0]) == digits:
@@ -424,9 +425,9 @@ def _unpacker(kind: str, source: str) -> Callable[[Any], Any]:
     if kind == "gz":
         return lambda raw: gzip.GzipFile(fileobj=raw)
     if kind == "bz2":
-        return lambda raw: _Members(raw, bz2.BZ2Decompressor)
+        return lambda raw: _Members(raw, bz2.BZ2Decompressor, padding=b"\0")
     if kind == "xz":
-        # Zeros may follow (the .xz file format, section 2.2).
+        # Zeros may follow (the .xz file format, section 2.2), as gzip and bzip2 let them, too.
         return lambda raw: _Members(raw, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ), padding=b"\0")
     if kind == "zst":
         return _zstd_unpacker(source)

@@ -305,11 +305,12 @@ def _settled(params: Params, session: Session, image: Image) -> Image | None:
         return image
     patience = params["wait_timeout"] if params["wait"] else 0
     try:
-        if _is_staged(image):
+        if _is_staged(image) and is_ours(image["id"]) and patience >= LONGEST_STAGED:
             # Whoever has staged data asks for the import at once.
-            image = session.transfers.settled(image["id"], min(patience, LONGEST_STAGED), _is_staged)
-            if _is_staged(image) and is_ours(image["id"]):
+            image = session.transfers.settled(image["id"], LONGEST_STAGED, lambda dummy: True)
+            if _is_staged(image):
                 return image
+            patience -= LONGEST_STAGED
         return session.transfers.settled(image["id"], patience)
     except NotFound:
         return None

@@ -28,7 +28,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     PlanError,
     quoted,
 )
-from ansible_collections.platform9.pcd.plugins.module_utils._http import pause
+from ansible_collections.platform9.pcd.plugins.module_utils._http import announced_length, pause
 from ansible_collections.platform9.pcd.plugins.module_utils._image import check_identity, image_shape, stores_of
 from ansible_collections.platform9.pcd.plugins.module_utils._plan import Image, describe
 from ansible_collections.platform9.pcd.plugins.module_utils._task import Params, Result, Session
@@ -247,7 +247,7 @@ class Download:
         """What follows the bytes that have arrived, or all of it where the service knows no Range."""
         start = arrival.count
         with self._opened(start) as response:
-            length = response.headers.get("Content-Length", "")
+            length = announced_length(response.headers)
             if response.status_code == 206:
                 if not _begins_at(start, response):
                     # The next request asks for the whole of it.
@@ -255,8 +255,8 @@ class Download:
                     raise _BrokeOff("the service sent another part than the one that was asked for")
             else:
                 arrival.start_anew()
-                if length.isdigit():
-                    self._announced(arrival, int(length))
+                if length is not None:
+                    self._announced(arrival, length)
             for block in _blocks(response):
                 arrival.add(block)
                 if arrival.size is not None and arrival.count > arrival.size:

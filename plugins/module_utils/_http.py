@@ -77,10 +77,8 @@ class Http:
         self._transport = transport
         self._secrets = spellings(secrets)
         self._sleep = sleep
-        self._session = requests.Session()
-        # A netrc file must never supply credentials; the proxies of the environment are read below.
-        self._session.trust_env = False
-        self._session.headers.update({"Accept": "application/json", "User-Agent": "ansible-platform9.pcd"})
+        self._session = new_session()
+        self._session.headers["Accept"] = "application/json"
         self._session.headers.update(headers or {})
         self._session.proxies = requests.utils.get_environ_proxies(self.base_url)
         self._session.verify = transport.verify
@@ -262,6 +260,23 @@ def masked(text: str, secrets: Iterable[str]) -> str:
     for secret in secrets:
         text = text.replace(secret, "********")
     return text
+
+
+def new_session() -> requests.Session:
+    """A session that takes nothing from the environment and follows no redirect."""
+    session = requests.Session()
+    # A netrc file must never supply credentials; the proxies of the environment are set by the caller.
+    session.trust_env = False
+    # It reads the address of a redirect even where it shall not follow it, and stumbles over one that cannot be read.
+    session.get_redirect_target = lambda dummy: None  # type: ignore[method-assign, assignment]
+    session.headers["User-Agent"] = "ansible-platform9.pcd"
+    return session
+
+
+def announced_length(headers: Mapping[str, str]) -> int | None:
+    """The number of bytes that an answer announces; None where it does not, or sends them in chunks."""
+    length = "" if "Transfer-Encoding" in headers else headers.get("Content-Length", "")
+    return int(length) if length.isascii() and length.isdigit() else None
 
 
 def is_passing(error: Exception) -> bool:

@@ -275,7 +275,8 @@ class Transfers:
 
 def _has_all(image: Image, step: Upload | Stage) -> bool:
     content = step.stream.content
-    return content is not None and image.get("size") == content.size
+    # An uploaded image is compared afterwards; only its size tells that a staged one is complete.
+    return content is not None and (isinstance(step, Upload) or image.get("size") == content.size)
 
 
 def _import_of(image: Image) -> str:

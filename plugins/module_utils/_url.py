@@ -22,9 +22,11 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
 from ansible_collections.platform9.pcd.plugins.module_utils._http import (
     BUSY,
     Transport,
+    announced_length,
     failure,
     is_passing,
     masked,
+    new_session,
     pause,
     spellings,
 )
@@ -72,7 +74,7 @@ class Url:
                 f"{option}: {quoted(shown(address))} is no address of a file. Write http://host/path or "
                 "https://host/path; a file on the host where the task runs is given with path."
             )
-        self.address = requests.utils.requote_uri(address)
+        self.address = _quoted(address)
         self.filename = unquote(basename(parts.path))
         self.names = (self.filename, basename(parts.path))
         self._option = option
@@ -149,7 +151,7 @@ class Url:
             try:
                 # As it is sent: in UTF-8, which http.client reads as Latin-1.
                 location = location.encode("latin-1").decode("utf-8", errors="replace")
-                address = requests.utils.requote_uri(urljoin(address, location))
+                address = _quoted(urljoin(address, location))
                 followed = urlsplit(address).scheme in DEFAULT_PORTS
             except ValueError:
                 address, followed = location, False
@@ -216,6 +218,8 @@ class Url:
         raise DataError(f"{self._option}: {self} answered {answered}. {advice}", status=response.status_code)
 
     def _failure(self, error: Exception, address: str) -> str:
+        if not isinstance(error, (requests.RequestException, urllib3.exceptions.HTTPError)):
+            return "it leads to an address that cannot be read."
         if isinstance(error, requests.exceptions.SSLError):
             # The usual advice is about validate_certs, which is not about vendors.
             host = urlsplit(address).hostname
@@ -235,8 +239,7 @@ class _Download:
         self._count = 0
         # Old releases of urllib3 notice a body that ends early only where they are told to.
         response.raw.enforce_content_length = True
-        length = "" if "Transfer-Encoding" in response.headers else response.headers.get("Content-Length", "")
-        self.size = int(length) if length.isascii() and length.isdigit() else None
+        self.size = announced_length(response.headers)
 
     def read(self, count: int) -> bytes:
         try:
@@ -262,6 +265,13 @@ def shown(address: str) -> str:
         return urlsplit(_without_login(address))._replace(query="", fragment="").geturl()
     except ValueError:
         return "what is given"
+
+
+def _quoted(address: str) -> str:
+    """The address without blanks and the like; the host stays as it is, since it is encoded in another way."""
+    parts = urlsplit(address)
+    requote = requests.utils.requote_uri
+    return parts._replace(path=requote(parts.path), query=requote(parts.query)).geturl()
 
 
 def _secrets_of(address: str) -> list[str]:
@@ -294,10 +304,7 @@ def _is_same_host(first: str, second: str) -> bool:
 
 
 def _session(transport: Transport) -> requests.Session:
-    session = requests.Session()
-    # A netrc file must never supply credentials.
-    session.trust_env = False
-    session.headers["User-Agent"] = "ansible-platform9.pcd"
+    session = new_session()
     session.verify = transport.verify is not False
     if isinstance(transport.verify, str):
         context = urllib3.util.ssl_.create_urllib3_context()

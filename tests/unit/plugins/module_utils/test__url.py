@@ -556,8 +556,6 @@ def test_an_address_that_cannot_be_read_is_not_told_with_what_is_secret_in_it(se
         assert [secret for secret in SECRETS if secret in str(caught.value)] == []
 
 
-# What is not ASCII is quoted in the name of the host, too, where it belongs into IDNA.
-@pytest.mark.xfail(raises=AssertionError)
 def test_a_name_that_is_not_ascii_is_looked_up_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
