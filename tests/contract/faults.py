@@ -6,13 +6,12 @@ from __future__ import annotations
 
 import http.client
 import ssl
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 from urllib.parse import urlsplit
+
+from loopback import Handler, serve
 
 BLOCK = 1 << 16
 
@@ -37,9 +36,7 @@ def open_proxy(target: str, ca_file: str) -> Iterator[Proxy]:
     parts = urlsplit(target)
     context = ssl.create_default_context(cafile=ca_file)
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class PassesOn(Handler):
         def pass_on(self) -> None:
             size = int(self.headers.get("Content-Length") or 0)
             spoil = ""
@@ -113,23 +110,6 @@ def open_proxy(target: str, ca_file: str) -> Iterator[Proxy]:
 
         do_GET = do_PUT = do_POST = do_PATCH = do_DELETE = pass_on
 
-        def handle(self) -> None:
-            try:
-                super().handle()
-            except OSError:
-                self.close_connection = True
-
-        def log_message(self, *arguments: Any) -> None:
-            """Nothing: the sandbox has its own log."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    proxy = Proxy(f"http://127.0.0.1:{server.server_port}{parts.path}")
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
+    with serve(PassesOn) as address:
+        proxy = Proxy(f"{address}{parts.path}")
         yield proxy
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -9,8 +9,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+
+from loopback import Handler, serve
 
 USER, PASSWORD = "mirror", "Mirror-Passw0rd-4d1c"
 
@@ -42,9 +42,7 @@ class Vendor:
 
 @contextmanager
 def open_vendor() -> Iterator[Vendor]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Answers(Handler):
         def do_GET(self) -> None:
             path = self.path.partition("?")[0]
             vendor.asked.append((path, {name.lower(): value for name, value in self.headers.items()}))
@@ -84,25 +82,9 @@ def open_vendor() -> Iterator[Vendor]:
             self.wfile.write(content[half:-100] if folder == "short" else content[half:])
             self.close_connection = folder == "short"
 
-        def handle(self) -> None:
-            try:
-                super().handle()
-            except OSError:
-                # The client has seen enough.
-                self.close_connection = True
-
-        def log_message(self, *arguments: Any) -> None:
-            """Nothing: a test looks at `asked`."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    vendor = Vendor(f"http://127.0.0.1:{server.server_port}")
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
-        yield vendor
-    finally:
-        vendor.go_on.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serve(Answers) as address:
+        vendor = Vendor(address)
+        try:
+            yield vendor
+        finally:
+            vendor.go_on.set()
