@@ -84,7 +84,7 @@ SILENCE = Fault(stays_open=True)
 HALF_AN_ANSWER = Fault(b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"images": [')
 HALF_AN_ANSWER_THEN_SILENCE = Fault(HALF_AN_ANSWER.sent, stays_open=True)
 
-ReplyFunction: TypeAlias = "Callable[[Request], Reply | Fault]"
+ReplyFunction: TypeAlias = Callable[[Request], "Reply | Fault"]
 
 
 class Service:
