@@ -3,11 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # in-venv.sh [COMMAND...]: runs a command in the virtual environment of PYTHON and ANSIBLE_CORE, made here where it is missing.
+# TOOLS=docs: in one beside it, of what docs.txt pins; requirements.txt is what most checks need.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 python=${PYTHON:-python3}
 core=${ANSIBLE_CORE:-}
-lock=$root/tests/tools/requirements.txt
+tools=${TOOLS:-requirements}
+lock=$root/tests/tools/$tools.txt
 
 # Without bytecode every start compiles everything anew; unbuffered, a pipelined module reads itself a byte at a time.
 unset PYTHONDONTWRITEBYTECODE PYTHONUNBUFFERED
@@ -19,7 +21,7 @@ export ANSIBLE_CORE=$core ANSIBLE_CONFIG=$root/.build/home/ansible.cfg ANSIBLE_H
 export ANSIBLE_REMOTE_TMP=$ANSIBLE_HOME/tmp MYPY_CACHE_DIR=$root/.build/cache/mypy RUFF_CACHE_DIR=$root/.build/cache/ruff
 export LC_ALL=C.UTF-8 PIP_DISABLE_PIP_VERSION_CHECK=1
 
-key=$("$python" - "$lock" "${core:-locked}" <<'PY'
+key=$("$python" - "$lock" "${core:-locked}" "$tools" <<'PY'
 import hashlib
 import platform
 import sys
@@ -27,7 +29,7 @@ import sys
 if sys.version_info < (3, 10):
     sys.exit(f"{sys.executable} is Python {platform.python_version()}; at least 3.10 is needed: make PYTHON=python3.12 ...")
 lock = hashlib.sha256(open(sys.argv[1], "rb").read()).hexdigest()[:8]
-print(f"{platform.python_version()}-{sys.argv[2]}-{lock}")
+print(f"{platform.python_version()}-{sys.argv[2]}-{sys.argv[3]}-{lock}")
 PY
 )
 venv=$root/.build/venv/$key
