@@ -31,6 +31,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
 from ansible_collections.platform9.pcd.plugins.module_utils._http import announced_length, pause
 from ansible_collections.platform9.pcd.plugins.module_utils._image import check_identity, image_shape, stores_of
 from ansible_collections.platform9.pcd.plugins.module_utils._plan import Image, describe
+from ansible_collections.platform9.pcd.plugins.module_utils._progress import Meter
 from ansible_collections.platform9.pcd.plugins.module_utils._task import Params, Result, Session
 
 try:
@@ -211,16 +212,20 @@ class Download:
         arrival = None
         try:
             with open(temporary, "wb", buffering=0) as stream:
-                arrival = _Arrival(stream, self.size, self.digest)
+                arrival = _Arrival(stream, self.size, self.digest, self._meter())
                 self._receive(arrival)
         except OSError as error:
             # What the network raises is another error by now.
             raise self._unwritten(error, arrival.count if arrival else 0) from None
         self._verify(arrival)
 
+    def _meter(self) -> Meter:
+        about = f"{self.image.get('name') or self.image['id']}: downloading"
+        return self.session.surroundings.progress.meter(about, self.size)
+
     def _place(self, temporary: str) -> None:
         try:
-            self.session.place(temporary, self.path)
+            self.session.surroundings.place(temporary, self.path)
         except OSError as error:
             raise DataError(
                 f"dest: the data of {describe(self.image)} is complete, but {self.path} could not be replaced by it: "
@@ -372,8 +377,9 @@ class _BrokeOff(Exception):
 class _Arrival:
     """A file that grows while the data comes, and its hash. `size` is what it shall have, None where unknown."""
 
-    def __init__(self, stream: BinaryIO, size: int | None, digest: Digest | None) -> None:
+    def __init__(self, stream: BinaryIO, size: int | None, digest: Digest | None, meter: Meter) -> None:
         self.size = size
+        self._meter = meter
         self.count = 0
         self._stream = stream
         self._algorithm = None if digest is None else digest.algorithm
@@ -394,6 +400,7 @@ class _Arrival:
         if self._hash is not None:
             self._hash.update(block)
         self.count += len(block)
+        self._meter.moved(self.count)
 
     def hexdigest(self) -> str | None:
         return None if self._hash is None else str(self._hash.hexdigest())

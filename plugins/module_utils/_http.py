@@ -20,6 +20,7 @@ from email.utils import parsedate_to_datetime
 from html import escape, unescape
 from typing import Any
 from urllib.parse import quote, quote_plus, urlsplit
+from urllib.request import getproxies_environment
 
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     BY_STATUS,
@@ -72,15 +73,16 @@ class Http:
         headers: Mapping[str, str] | None = None,
         secrets: Iterable[str] = (),
         sleep: Callable[[float], None] = time.sleep,
+        session: requests.Session | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self._transport = transport
         self._secrets = spellings(secrets)
         self._sleep = sleep
-        self._session = new_session()
+        self._session = session or new_session()
         self._session.headers["Accept"] = "application/json"
         self._session.headers.update(headers or {})
-        self._session.proxies = requests.utils.get_environ_proxies(self.base_url)
+        self._session.proxies = proxies_for(self.base_url)
         self._session.verify = transport.verify
         self._session.cert = transport.client_cert
 
@@ -271,6 +273,17 @@ def new_session() -> requests.Session:
     session.get_redirect_target = lambda dummy: None  # type: ignore[method-assign, assignment]
     session.headers["User-Agent"] = "ansible-platform9.pcd"
     return session
+
+
+def proxies_for(address: str) -> dict[str, str]:
+    """The proxies that variables of the environment name for an address.
+
+    Nothing else is asked: the system's own settings, which macOS has, cannot be read in a process that was forked.
+    """
+    if not getproxies_environment():
+        return {}
+    found: dict[str, str] = requests.utils.get_environ_proxies(address)
+    return found
 
 
 def announced_length(headers: Mapping[str, str]) -> int | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.platform9.pcd.plugins.module_utils._connection import (
     ApplicationCredential,
@@ -26,6 +26,9 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._http import Answer, Http
 
+if TYPE_CHECKING:
+    import requests
+
 VERSION = re.compile(r"/v[0-9]+(\.[0-9]+)?$")
 TOKENS = "/auth/tokens"
 WANTED = "log in at Keystone"
@@ -43,6 +46,21 @@ class Access:
     project_id: str | None
     expires_at: str | None
     library: str | None = None
+
+
+class Logins:
+    """Logs in whenever it is asked to, and keeps nothing."""
+
+    def access(self, connection: Connection) -> Access:
+        return log_in(connection)
+
+    def anew(self, connection: Connection, dummy_refused: str) -> Access:
+        """Another access in the place of the one whose token the service has refused."""
+        return log_in(connection)
+
+    def session(self, dummy_connection: Connection) -> requests.Session | None:
+        """A session whose connections are still open; None where a new one is needed."""
+        return None
 
 
 def log_in(connection: Connection) -> Access:

@@ -11,10 +11,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import PcdError
-from ansible_collections.platform9.pcd.plugins.module_utils._task import Task, perform
-
-# In characters. Keys and tokens are longer; "1", "gzip" and "*/*" are not.
-SHORTEST_SECRET_HEADER = 8
+from ansible_collections.platform9.pcd.plugins.module_utils._task import Surroundings, Task, perform
 
 
 def run_module(task: Task) -> None:
@@ -24,7 +21,7 @@ def run_module(task: Task) -> None:
         add_file_common_args=task.writes_file,
         **task.constraints,
     )
-    _spare_short_words(module)
+    module.no_log_values = task.hidden(module.params, module.no_log_values)
     for library in task.libraries:
         if find_spec(library) is None:
             module.fail_json(msg=missing_required_lib(library))
@@ -38,23 +35,19 @@ def run_module(task: Task) -> None:
             cause = error.__cause__ or error
             raise OSError(None, getattr(cause, "strerror", None) or str(cause)) from error
 
+    failure = None
     try:
-        result = perform(task, module.params, module.check_mode, module.warn, os.environ, place)
+        result = perform(task, module.params, module.check_mode, module.warn, os.environ, Surroundings(place))
     except PcdError as error:
-        module.fail_json(msg=str(error), **error.facts)
+        failure = error
+    if failure is not None:
+        # Here and not there, because AnsibleModule would add a traceback to what is no bug.
+        module.fail_json(msg=str(failure), **failure.facts)
     if task.writes_file:
         _set_attributes(module, result)
     if not module._diff:
         result.pop("diff", None)
     module.exit_json(**result)
-
-
-def _spare_short_words(module: AnsibleModule) -> None:
-    """Let the result keep words that are short, and no secret but the value of a header such as `Accept: raw`."""
-    headers = (module.params.get("url_headers") or {}).values()
-    secrets = {str(value) for key, value in module.params.items() if module.argument_spec[key].get("no_log")}
-    short = {str(value) for value in headers if len(str(value)) < SHORTEST_SECRET_HEADER}
-    module.no_log_values -= short - secrets
 
 
 def _set_attributes(module: AnsibleModule, result: dict[str, Any]) -> None:

@@ -26,7 +26,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     quoted,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._http import Http, Transport
-from ansible_collections.platform9.pcd.plugins.module_utils._identity import log_in
+from ansible_collections.platform9.pcd.plugins.module_utils._identity import Logins
 from ansible_collections.platform9.pcd.plugins.module_utils._image import (
     REPLACES,
     RETIRED,
@@ -53,9 +53,13 @@ from ansible_collections.platform9.pcd.plugins.module_utils._plan import (
     unkept,
     wish_of,
 )
+from ansible_collections.platform9.pcd.plugins.module_utils._progress import Progress
 from ansible_collections.platform9.pcd.plugins.module_utils._transfer import Transfers
 
 MOST_LISTED = 20
+
+# In characters. Keys and tokens are longer; "1", "gzip" and "*/*" are not.
+SHORTEST_SECRET_HEADER = 8
 
 # The owner of an image whose owner does not matter.
 ANYBODY = "*"
@@ -76,10 +80,23 @@ class Deed(Protocol):
 
 
 @dataclass(frozen=True)
+class Surroundings:
+    """What differs between a module's process and the controller.
+
+    `place` moves a finished file to its path, `logins` may keep logins and connections from task to task, and
+    `progress` tells how far a transfer is.
+    """
+
+    place: Callable[[str, str], object] = os.replace
+    logins: Logins = field(default_factory=Logins)
+    progress: Progress = field(default_factory=Progress)
+
+
+@dataclass(frozen=True)
 class Session:
     """A service that has been logged in to. `project_id` is None where a token came without Keystone.
 
-    `library` is the admin endpoint of the catalogue, where another one is used; `place` moves a finished file.
+    `library` is the admin endpoint of the catalogue, where another one is used.
     """
 
     images: Images
@@ -87,11 +104,11 @@ class Session:
     transport: Transport
     warn: Callable[[str], object]
     library: str | None = None
-    place: Callable[[str, str], object] = os.replace
+    surroundings: Surroundings = field(default_factory=Surroundings)
 
     @property
     def transfers(self) -> Transfers:
-        return Transfers(self.images, self.transport.retries, self.warn)
+        return Transfers(self.images, self.transport.retries, self.warn, progress=self.surroundings.progress)
 
     def warn_of_the_way(self) -> None:
         """Data that does not go to the library reaches no hypervisor; said where data is about to be sent."""
@@ -141,6 +158,14 @@ class Task:
     def argument_spec(self) -> dict[str, Any]:
         return {**CONNECTION_OPTIONS, **self.options}
 
+    def hidden(self, params: Params, no_log_values: Iterable[Any]) -> set[str]:
+        """What no result may show: all that Ansible would hide but short words, such as the value of `Accept: raw`."""
+        headers = (params.get("url_headers") or {}).values()
+        short = {str(value) for value in headers if len(str(value)) < SHORTEST_SECRET_HEADER}
+        spec = self.argument_spec
+        secrets = {str(value) for key, value in params.items() if spec.get(key, {}).get("no_log")}
+        return {str(value) for value in no_log_values} - (short - secrets)
+
 
 def perform(
     task: Task,
@@ -148,11 +173,11 @@ def perform(
     check_mode: bool,
     warn: Callable[[str], object],
     environ: Mapping[str, str],
-    place: Callable[[str, str], object] = os.replace,
+    surroundings: Surroundings | None = None,
 ) -> Result:
     """What the task answers; every error that is not a bug of ours is a PcdError."""
     task.check(params)
-    session = open_session(params, warn, environ, place, task.secrets(params))
+    session = open_session(params, warn, environ, surroundings or Surroundings(), task.secrets(params))
     work = task.work(params, session)
     if isinstance(work, dict):
         return {"changed": False, **work}
@@ -189,21 +214,22 @@ def open_session(
     params: Params,
     warn: Callable[[str], object],
     environ: Mapping[str, str],
-    place: Callable[[str, str], object] = os.replace,
+    surroundings: Surroundings,
     secrets: Iterable[str] = (),
 ) -> Session:
     """A session with the image service that the connection options lead to."""
     connection = connection_from(params, environ)
     for warning in connection.warnings:
         warn(warning)
-    access = log_in(connection)
+    access = surroundings.logins.access(connection)
     http = Http(
         access.image_endpoint,
         connection.transport,
         headers={"X-Auth-Token": access.token},
         secrets=(*connection.secrets, access.token, *secrets),
+        session=surroundings.logins.session(connection),
     )
-    return Session(Images(http), access.project_id, connection.transport, warn, access.library, place)
+    return Session(Images(http), access.project_id, connection.transport, warn, access.library, surroundings)
 
 
 def find_named(session: Session, name: str, owners: Sequence[str | None]) -> Image | None:

@@ -41,6 +41,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._http import BUSY, p
 from ansible_collections.platform9.pcd.plugins.module_utils._image import stores_of
 from ansible_collections.platform9.pcd.plugins.module_utils._images import Images
 from ansible_collections.platform9.pcd.plugins.module_utils._plan import Image, Import, Stage, Upload, describe
+from ansible_collections.platform9.pcd.plugins.module_utils._progress import Progress
 from ansible_collections.platform9.pcd.plugins.module_utils._wait import Waiting
 
 IMPORTING_TO = "os_glance_importing_to_stores"
@@ -63,11 +64,13 @@ class Transfers:
         repeats: int,
         warn: Callable[[str], object],
         waiting: Callable[[float], Waiting] = Waiting,
+        progress: Progress | None = None,
     ) -> None:
         self._images = images
         self._repeats = repeats
         self._warn = warn
         self._waiting = waiting
+        self._progress = progress or Progress()
 
     def upload(self, image: Image, step: Upload) -> Image:
         """The image, active with exactly the bytes of the stream."""
@@ -132,10 +135,12 @@ class Transfers:
 
     def _send(self, image: Image, step: Upload | Stage, put: Callable[[Body], None], status: str) -> None:
         """Send the stream, once more from byte 0 where that broke off and has left the image as it was."""
+        about = f"{image.get('name') or image['id']}: {'staging' if isinstance(step, Stage) else 'uploading'}"
         for attempt in range(1 + self._repeats):
             try:
                 with step.stream.open() as body:
-                    put(body)
+                    meter = self._progress.meter(about, body.size)
+                    put(Body(meter.counted(body), body.size))
                 return
             except DataError:
                 self._refuse_taken(image, step)
@@ -185,10 +190,17 @@ class Transfers:
 
     def _watched(self, image: Image, step: Import) -> Image:
         locked, looks = False, 0
+        content = step.known if step.stream is None else step.stream.content
+        meter = self._progress.meter(
+            f"{image.get('name') or image['id']}: importing by {step.method}", None if content is None else content.size
+        )
+        wanted = step.request.get("stores") or ()
 
         def is_over(after: Image) -> bool:
             nonlocal locked, looks
             looks += 1
+            there = len(set(wanted) & set(stores_of(after)))
+            meter.waits(f"status {after['status']}", there, len(wanted))
             if after.get(IMPORT_LOCK):
                 locked = True
                 return False

@@ -28,6 +28,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._http import (
     masked,
     new_session,
     pause,
+    proxies_for,
     spellings,
 )
 
@@ -171,7 +172,7 @@ class Url:
                     response = session.get(
                         _without_login(address),
                         headers=headers,
-                        proxies=requests.utils.get_environ_proxies(address),
+                        proxies=proxies_for(address),
                         timeout=self._transport.timeout,
                         stream=True,
                         allow_redirects=False,

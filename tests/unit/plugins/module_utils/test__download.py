@@ -38,7 +38,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._http import Http, Transport
 from ansible_collections.platform9.pcd.plugins.module_utils._images import Image, Images
-from ansible_collections.platform9.pcd.plugins.module_utils._task import Session
+from ansible_collections.platform9.pcd.plugins.module_utils._task import Session, Surroundings
 from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import ID, PROJECT, image
 from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.service import (
     BREAK_OFF,
@@ -106,7 +106,13 @@ class Plan:
         self.service = self._serve(Reply(200, record(**given)), *replies)
         # What Http itself repeats is not what these tests are about.
         http = Http(self.service.url, Transport(retries=0, timeout=timeout))
-        session = Session(Images(http), PROJECT, Transport(retries=retries), self.warnings.append, place=place)
+        session = Session(
+            Images(http),
+            PROJECT,
+            Transport(retries=retries),
+            self.warnings.append,
+            surroundings=Surroundings(place=place),
+        )
         planned = plan_download({"id": ID, "name": None, "match": "visible", "dest": str(dest)}, session)
         return replace(planned, sleep=self.pauses.append)
 

@@ -1,0 +1,283 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A module's task within the controller's worker, where that gives what the module's own process would give.
+
+Everything is imported here, at the top, because Ansible loads action plugins before it forks its workers: so requests
+and the rooms of this collection are imported once for a run and not once for a task.
+
+Interfaces of ansible-core that are not public, each because there is no other way to what it gives. Where one of them
+is not there any more, the task runs as a module (`_why_module`):
+
+- `ActionBase._task`, `_connection`, `_templar`, `_loader`: every action plugin lives on them.
+- `ActionBase._compute_environment_string`: the only place that puts together what `environment` says for a task.
+- `ActionBase._find_needle`: how ansible.builtin.copy finds a file of a role or a play.
+- `ActionBase._execute_module`: runs another module, here the one for the attributes of a file.
+- `ValidationResult._no_log_values`, `_warnings`, `_deprecations`: what AnsibleModule itself reads of a validation.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import cache
+from importlib.util import find_spec
+from typing import Any
+
+from ansible import constants as C
+from ansible.errors import AnsibleError
+from ansible.module_utils.basic import FILE_COMMON_ARGUMENTS
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator, ValidationResult
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.plugins.action.normal import ActionModule as OrdinaryAction
+from ansible.utils.display import Display
+
+# What tasks import only where they need it; once here is once for the run.
+from ansible_collections.platform9.pcd.plugins.module_utils import (  # noqa: F401
+    _content,
+    _delivery,
+    _source,
+    _url,
+)
+from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError, PcdError
+from ansible_collections.platform9.pcd.plugins.module_utils._identity import Logins
+from ansible_collections.platform9.pcd.plugins.module_utils._progress import FIRST_INTERVAL, Progress
+from ansible_collections.platform9.pcd.plugins.module_utils._task import Result, Surroundings, Task, perform
+from ansible_collections.platform9.pcd.plugins.plugin_utils._kept_logins import KeptLogins
+
+with suppress(ImportError):  # a task that needs it then runs as a module, which says what is missing
+    import jsonpatch  # noqa: F401
+
+try:
+    # ansible-core 2.22 masks secrets where they would be shown, and deprecates that results are changed for it.
+    from ansible.module_utils.secrets import register_secrets
+except ImportError:
+    from ansible.module_utils.common.parameters import remove_values
+
+    register_secrets = None
+
+IN_PROCESS = "platform9_pcd_in_process"
+KEEP_LOGIN = "platform9_pcd_keep_login"
+PROGRESS = "platform9_pcd_progress"
+PROGRESS_INTERVAL = "platform9_pcd_progress_interval"
+
+LOCAL = ("local", "ansible.builtin.local")
+HERE = ("localhost", "127.0.0.1", "::1")
+
+# AWX tells its jobs who they are; ansible-runner, which it starts them with, tells its own.
+OF_AWX = ("awx_job_id", "tower_job_id")
+OF_RUNNER = ("AWX_ISOLATED_DATA_DIR", "RUNNER_OMIT_EVENTS")
+
+# What the module that sets the attributes of a file tells of it, and every module of a path that it has written.
+ABOUT_FILE = ("uid", "gid", "owner", "group", "mode", "state", "secontext", "size")
+
+KEPT_LOGINS = KeptLogins(C.DEFAULT_LOCAL_TMP)
+
+display = Display()
+
+
+class InProcess(OrdinaryAction):
+    """An action plugin is this class and the `task` of its module."""
+
+    task: Task
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        variables = task_vars or {}
+        try:
+            self._find_path()
+        except ConfigurationError as error:
+            return {"failed": True, "msg": str(error)}
+        validation = self._validated()
+        reason = self._why_module(variables, validation)
+        host = variables.get("inventory_hostname")
+        if reason:
+            display.vvv(f"{self._task.action}: runs as a module ({reason})", host=host)
+            result: dict[str, Any] = super().run(tmp, task_vars)
+            return result
+        display.vvv(f"{self._task.action}: runs in process {os.getpid()}", host=host)
+        # It refuses what no task may have together with it, as for every action plugin.
+        super(OrdinaryAction, self).run(tmp, task_vars)
+        params = validation.validated_parameters
+        with self._at_the_playbook():
+            result = self._performed(params, variables)
+        if self.task.writes_file and not result.get("failed"):
+            result = self._with_attributes(result, params, variables)
+        return self._told(result, params, validation)
+
+    def _why_module(self, variables: Mapping[str, Any], validation: ValidationResult) -> str:
+        """Why the task has to run as a module; empty where it runs here."""
+        task, connection = self._task, self._connection
+        missing = [library for library in self.task.libraries if not _is_there(library)]
+        delegated = (variables.get("ansible_delegated_vars") or {}).get(task.delegate_to)
+        interpreter = self._variable(delegated or variables, "ansible_python_interpreter")
+        environment: dict[str, Any] = {}
+        if hasattr(self, "_compute_environment_string"):
+            self._compute_environment_string(environment)
+        else:
+            environment.update({"environment": task.environment} if task.environment else {})
+        reasons = {
+            f"{IN_PROCESS} is false": not self._is_wanted(variables, IN_PROCESS),
+            f"{', '.join(missing)} cannot be imported here": missing,
+            f"connection {connection.transport}": connection.transport not in LOCAL,
+            f"delegate_to {task.delegate_to}": task.delegate_to and task.delegate_to not in HERE,
+            "become": task.become or connection.become,
+            "async": task.async_val,
+            "environment": environment,
+            f"ansible_python_interpreter {interpreter}": not _is_this_python(interpreter),
+            # It tells of everything that a module would tell: errors in options, aliases, deprecations.
+            "options that call for a word": not _is_clean(validation),
+            "unsafe_writes": validation.validated_parameters.get("unsafe_writes"),
+        }
+        return next((reason for reason, holds in reasons.items() if holds), "")
+
+    def _validated(self) -> ValidationResult:
+        """The options as AnsibleModule takes them: plain JSON, held against the module's own spec."""
+        plain = json.loads(json.dumps(dict(self._task.args), default=_plain))
+        spec = {**self.task.argument_spec, **(FILE_COMMON_ARGUMENTS if self.task.writes_file else {})}
+        return ArgumentSpecValidator(spec, **self.task.constraints).validate(plain)
+
+    def _performed(self, params: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
+        warnings: list[str] = []
+        surroundings = Surroundings(place=_place, logins=self._logins(variables), progress=self._progress(variables))
+        try:
+            result: Result = perform(
+                self.task, params, self._task.check_mode, warnings.append, os.environ, surroundings
+            )
+        except PcdError as error:
+            result = {"failed": True, "msg": str(error), **error.facts}
+        return {**result, "warnings": list(dict.fromkeys(warnings))} if warnings else result
+
+    def _told(self, result: dict[str, Any], params: Mapping[str, Any], validation: ValidationResult) -> dict[str, Any]:
+        """The result as AnsibleModule would give it: with the options, without their secrets."""
+        if not self._task.diff:
+            result.pop("diff", None)
+        result["invocation"] = {"module_args": dict(params)}
+        secrets = self.task.hidden(params, validation._no_log_values)
+        if register_secrets is not None:
+            register_secrets(secrets)
+            return result
+        kept = {key: value for key, value in result.items() if value is None or isinstance(value, bool)}
+        return {**remove_values(result, secrets), **kept}
+
+    def _with_attributes(
+        self, result: dict[str, Any], params: Mapping[str, Any], variables: dict[str, Any]
+    ) -> dict[str, Any]:
+        """The result after the file has got its owner, mode and the like from Ansible's own module for that."""
+        path = result["dest"]
+        if not os.path.exists(path):
+            # Check mode foretells the file, and no more of it than that it comes.
+            return result
+        wanted = {key: params[key] for key in FILE_COMMON_ARGUMENTS if params.get(key) is not None}
+        answer = self._execute_module(
+            module_name="ansible.legacy.file",
+            module_args={**wanted, "path": path, "state": "file", "follow": False},
+            task_vars=variables,
+        )
+        self._remove_tmp_path(self._connection._shell.tmpdir)
+        if answer.get("failed"):
+            return {**answer, "dest": path}
+        result.update({key: answer[key] for key in ABOUT_FILE if key in answer})
+        result["changed"] = result["changed"] or answer["changed"]
+        if result["diff"]["before"]["size"] is not None:
+            for side, told in (answer.get("diff") or {}).items():
+                result["diff"][side].update({key: value for key, value in told.items() if key != "path"})
+        return result
+
+    def _find_path(self) -> None:
+        """Where `path` is relative and the task runs on this host, it is found as ansible.builtin.copy finds it."""
+        path = self._task.args.get("path")
+        if "path" not in self.task.options or not isinstance(path, str) or self._connection.transport not in LOCAL:
+            return
+        path = os.path.expanduser(os.path.expandvars(path))
+        if not path or os.path.isabs(path):
+            return
+        try:
+            found = self._find_needle("files", path)
+        except AnsibleError as error:
+            raise ConfigurationError(f"path: {' '.join(str(error).split())}") from None
+        self._task.args = {**self._task.args, "path": found}
+
+    @contextmanager
+    def _at_the_playbook(self) -> Iterator[None]:
+        """Within it, relative paths begin where they do for a module with a local connection."""
+        before = os.getcwd()
+        os.chdir(self._loader.get_basedir())
+        try:
+            yield
+        finally:
+            os.chdir(before)
+
+    def _logins(self, variables: Mapping[str, Any]) -> Logins:
+        return KEPT_LOGINS if self._is_wanted(variables, KEEP_LOGIN) else Logins()
+
+    def _progress(self, variables: Mapping[str, Any]) -> Progress:
+        if self._task.no_log or not self._is_wanted(variables, PROGRESS, not _is_under_awx(variables)):
+            return Progress()
+        host = variables.get("inventory_hostname")
+        interval = float(self._variable(variables, PROGRESS_INTERVAL, FIRST_INTERVAL))
+
+        def tell(line: str) -> None:
+            # Standard output belongs to the callbacks, which may write JSON there.
+            display.display(f"[{host}] {line}", stderr=True, screen_only=True)
+
+        return Progress(tell, interval)
+
+    def _is_wanted(self, variables: Mapping[str, Any], name: str, default: bool = True) -> bool:
+        wanted: bool = boolean(self._variable(variables, name, default), strict=False)
+        return wanted
+
+    def _variable(self, variables: Mapping[str, Any], name: str, default: Any = None) -> Any:
+        """A variable of the host that the task is for."""
+        return self._templar.template(variables.get(name, default))
+
+
+@cache
+def _is_there(library: str) -> bool:
+    return find_spec(library) is not None
+
+
+def _is_clean(validation: ValidationResult) -> bool:
+    """Whether AnsibleModule would only take the options, and say nothing about them."""
+    said = (
+        validation.error_messages,
+        getattr(validation, "_warnings", None),
+        getattr(validation, "_deprecations", None),
+    )
+    return all(words == [] for words in said) and hasattr(validation, "_no_log_values")
+
+
+def _is_this_python(interpreter: str | None) -> bool:
+    """Whether the interpreter that is asked for, if any, has the libraries that this process has."""
+    if not interpreter or str(interpreter).startswith("auto"):
+        return True
+    asked, ours = os.path.abspath(str(interpreter)), os.path.abspath(sys.executable)
+    # python3 and python3.11 of one folder are one; the same file in another folder may be another environment.
+    same_file = os.path.realpath(asked) == os.path.realpath(ours)
+    return asked == ours or (os.path.dirname(asked) == os.path.dirname(ours) and same_file)
+
+
+def _is_under_awx(variables: Mapping[str, Any]) -> bool:
+    return any(name in variables for name in OF_AWX) or any(name in os.environ for name in OF_RUNNER)
+
+
+def _plain(value: Any) -> str:
+    """What a module gets of a value that JSON does not have, such as a date of YAML."""
+    return str(value.isoformat()) if hasattr(value, "isoformat") else str(value)
+
+
+def _place(made: str, dest: str) -> None:
+    """Move a file within its folder; it gets mode and owner of the one that is there, or those of a new file."""
+    try:
+        there = os.stat(dest)
+    except FileNotFoundError:
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(made, 0o666 & ~umask)
+    else:
+        os.chmod(made, there.st_mode & 0o7777)
+        if (there.st_uid, there.st_gid) != (os.geteuid(), os.getegid()):
+            with suppress(PermissionError):  # as Ansible's own atomic_move: who may not give a file away keeps it
+                os.chown(made, there.st_uid, there.st_gid)
+    os.replace(made, dest)

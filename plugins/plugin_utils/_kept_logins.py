@@ -1,0 +1,131 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One login for a run: what Keystone has given lies in the controller's private temporary folder until the run ends."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, astuple
+from datetime import datetime
+
+import requests
+
+from ansible_collections.platform9.pcd.plugins.module_utils._connection import Connection
+from ansible_collections.platform9.pcd.plugins.module_utils._http import new_session
+from ansible_collections.platform9.pcd.plugins.module_utils._identity import Access, Logins, log_in
+
+# Seconds that a token must still be good for, so that it does not expire on its way.
+SHORTEST_LIFE = 60
+PAUSE = 0.05
+
+
+class KeptLogins(Logins):
+    """Logins in files of `folder`, for every process of a run; open connections in memory, for the items of a loop.
+
+    The folder is Ansible's own for the run: only its user may enter it, and it is removed when the run ends. A file
+    is for one connection, with everything that makes it another one: credentials, project, region, addresses and TLS.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._known: dict[str, Access] = {}
+        self._sessions: dict[str, requests.Session] = {}
+
+    def access(self, connection: Connection) -> Access:
+        key = self._key(connection)
+        found = self._good(self._known.get(key)) or self._read(key)
+        if found is None:
+            with self._alone(key, connection.transport.timeout):
+                # Another process may have logged in while this one waited.
+                found = self._read(key) or self._logged_in(key, connection)
+        self._known[key] = found
+        return found
+
+    def anew(self, connection: Connection, refused: str) -> Access:
+        key = self._key(connection)
+        with self._alone(key, connection.transport.timeout):
+            found = self._read(key)
+            if found is None or found.token == refused:
+                with suppress(OSError):
+                    os.unlink(self._path(key))
+                found = self._logged_in(key, connection)
+        self._known[key] = found
+        return found
+
+    def session(self, connection: Connection) -> requests.Session:
+        return self._sessions.setdefault(self._key(connection), new_session())
+
+    def _logged_in(self, key: str, connection: Connection) -> Access:
+        access = log_in(connection)
+        if self._good(access) is not None:
+            with suppress(OSError):
+                self._write(key, access)
+        return access
+
+    def _key(self, connection: Connection) -> str:
+        """A name that tells nothing of the connection, whose secrets are a part of it."""
+        transport = connection.transport
+        told = [type(connection.credential).__name__, *astuple(connection)[:6], transport.verify, transport.client_cert]
+        # The folder has another name in every run, so that nothing can be computed beforehand.
+        salt = os.path.basename(self._folder).encode()[-64:]
+        return hashlib.blake2b(json.dumps(told).encode(), key=salt, digest_size=20).hexdigest()
+
+    def _path(self, key: str) -> str:
+        return os.path.join(self._folder, f"pcd-login-{key}")
+
+    def _read(self, key: str) -> Access | None:
+        try:
+            with open(self._path(key), encoding="utf-8") as stream:
+                return self._good(Access(**json.load(stream)))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def _write(self, key: str, access: Access) -> None:
+        """The file appears as a whole, so that others may read it at any moment."""
+        path = self._path(key)
+        unfinished = f"{path}.{os.getpid()}"
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(descriptor, "w", encoding="utf-8") as stream:
+            json.dump(asdict(access), stream)
+        os.replace(unfinished, path)
+
+    @contextmanager
+    def _alone(self, key: str, patience: float) -> Iterator[None]:
+        """Within it no other process logs in with the same connection, unless that takes it longer than `patience`."""
+        try:
+            descriptor = os.open(f"{self._path(key)}.lock", os.O_WRONLY | os.O_CREAT, 0o600)
+        except OSError:
+            yield
+            return
+        try:
+            deadline = time.monotonic() + patience
+            while time.monotonic() < deadline:
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    time.sleep(PAUSE)
+                except OSError:
+                    # A file system without locks.
+                    break
+            yield
+        finally:
+            # The lock goes with it.
+            os.close(descriptor)
+
+    @staticmethod
+    def _good(access: Access | None) -> Access | None:
+        """The access, unless its token has expired or is about to."""
+        if access is None or access.expires_at is None:
+            return None
+        try:
+            expires = datetime.fromisoformat(access.expires_at.replace("Z", "+00:00")).timestamp()
+        except ValueError:
+            return None
+        return access if expires - time.time() > SHORTEST_LIFE else None
