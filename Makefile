@@ -16,7 +16,7 @@ in_venv := $(tools)/in-venv.sh
 collection := ansible_collections/platform9/pcd
 
 # The longest one first, the others beside it, where this make can keep their output apart.
-checks := contract lint types integration units sanity docs-lint
+checks := contract controller lint types integration units sanity docs-lint
 side_by_side := $(if $(filter output-sync,$(.FEATURES)),--jobs=2 --output-sync=target)
 
 .DEFAULT_GOAL := help
@@ -60,6 +60,11 @@ contract: build ## Hold the modules to their promises on a sandbox of their own
 	@echo "== $@"
 	@$(in_venv) $(tools)/with-sandbox.sh contract env PYTHONPATH=$(CURDIR)/.build/tree \
 	    pytest -q .build/tree/$(collection)/tests/contract $(ARGS)
+
+controller: build ## Compare tasks within the controller with the same tasks as modules
+	@echo "== $@"
+	@$(in_venv) $(tools)/with-sandbox.sh controller env PYTHONPATH=$(CURDIR)/.build/tree \
+	    pytest -q .build/tree/$(collection)/tests/controller $(ARGS)
 
 integration: build ## Run the integration targets on a sandbox of their own
 	@echo "== $@"

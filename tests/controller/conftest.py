@@ -1,0 +1,46 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The sandbox, its witness and the player of playbooks, for every test of this folder."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness import Server, unused
+from plays import Player
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> dict[str, Any]:
+    """What sandbox.json says."""
+    described = os.environ.get("PCD_SANDBOX_JSON")
+    if not described:
+        pytest.exit(
+            "PCD_SANDBOX_JSON is not set. Run `make controller`, or name the sandbox.json of a running sandbox.", 4
+        )
+    content: dict[str, Any] = json.loads(Path(described).read_text(encoding="utf-8"))
+    return content
+
+
+@pytest.fixture(scope="session")
+def server(sandbox: dict[str, Any]) -> Server:
+    return Server(sandbox)
+
+
+@pytest.fixture
+def run(server: Server, tmp_path: Path) -> Iterator[Player]:
+    yield Player(server, tmp_path)
+    server.clean_up()
+
+
+@pytest.fixture
+def name(server: Server) -> str:
+    """The name of the image that a test is about; whatever has it goes at the end of the test."""
+    name = unused("controller")
+    server.remember_name(name)
+    return name

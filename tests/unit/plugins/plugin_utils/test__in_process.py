@@ -1,0 +1,255 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where a task runs, one row for each reason; that it then really runs there is shown in tests/controller."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Mapping
+from datetime import date, datetime
+from importlib import import_module
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ansible_collections.platform9.pcd.plugins.module_utils._task import Task
+from ansible_collections.platform9.pcd.plugins.modules import pcd_image, pcd_image_download
+from ansible_collections.platform9.pcd.plugins.plugin_utils import _in_process
+from ansible_collections.platform9.pcd.plugins.plugin_utils._in_process import InProcess
+
+PLUGINS = Path(__file__).absolute().parents[4] / "plugins"
+MODULES = sorted(path.stem for path in (PLUGINS / "modules").glob("[!_]*.py"))
+BESIDE_IT = os.path.join(os.path.dirname(sys.executable), "another-python")
+
+
+class Templar:
+    @staticmethod
+    def template(value: Any) -> Any:
+        return value
+
+
+def action(
+    task: Task = pcd_image.TASK,
+    options: Mapping[str, Any] | None = None,
+    connection: Mapping[str, Any] | None = None,
+    environment: Mapping[str, str] | None = None,
+    **keywords: Any,
+) -> InProcess:
+    """An action plugin whose task has these keywords, on the local connection."""
+    kind = type("ActionModule", (InProcess,), {"task": task})
+    made: InProcess = kind.__new__(kind)
+    keywords = {"delegate_to": None, "become": False, "async_val": 0, "environment": None, "no_log": False, **keywords}
+    made._task = SimpleNamespace(args=options or {"name": "ubuntu"}, **keywords)
+    made._connection = SimpleNamespace(**{"transport": "local", "become": None, **(connection or {})})
+    made._templar = Templar()
+    # What stands in `environment` is put together by ansible-core, of which this test has no whole task.
+    made._compute_environment_string = lambda found: found.update(environment or {})
+    return made
+
+
+def why(made: InProcess, **variables: Any) -> str:
+    return made._why_module(variables, made._validated())
+
+
+def test_a_task_with_a_local_connection_runs_within_the_controller() -> None:
+    assert why(action()) == ""
+
+
+RUNS_HERE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "the connection's whole name": ({"connection": {"transport": "ansible.builtin.local"}}, {}),
+    "delegated to this very host": ({"delegate_to": "localhost"}, {}),
+    "an interpreter that is found by itself": ({}, {"ansible_python_interpreter": "auto_silent"}),
+    "this interpreter": ({}, {"ansible_python_interpreter": sys.executable}),
+    "another host's interpreter": (
+        {"delegate_to": "localhost"},
+        {
+            "ansible_python_interpreter": "/opt/other/bin/python3",
+            "ansible_delegated_vars": {"localhost": {"ansible_python_interpreter": sys.executable}},
+        },
+    ),
+    "wanted in words": ({}, {"platform9_pcd_in_process": "yes"}),
+}
+
+
+@pytest.mark.parametrize("case", RUNS_HERE)
+def test_what_makes_no_difference_keeps_a_task_within_the_controller(case: str) -> None:
+    keywords, variables = RUNS_HERE[case]
+    assert why(action(**keywords), **variables) == ""
+
+
+RUNS_AS_MODULE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "connection ssh": ({"connection": {"transport": "ssh"}}, {}),
+    "delegate_to bastion": ({"delegate_to": "bastion"}, {}),
+    "become": ({"become": True}, {}),
+    "async": ({"async_val": 30}, {}),
+    "environment": ({"environment": {"OS_CLOUD": "pcd"}}, {}),
+    "platform9_pcd_in_process is false": ({}, {"platform9_pcd_in_process": False}),
+    "ansible_python_interpreter /opt/other/bin/python3": ({}, {"ansible_python_interpreter": "/opt/other/bin/python3"}),
+    f"ansible_python_interpreter {BESIDE_IT}": ({}, {"ansible_python_interpreter": BESIDE_IT}),
+    "unsafe_writes": (
+        {"task": pcd_image_download.TASK, "options": {"name": "ubuntu", "dest": "/tmp/x", "unsafe_writes": True}},
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize("reason", RUNS_AS_MODULE)
+def test_a_task_runs_as_a_module_and_says_why(reason: str) -> None:
+    keywords, variables = RUNS_AS_MODULE[reason]
+    assert why(action(**keywords), **variables) == reason
+
+
+def test_become_of_the_connection_counts_as_that_of_the_task() -> None:
+    assert why(action(connection={"become": object()})) == "become"
+
+
+def test_off_in_words_is_off() -> None:
+    assert why(action(), platform9_pcd_in_process="no") == "platform9_pcd_in_process is false"
+
+
+def test_a_missing_library_is_left_to_the_module_to_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_in_process, "_is_there", lambda library: library != "jsonpatch")
+    assert why(action()) == "jsonpatch cannot be imported here"
+    reads = Task(options={}, check=len, work=lambda params, session: {})
+    assert why(action(reads, options={"timeout": 5})) == ""
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {},
+        {"name": "ubuntu", "nmae": "ubuntu"},
+        {"name": "ubuntu", "min_disk": "much"},
+        {"name": "ubuntu", "state": "gone"},
+        {"name": "ubuntu", "path": "/tmp/x", "url": "https://example.com/x"},
+    ],
+    ids=str,
+)
+def test_options_that_are_wrong_are_left_to_the_module_to_refuse(wrong: dict[str, Any]) -> None:
+    made = action(options=wrong or {"min_disk": 1})
+    assert why(made) == "options that call for a word"
+
+
+def test_an_alias_beside_its_option_and_a_deprecated_option_are_left_to_the_module_to_tell() -> None:
+    task = Task(
+        options={
+            "name": {"type": "str", "aliases": ["title"]},
+            "old": {"type": "str", "removed_in_version": "9.0.0", "removed_from_collection": "platform9.pcd"},
+        },
+        check=len,
+        work=lambda params, session: {},
+    )
+    assert why(action(task, options={"title": "ubuntu"})) == ""
+    assert action(task, options={"title": "ubuntu"})._validated().validated_parameters["name"] == "ubuntu"
+    assert why(action(task, options={"title": "ubuntu", "name": "debian"})) == "options that call for a word"
+    assert why(action(task, options={"old": "x"})) == "options that call for a word"
+
+
+def test_an_ansible_core_without_what_is_read_of_a_validation_gets_the_module() -> None:
+    made = action()
+    validation = made._validated()
+    for lacking in ("_warnings", "_deprecations", "_no_log_values"):
+        kept = {key: value for key, value in vars(validation).items() if key != lacking}
+        assert made._why_module({}, SimpleNamespace(**kept, error_messages=[], validated_parameters={})) != ""
+
+
+def test_an_ansible_core_that_puts_no_environment_together_is_asked_for_the_tasks_own() -> None:
+    made = action(environment=None)
+    del made._compute_environment_string
+    # The class has it in every release that is supported; this is what happens without it.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delattr("ansible.plugins.action.ActionBase._compute_environment_string")
+        assert why(made) == ""
+        made._task.environment = [{"OS_CLOUD": "pcd"}]
+        assert why(made) == "environment"
+
+
+# --- options -----------------------------------------------------------------------------------------------------
+
+
+def test_options_arrive_as_a_module_gets_them() -> None:
+    class Text(str):
+        """As ansible-core tags what comes from a file."""
+
+    made = action(
+        options={
+            Text("name"): Text("ubuntu"),
+            "tags": (Text("a"), "b"),
+            "properties": {"built": date(2026, 4, 1), "at": datetime(2026, 4, 1, 12), 5: True},
+        }
+    )
+    params = made._validated().validated_parameters
+    assert type(params["name"]) is str
+    assert params["tags"] == ["a", "b"]
+    assert params["properties"] == {"built": "2026-04-01", "at": "2026-04-01T12:00:00", "5": True}
+
+
+# --- progress ----------------------------------------------------------------------------------------------------
+
+
+def is_told(made: InProcess, **variables: Any) -> bool:
+    return made._progress(variables)._tell is not None
+
+
+def test_progress_is_told_where_somebody_may_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in _in_process.OF_RUNNER:
+        monkeypatch.delenv(name, raising=False)
+    assert is_told(action())
+    assert not is_told(action(), platform9_pcd_progress=False)
+    assert not is_told(action(no_log=True))
+
+
+@pytest.mark.parametrize("variable", _in_process.OF_AWX)
+def test_under_awx_progress_is_told_only_where_it_is_asked_for(variable: str) -> None:
+    assert not is_told(action(), **{variable: 7})
+    assert is_told(action(), **{variable: 7}, platform9_pcd_progress=True)
+
+
+@pytest.mark.parametrize("variable", _in_process.OF_RUNNER)
+def test_under_ansible_runner_progress_is_told_only_where_it_is_asked_for(
+    variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "1")
+    assert not is_told(action())
+    assert is_told(action(), platform9_pcd_progress=True)
+
+
+# --- files -------------------------------------------------------------------------------------------------------
+
+
+def test_a_new_file_gets_the_mode_of_new_files(tmp_path: Path) -> None:
+    (tmp_path / "made").write_text("new")
+    before = os.umask(0o027)
+    try:
+        _in_process._place(str(tmp_path / "made"), str(tmp_path / "dest"))
+    finally:
+        os.umask(before)
+    assert (tmp_path / "dest").read_text() == "new"
+    assert stat.S_IMODE((tmp_path / "dest").stat().st_mode) == 0o640
+
+
+def test_a_file_that_is_replaced_keeps_its_mode(tmp_path: Path) -> None:
+    (tmp_path / "made").write_text("new")
+    (tmp_path / "dest").write_text("old")
+    (tmp_path / "dest").chmod(0o604)
+    _in_process._place(str(tmp_path / "made"), str(tmp_path / "dest"))
+    assert (tmp_path / "dest").read_text() == "new"
+    assert stat.S_IMODE((tmp_path / "dest").stat().st_mode) == 0o604
+
+
+# --- one for each module -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_module_has_an_action_plugin_with_its_very_task(module: str) -> None:
+    plugin = import_module(f"ansible_collections.platform9.pcd.plugins.action.{module}").ActionModule
+    assert issubclass(plugin, InProcess)
+    assert plugin.task is import_module(f"ansible_collections.platform9.pcd.plugins.modules.{module}").TASK
+
+
+def test_there_is_no_action_plugin_without_a_module() -> None:
+    assert sorted(path.stem for path in (PLUGINS / "action").glob("*.py")) == MODULES

@@ -1,0 +1,201 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is kept of a login, for whom, and for how long. Keystone is played by a server in a thread."""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from datetime import datetime, timedelta, timezone
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.platform9.pcd.plugins.module_utils._connection import (
+    CONNECTION_OPTIONS,
+    Connection,
+    connection_from,
+)
+from ansible_collections.platform9.pcd.plugins.module_utils._errors import PcdError
+from ansible_collections.platform9.pcd.plugins.plugin_utils._kept_logins import KeptLogins
+from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import PASSWORD, PROJECT, options
+from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.service import Reply, Request, Serve, Service
+
+
+class Keystone:
+    """Gives another token for each login; `life` is in seconds."""
+
+    def __init__(self, serve: Serve, life: float = 3600) -> None:
+        self._numbers = count(1)
+        self.life = life
+        self.service: Service = serve(self._answer)
+
+    def _answer(self, request: Request) -> Reply:
+        expires = datetime.now(timezone.utc) + timedelta(seconds=self.life)
+        token = {
+            "expires_at": f"{expires:%Y-%m-%dT%H:%M:%S.%f}Z",
+            "project": {"id": PROJECT},
+            "catalog": [
+                {
+                    "type": "image",
+                    "endpoints": [{"interface": "admin", "region_id": "r1", "url": "https://library.example.com"}],
+                }
+            ],
+        }
+        return Reply(201, {"token": token}, {"X-Subject-Token": f"token-{next(self._numbers)}"})
+
+    @property
+    def logins(self) -> int:
+        return len(self.service.requests)
+
+    def connection(self, **given: Any) -> Connection:
+        login = {"auth_url": self.service.url, "username": "anna", "password": PASSWORD, "project_name": "demo"}
+        return connection_from(options(CONNECTION_OPTIONS, **{**login, **given}), {})
+
+
+@pytest.fixture
+def keystone(serve: Serve) -> Keystone:
+    return Keystone(serve)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> str:
+    """As Ansible makes it for a run."""
+    folder = tmp_path / "ansible-local-4711abcdefgh"
+    folder.mkdir(mode=0o700)
+    return str(folder)
+
+
+def test_a_second_process_takes_the_login_of_the_first(keystone: Keystone, folder: str) -> None:
+    first = KeptLogins(folder).access(keystone.connection())
+    second = KeptLogins(folder).access(keystone.connection())
+    assert first == second
+    assert keystone.logins == 1
+
+
+def test_processes_that_begin_together_log_in_once(keystone: Keystone, folder: str) -> None:
+    found: list[str] = []
+    together = threading.Barrier(8)
+
+    def begin() -> None:
+        together.wait()
+        found.append(KeptLogins(folder).access(keystone.connection()).token)
+
+    threads = [threading.Thread(target=begin) for dummy in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == ["token-1"] * 8
+    assert keystone.logins == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"password": "another-password-4482"},
+        {"username": "berta"},
+        {"user_domain_name": "elsewhere"},
+        {"project_name": "service"},
+        {"project_id": PROJECT, "project_name": None},
+        {"region_name": "r1"},
+        {"interface": "admin"},
+        {"validate_certs": False},
+        {"image_endpoint_override": "https://pod.example.com/glance"},
+        {"passcode": "123456"},
+        {
+            "username": None,
+            "password": None,
+            "project_name": None,
+            "application_credential_id": "anna",
+            "application_credential_secret": PASSWORD,
+        },
+    ],
+    ids=lambda other: " ".join(other),
+)
+def test_another_connection_has_a_login_of_its_own(keystone: Keystone, folder: str, other: dict[str, Any]) -> None:
+    KeptLogins(folder).access(keystone.connection())
+    assert KeptLogins(folder).access(keystone.connection(**other)).token == "token-2"
+
+
+def test_what_does_not_change_the_login_shares_it(keystone: Keystone, folder: str) -> None:
+    KeptLogins(folder).access(keystone.connection())
+    KeptLogins(folder).access(keystone.connection(timeout=7, retries=0))
+    assert keystone.logins == 1
+
+
+def test_a_token_that_is_about_to_expire_is_not_used(keystone: Keystone, folder: str) -> None:
+    keystone.life = 30
+    logins = KeptLogins(folder)
+    logins.access(keystone.connection())
+    assert logins.access(keystone.connection()).token == "token-2"
+    assert os.listdir(folder) == [name for name in os.listdir(folder) if name.endswith(".lock")]
+
+
+def test_a_refused_token_costs_one_login(keystone: Keystone, folder: str) -> None:
+    logins, other = KeptLogins(folder), KeptLogins(folder)
+    for each in (logins, other):
+        each.access(keystone.connection())
+    assert logins.anew(keystone.connection(), "token-1").token == "token-2"
+    # The other process holds the refused one still, and finds the new one when it is told.
+    assert other.anew(keystone.connection(), "token-1").token == "token-2"
+    assert KeptLogins(folder).access(keystone.connection()).token == "token-2"
+    assert keystone.logins == 2
+
+
+def test_only_its_user_can_read_what_is_kept_and_names_tell_nothing(keystone: Keystone, folder: str) -> None:
+    KeptLogins(folder).access(keystone.connection())
+    files = sorted(Path(folder).iterdir())
+    assert [stat.S_IMODE(path.stat().st_mode) for path in files] == [0o600, 0o600]
+    assert not any(word in path.name for path in files for word in ("anna", PASSWORD, "demo"))
+    assert not any(PASSWORD in path.read_text(encoding="utf-8") for path in files)
+
+
+@pytest.mark.parametrize("content", ["", "null", "[]", '{"token": "t"}', "{", "\udcff", '{"expires_at": 1}'])
+def test_a_file_that_is_no_login_counts_as_none(keystone: Keystone, folder: str, content: str) -> None:
+    logins = KeptLogins(folder)
+    logins.access(keystone.connection())
+    kept = next(path for path in Path(folder).iterdir() if path.suffix != ".lock")
+    kept.write_text(content, encoding="utf-8", errors="surrogateescape")
+    assert KeptLogins(folder).access(keystone.connection()).token == "token-2"
+
+
+def test_where_nothing_can_be_kept_every_task_logs_in(keystone: Keystone, folder: str) -> None:
+    gone = os.path.join(folder, "gone")
+    assert KeptLogins(gone).access(keystone.connection()).token == "token-1"
+    assert KeptLogins(gone).access(keystone.connection()).token == "token-2"
+
+
+def test_a_login_that_fails_is_not_kept_and_keeps_nobody_waiting(serve: Serve, folder: str) -> None:
+    keystone = Keystone(serve)
+    refusing = serve(Reply(401, {"error": {"message": "no"}}))
+    logins = KeptLogins(folder)
+    with pytest.raises(PcdError):
+        logins.access(keystone.connection(auth_url=refusing.url))
+    with pytest.raises(PcdError):
+        KeptLogins(folder).access(keystone.connection(auth_url=refusing.url))
+    assert len(refusing.requests) == 2
+
+
+def test_a_process_that_hangs_in_its_login_is_waited_for_no_longer_than_its_timeout(
+    keystone: Keystone, folder: str
+) -> None:
+    import fcntl
+
+    connection = keystone.connection(timeout=0.2)
+    logins = KeptLogins(folder)
+    logins.access(connection)
+    lock = next(path for path in Path(folder).iterdir() if path.suffix == ".lock")
+    with open(lock, "w", encoding="ascii") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert logins.anew(connection, "token-1").token == "token-2"
+
+
+def test_the_items_of_a_loop_share_a_session_and_other_connections_do_not(keystone: Keystone, folder: str) -> None:
+    logins = KeptLogins(folder)
+    session = logins.session(keystone.connection())
+    assert logins.session(keystone.connection()) is session
+    assert logins.session(keystone.connection(username="berta")) is not session
