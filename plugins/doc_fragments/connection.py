@@ -144,10 +144,18 @@ options:
     default: 60
   retries:
     description:
-      - How often a request that changes nothing is sent again after a broken connection or an answer that says the
-        service is busy (429, 502, 503, 504). Requests that change something are never repeated.
+      - How often a request that only reads is sent again after a broken connection, an answer that says the service is
+        busy (408, 429, 500, 502, 503, 504, and 413 with C(Retry-After)), or one that is empty or cut short.
+      - A request that changes something is sent again where it has reached nobody, or where a look shows that it was
+        not done. Pauses grow and are random; C(Retry-After) is heeded up to 30 seconds.
     type: int
     default: 4
+  deadline:
+    description:
+      - The seconds after which a request is not repeated any more, however many O(retries) are left. They are counted
+        from its first attempt.
+    type: float
+    default: 120
 requirements:
   - requests
   - PyYAML, to read clouds.yaml (ansible-core brings it along on the control node)

@@ -43,6 +43,7 @@ CONNECTION_OPTIONS: dict[str, Any] = {
     "client_key": {"type": "path", "no_log": False},
     "timeout": {"type": "float", "default": 60},
     "retries": {"type": "int", "default": 4},
+    "deadline": {"type": "float", "default": 120},
 }
 
 INTERFACES = ("admin", "internal", "public")
@@ -169,6 +170,12 @@ class Connection:
         if isinstance(credential, Password):
             return tuple(secret for secret in (credential.password, credential.passcode) if secret)
         return (credential.token if isinstance(credential, Token) else credential.secret,)
+
+    @property
+    def can_log_in_again(self) -> bool:
+        """Whether the credential gives another token; one that was given, and a one-time passcode, do not."""
+        credential = self.credential
+        return not isinstance(credential, Token) and not (isinstance(credential, Password) and credential.passcode)
 
 
 def connection_from(params: Mapping[str, Any], environ: Mapping[str, str]) -> Connection:
@@ -435,6 +442,8 @@ def _transport(params: Mapping[str, Any], sources: list[Source], environ: Mappin
         raise ConfigurationError(f"timeout: {timeout:g} is not a number of seconds from above 0 to 86400.")
     if not 0 <= retries <= 100:
         raise ConfigurationError(f"retries: {retries} is not a whole number from 0 to 100.")
+    if not 0 <= params["deadline"] <= 86400:
+        raise ConfigurationError(f"deadline: {params['deadline']:g} is not a number of seconds from 0 to 86400.")
     # Who names a CA wants it to be used, unless the same source says otherwise.
     verification = {} if params["validate_certs"] else _group(sources, "insecure", "ca_cert")
     if params["validate_certs"] is False or _true(verification.get("insecure", "")):
@@ -452,6 +461,7 @@ def _transport(params: Mapping[str, Any], sources: list[Source], environ: Mappin
         client_cert=(client_cert, client_key) if client_cert and client_key else client_cert,
         timeout=timeout,
         retries=retries,
+        deadline=params["deadline"],
     )
 
 

@@ -28,11 +28,12 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     PlanError,
     quoted,
 )
-from ansible_collections.platform9.pcd.plugins.module_utils._http import announced_length, pause
+from ansible_collections.platform9.pcd.plugins.module_utils._http import announced_length
 from ansible_collections.platform9.pcd.plugins.module_utils._image import check_identity, image_shape, stores_of
 from ansible_collections.platform9.pcd.plugins.module_utils._plan import Image, describe
 from ansible_collections.platform9.pcd.plugins.module_utils._progress import Meter
 from ansible_collections.platform9.pcd.plugins.module_utils._task import Params, Result, Session
+from ansible_collections.platform9.pcd.plugins.module_utils._wait import pause
 
 try:
     import requests

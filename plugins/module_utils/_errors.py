@@ -12,7 +12,8 @@ PcdError
 ├── DataError               bytes are not what was promised, or cannot be read or written
 │   ├── RefusedData         the service refused them, and its record takes no others any more
 │   └── WrongData           an image is active with other bytes than those that were sent
-└── NotFinished             the service still works on it when the patience of the task has ended
+├── NotFinished             the service still works on it when the patience of the task has ended
+└── Overtaken               another run was first; the task has to be planned again
 
 A message says what was wanted, what happened and what to do next. What a program may want to read travels in `facts`.
 """
@@ -21,9 +22,19 @@ from __future__ import annotations
 
 from typing import Any
 
+# Answers that say "not now" rather than "no", and those after which nobody knows what was done.
+PASSING = (408, 429, 500, 502, 503, 504)
+
 
 class PcdError(Exception):
-    """The root: its text is the task's message, `facts` (plain JSON) joins the task's result."""
+    """The root: its text is the task's message, `facts` (plain JSON) joins the task's result.
+
+    `passing` says whether the same request may go better in a moment; whether it was done is then not known. The
+    service may say when, as `retry_after`.
+    """
+
+    passing = False
+    retry_after: str | None = None
 
     def __init__(self, message: str, **facts: Any) -> None:
         super().__init__(message)
@@ -45,7 +56,13 @@ class PlanError(PcdError):
 
 
 class ConnectionFailed(PcdError):
-    """No answer came: the name did not resolve, the connection was refused, TLS failed, or time ran out."""
+    """No answer came: the name did not resolve, the connection was refused, TLS failed, or time ran out.
+
+    `unsent` says whether the request can have reached nobody.
+    """
+
+    passing = True
+    unsent = False
 
 
 class ApiError(PcdError):
@@ -58,13 +75,15 @@ class ApiError(PcdError):
         self, message: str, *, method: str, url: str, status: int, server_message: str, request_id: str | None
     ) -> None:
         super().__init__(message, method=method, url=url, status=status, request_id=request_id)
+        # A success that is none of this API comes from somebody in between, and tells nothing of what was done.
+        self.passing = status in PASSING or 200 <= status < 300
         self.status = status
         self.server_message = server_message
         self._method, self._url, self.request_id = method, url, request_id
 
     def reworded(self, message: str) -> ApiError:
         """The same answer, told in other words; the request id is added to them."""
-        return type(self)(
+        told = type(self)(
             f"{message} (request id {self.request_id})" if self.request_id else message,
             method=self._method,
             url=self._url,
@@ -72,10 +91,12 @@ class ApiError(PcdError):
             server_message=self.server_message,
             request_id=self.request_id,
         )
+        told.passing, told.retry_after = self.passing, self.retry_after
+        return told
 
 
 class Unauthorized(ApiError):
-    """401: the credential or the token is not accepted."""
+    """401: the credential or the token is not accepted. It is passing where there is a new token by now."""
 
 
 class Forbidden(ApiError):
@@ -123,6 +144,10 @@ class WrongData(DataError):
 
 class NotFinished(PcdError):
     """The service still works on something, longer than the task was told to wait."""
+
+
+class Overtaken(PcdError):
+    """Another run has done the same at the same moment, and what this one had made for it is gone again."""
 
 
 def quoted(text: str) -> str:

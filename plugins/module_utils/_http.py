@@ -8,7 +8,6 @@ Redirects are never followed, so that a token or a password reaches no other hos
 from __future__ import annotations
 
 import json
-import random
 import re
 import ssl
 import time
@@ -16,9 +15,8 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from html import escape, unescape
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, quote_plus, urlsplit
 from urllib.request import getproxies_environment
 
@@ -27,7 +25,11 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     ApiError,
     ConfigurationError,
     ConnectionFailed,
+    PcdError,
+    TooLarge,
+    Unauthorized,
 )
+from ansible_collections.platform9.pcd.plugins.module_utils._wait import Attempts, Waiting
 
 try:
     import requests
@@ -35,9 +37,8 @@ try:
 except ImportError:  # the module says so with missing_required_lib before anything is sent
     requests = None  # type: ignore[assignment]
 
-# Answers that say "not now" rather than "no".
-BUSY = (429, 502, 503, 504)
-LONGEST_PAUSE = 30.0
+T = TypeVar("T")
+
 LONGEST_SERVER_MESSAGE = 600
 LARGEST_ERROR_BODY = 20_000
 MARKUP = re.compile(r"<(script|style|title)\b.*?</\1\s*>|<!--.*?-->|<[^>]*>", re.DOTALL | re.IGNORECASE)
@@ -45,12 +46,19 @@ MARKUP = re.compile(r"<(script|style|title)\b.*?</\1\s*>|<!--.*?-->|<[^>]*>", re
 
 @dataclass(frozen=True)
 class Transport:
-    """How to reach a service. `verify` is a CA file, True or False; `timeout` is seconds without a byte."""
+    """How to reach a service. `verify` is a CA file, True or False; `timeout` is seconds without a byte.
+
+    What fails is tried again `retries` times at the most, and no more once `deadline` seconds have gone by.
+    """
 
     verify: bool | str = True
     client_cert: str | tuple[str, str] | None = None
     timeout: float = 60
     retries: int = 4
+    deadline: float = 120
+
+    def attempts(self, waiting: Callable[[float], Waiting] = Waiting) -> Attempts:
+        return Attempts(self.retries, waiting(self.deadline))
 
 
 @dataclass(frozen=True)
@@ -64,7 +72,10 @@ class Answer:
 
 
 class Http:
-    """Requests to one base URL. `secrets` are removed from everything that is said about an error."""
+    """Requests to one base URL. `secrets` are removed from everything that is said about an error.
+
+    `renew` gives a new token in the place of the one that it is told, which is accepted no more.
+    """
 
     def __init__(
         self,
@@ -73,12 +84,15 @@ class Http:
         headers: Mapping[str, str] | None = None,
         secrets: Iterable[str] = (),
         sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
         session: requests.Session | None = None,
+        renew: Callable[[str], str] | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self._transport = transport
         self._secrets = spellings(secrets)
-        self._sleep = sleep
+        self._waiting = lambda seconds: Waiting(seconds, clock, sleep)
+        self._renew = renew
         self._session = session or new_session()
         self._session.headers["Accept"] = "application/json"
         self._session.headers.update(headers or {})
@@ -102,26 +116,36 @@ class Http:
         """The answer, whose status is one of `expected`.
 
         `wanted` is what the user wants to happen ("delete image X"), for the message of an error. A request without a
-        `body` carries none at all: Glance refuses DELETE and actions with one. Only a `repeatable` request is sent
-        again after a failure; that is, one that changes nothing.
+        `body` carries none at all: Glance refuses DELETE and actions with one. After a failure that passes, only a
+        `repeatable` request is sent again, one that changes nothing, and any other where it has reached nobody.
         """
         sent = None if body is None else json.dumps(body).encode()
         sent_headers = {**(headers or {}), **({} if sent is None else {"Content-Type": content_type})}
-        response = self._response(
-            method, path, wanted, repeatable=repeatable, params=list(query), data=sent, headers=sent_headers
-        )
-        return self._answer(response, wanted, expected)
+
+        def ask() -> Answer:
+            response = self._response(method, path, wanted, params=list(query), data=sent, headers=sent_headers)
+            answer = self._answer(response, wanted, expected)
+            if repeatable and answer.payload is None:
+                raise self.wrong_shape(answer, method, path, wanted, "nothing in it")
+            return answer
+
+        return self._repeated(ask, repeatable)
 
     def send(
         self, path: str, body: Iterable[bytes], *, wanted: str, headers: Mapping[str, str], patience: float
     ) -> None:
         """PUT a body block by block, once; `patience` is the seconds that the service may take to answer it.
 
-        What iterating over the body raises comes out as it is, and the service then gets no complete request.
+        What iterating over the body raises comes out as it is, and the service then gets no complete request. Where
+        the token has been renewed, the error is passing: the body has to be sent again from its beginning.
         """
         timeout = (self._transport.timeout, max(self._transport.timeout, patience))
         response = self._response("PUT", path, wanted, data=body, headers=dict(headers), timeout=timeout)
-        self._answer(response, wanted, (204,))
+        try:
+            self._answer(response, wanted, (204,))
+        except Unauthorized as error:
+            error.passing = self._has_renewed(error)
+            raise
 
     @contextmanager
     def stream(
@@ -130,10 +154,22 @@ class Http:
         """The answer to a GET whose body has not been read yet."""
         # Packed for the way, its length would not be that of the data.
         sent_headers = {**headers, "Accept": "*/*", "Accept-Encoding": "identity"}
-        with self._response("GET", path, wanted, repeatable=True, headers=sent_headers, stream=True) as response:
+
+        def ask() -> requests.Response:
+            response = self._response("GET", path, wanted, headers=sent_headers, stream=True)
             if response.status_code not in expected:
-                # It raises: with no status expected, every answer is an error.
-                self._answer(response, wanted, ())
+                try:
+                    # It raises: with no status expected, every answer is an error.
+                    self._answer(response, wanted, ())
+                except ApiError as error:
+                    # Glance answers so where it does not know the store, and will not know it in a moment either.
+                    error.passing = error.passing and error.status != 500
+                    raise
+                finally:
+                    response.close()
+            return response
+
+        with self._repeated(ask, repeatable=True) as response:
             # Old releases of urllib3 notice a body that ends early only where they are told to.
             response.raw.enforce_content_length = True
             yield response
@@ -142,25 +178,44 @@ class Http:
         """The error for an answer that broke off while its body was read."""
         return self._connection_failed(error, wanted, self.base_url + path)
 
-    def _response(
-        self, method: str, path: str, wanted: str, repeatable: bool = False, **content: Any
-    ) -> requests.Response:
-        url = self.base_url + path
-        attempts = 1 + (self._transport.retries if repeatable else 0)
-        for attempt in range(attempts):
-            last = attempt == attempts - 1
+    def _repeated(self, ask: Callable[[], T], repeatable: bool) -> T:
+        """What `ask` gives, which is asked again after a failure that passes, and once with a new token."""
+        attempts, renewed = self._transport.attempts(self._waiting), False
+        while True:
             try:
-                response = self._send(method, url, **content)
-            except requests.RequestException as error:
-                if last or not is_passing(error):
-                    raise self._connection_failed(error, wanted, url) from error
-                self._sleep(pause(attempt, None))
-                continue
-            if last or response.status_code not in BUSY:
-                break
-            response.close()
-            self._sleep(pause(attempt, response.headers.get("Retry-After")))
-        return response
+                return ask()
+            except (ApiError, ConnectionFailed) as error:
+                if isinstance(error, Unauthorized) and not renewed and self._has_renewed(error):
+                    # Nothing was done for a token that is not accepted, whatever was asked for.
+                    renewed = True
+                    continue
+                unsent = isinstance(error, ConnectionFailed) and error.unsent
+                if not (unsent or (repeatable and error.passing)) or not attempts.again(error.retry_after):
+                    if attempts.count > 1:
+                        error.also(f"It was tried {attempts.count} times.")
+                    raise
+
+    def _has_renewed(self, error: Unauthorized) -> bool:
+        """Whether there is a new token from now on, in the place of the one that is not accepted."""
+        if self._renew is None:
+            return False
+        try:
+            token = self._renew(str(self._session.headers["X-Auth-Token"]))
+        except PcdError as second:
+            raise error.also(f"Logging in anew has failed, too: {second}") from None
+        self._secrets = sorted({*self._secrets, *spellings([token])}, key=len, reverse=True)
+        self._session.headers["X-Auth-Token"] = token
+        return True
+
+    def _response(self, method: str, path: str, wanted: str, **content: Any) -> requests.Response:
+        url = self.base_url + path
+        try:
+            response = self._send(method, url, **content)
+            if not content.get("stream"):
+                _refuse_cut(response)
+            return response
+        except requests.RequestException as error:
+            raise self._connection_failed(error, wanted, url) from error
 
     def _send(self, method: str, url: str, **content: Any) -> requests.Response:
         with warnings.catch_warnings():
@@ -214,6 +269,7 @@ class Http:
         answered = f"{status} {response.reason}"
         message = f"Could not {wanted}: {method} {url} {what} ({answered})"
         message += f": {server_message}" if server_message not in ("", answered) else "."
+        retry_after = response.headers.get("Retry-After")
         kind = BY_STATUS.get(status, ApiError)
         advice = _advice(status)
         if status == 404 and not _is_json_object(body):
@@ -221,7 +277,7 @@ class Http:
             kind, advice = ApiError, "Check the address: the service itself did not answer this."
         if advice:
             message += ("" if message.endswith((".", "!", "?")) else ".") + f" {advice}"
-        return kind(
+        error = kind(
             self._masked(_with_request_id(message, request_id)),
             method=method,
             url=url,
@@ -229,6 +285,10 @@ class Http:
             server_message=server_message,
             request_id=request_id,
         )
+        error.retry_after = retry_after
+        # Proxies that count requests say so, too; of a quota, nobody says when it will be another.
+        error.passing = error.passing or (isinstance(error, TooLarge) and retry_after is not None)
+        return error
 
     def _connection_failed(self, error: Exception, wanted: str, url: str) -> Exception:
         if isinstance(error, requests.exceptions.InvalidProxyURL):
@@ -238,9 +298,12 @@ class Http:
             )
         if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)):
             return ConfigurationError(f"Could not {wanted}: {url} is not a usable address. Write https://host/path.")
-        return ConnectionFailed(
+        failed = ConnectionFailed(
             self._masked(f"Could not {wanted}: {failure(error, url, self._transport)}"), url=_without_query(url)
         )
+        failed.passing = is_passing(error) or is_timeout(error)
+        failed.unsent = failed.passing and _is_unsent(error)
+        return failed
 
     def _masked(self, text: str) -> str:
         return masked(text, self._secrets)
@@ -293,30 +356,20 @@ def announced_length(headers: Mapping[str, str]) -> int | None:
 
 
 def is_passing(error: Exception) -> bool:
-    """Whether a request that changes nothing is worth sending again after this failure.
-
-    A timeout has used up the patience that `timeout` asks for; a certificate and a name do not change in seconds.
-    """
-    if isinstance(error, requests.exceptions.SSLError) or _is_timeout(error):
-        return False
+    """Whether the connection may not fail in a moment. A certificate and a name do not change in seconds."""
+    if isinstance(error, requests.exceptions.SSLError):
+        return "EOF occurred" in str(error)
     if isinstance(error, requests.exceptions.ConnectionError):
-        return not _is_unresolved(error)
+        return not (is_timeout(error) or _is_unresolved(error))
     return isinstance(error, requests.exceptions.ChunkedEncodingError)
 
 
-def pause(attempt: int, retry_after: str | None) -> float:
-    """Seconds to wait after the attempt (0 is the first): what the server asks for, or a growing random time."""
-    if retry_after:
-        try:
-            asked = float(retry_after)
-        except ValueError:
-            try:
-                asked = parsedate_to_datetime(retry_after).timestamp() - time.time()
-            except (TypeError, ValueError, OverflowError):
-                asked = 1.0
-        # In this order, because "nan" is a float, too.
-        return min(asked, LONGEST_PAUSE) if asked > 0 else 0.0
-    return random.uniform(0.5, 1.0) * min(0.5 * 2**attempt, LONGEST_PAUSE)
+def is_timeout(error: Exception) -> bool:
+    """Whether nothing came for as long as was waited for."""
+    # A body that stops coming is a ConnectionError for requests.
+    return isinstance(error, requests.exceptions.Timeout) or any(
+        isinstance(cause, urllib3.exceptions.TimeoutError) for cause in (error, *error.args)
+    )
 
 
 def server_words(content_type: str, body: str) -> str:
@@ -357,11 +410,22 @@ def _is_json_object(body: str) -> bool:
         return False
 
 
-def _is_timeout(error: Exception) -> bool:
-    # A body that stops coming is a ConnectionError for requests.
-    return isinstance(error, requests.exceptions.Timeout) or any(
-        isinstance(cause, urllib3.exceptions.TimeoutError) for cause in (error, *error.args)
-    )
+def _is_unsent(error: Exception) -> bool:
+    """Whether there was no connection that anything could have been sent through."""
+    causes: list[Any] = [error]
+    for cause in causes:
+        if isinstance(cause, (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)):
+            return True
+        causes += [each for each in (*cause.args, getattr(cause, "reason", None)) if isinstance(each, Exception)]
+    return False
+
+
+def _refuse_cut(response: requests.Response) -> None:
+    """Raises where less of the body came than was announced; old releases of requests do not notice it."""
+    announced = announced_length(response.headers)
+    has_body = response.request.method != "HEAD" and response.status_code not in (204, 304)
+    if has_body and announced is not None and response.raw.tell() < announced:
+        raise requests.exceptions.ChunkedEncodingError(f"{response.raw.tell()} of {announced} bytes came")
 
 
 def _is_unresolved(error: Exception) -> bool:
@@ -396,7 +460,7 @@ def failure(error: Exception, url: str, transport: Transport) -> str:
         return f"the proxy for {host} does not answer. Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY. ({_reason(error)})"
     if isinstance(error, requests.exceptions.SSLError):
         return _tls_failure(error, host)
-    if _is_timeout(error):
+    if is_timeout(error):
         return (
             f"{host} did not answer within {transport.timeout:g} seconds. "
             "Check that it can be reached from here, or raise the option timeout."

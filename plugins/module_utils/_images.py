@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from ansible_collections.platform9.pcd.plugins.module_utils._data import Body
+from ansible_collections.platform9.pcd.plugins.module_utils._errors import ApiError
 from ansible_collections.platform9.pcd.plugins.module_utils._http import Answer, Http
 
 if TYPE_CHECKING:
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 PATCH_TYPE = "application/openstack-images-v2.1-json-patch"
 LARGEST_PAGE = 1000
+
+# A page begins behind an image, and there is no such page where that one was deleted (400) or hidden from us meanwhile.
+NO_SUCH_PAGE = (400, 403, 404)
+MOST_BEGINNINGS = 10
 
 Query = Sequence[tuple[str, str]]
 Image = dict[str, Any]
@@ -42,16 +47,28 @@ class Images:
         self.base_url = http.base_url
 
     def list(self, query: Query = (), at_most: int | None = None, page_size: int | None = None) -> Iterator[Image]:
-        """The images that match, page by page as they are asked for, in the order of the service."""
+        """The images that match, page by page as they are asked for, in the order of the service.
+
+        None comes twice, even where the list has to be begun anew, because images go while it is read.
+        """
         size = min(page_size or at_most or LARGEST_PAGE, LARGEST_PAGE)
-        page_query: Query = [*query, ("limit", str(size))]
-        seen = 0
+        first: Query = [*query, ("limit", str(size))]
+        page_query, beginnings = first, 1
+        seen: set[str] = set()
         while True:
-            page, next_query = self._page(page_query)
+            try:
+                page, next_query = self._page(page_query)
+            except ApiError as error:
+                if page_query == first or error.status not in NO_SUCH_PAGE or beginnings == MOST_BEGINNINGS:
+                    raise
+                page_query, beginnings = first, beginnings + 1
+                continue
             for image in page:
+                if image["id"] in seen:
+                    continue
                 yield image
-                seen += 1
-                if seen == at_most:
+                seen.add(image["id"])
+                if len(seen) == at_most:
                     return
             if not page or next_query is None or next_query == page_query:
                 return

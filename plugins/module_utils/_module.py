@@ -40,6 +40,8 @@ def run_module(task: Task) -> None:
         result = perform(task, module.params, module.check_mode, module.warn, os.environ, Surroundings(place))
     except PcdError as error:
         failure = error
+    except KeyboardInterrupt:
+        failure = PcdError("The task was interrupted. Run it again: it goes on from what is there.")
     if failure is not None:
         # Here and not there, because AnsibleModule would add a traceback to what is no bug.
         module.fail_json(msg=str(failure), **failure.facts)

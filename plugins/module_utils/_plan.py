@@ -8,7 +8,7 @@ An image here is the service's own document: a flat dictionary of attributes and
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from ansible_collections.platform9.pcd.plugins.module_utils._data import SERVICE_HASH, Content, Digest, Stream
@@ -29,6 +29,9 @@ ACTION_FOR = {status: action for action, status in STATUS_AFTER.items()}
 # The service sets these anew on every write, so nobody can foretell them.
 UNKNOWN_AFTER_WRITE = ("updated_at",)
 
+UNPROTECT: Patch = [{"op": "replace", "path": "/protected", "value": False}]
+PROTECT: Patch = [{"op": "replace", "path": "/protected", "value": True}]
+
 # What tells a reader of a diff nothing about the image.
 NOT_IN_DIFF = (*UNKNOWN_AFTER_WRITE, "self", "file", "schema", "direct_url", "locations")
 
@@ -42,9 +45,20 @@ class Create:
 
 @dataclass(frozen=True)
 class Update:
-    """A JSON patch of the image that is there."""
+    """A JSON patch of the image that is there.
+
+    `wish` and `purge` are what it was made from, None where it says all that is wished. One that is not `lasting` only
+    serves the step after it.
+    """
 
     patch: Patch
+    wish: Image | None = field(default=None, compare=False)
+    purge: bool = field(default=False, compare=False)
+    lasting: bool = field(default=True, compare=False)
+
+    def patch_of(self, image: Image) -> Patch:
+        """What is left to do on an image that is not as it was."""
+        return make_patch(wish_of(self.patch) if self.wish is None else self.wish, image, self.purge)
 
 
 @dataclass(frozen=True)
@@ -167,7 +181,7 @@ def plan_present(wish: Image, current: Image | None, purge: bool = False, new_id
     if not patch:
         return Plan(current, current)
     _refuse_fixed(wish, current)
-    return Plan(current, _written(apply_patch(patch, current)), (Update(patch),))
+    return Plan(current, _written(apply_patch(patch, current)), (Update(patch, wish, purge),))
 
 
 def plan_absent(current: Image | None, force: bool = False) -> Plan:
@@ -181,7 +195,7 @@ def plan_absent(current: Image | None, force: bool = False) -> Plan:
             f"{describe(current)} is protected and is not deleted. "
             "Set force: true to delete it all the same, or protected: false to take the protection off first."
         )
-    return Plan(current, None, (Update(_protect(False)), Delete(_protect(True))))
+    return Plan(current, None, (Update(UNPROTECT, lasting=False), Delete(PROTECT)))
 
 
 def plan_status(wanted: str, current: Image | None, called: str) -> Plan:
@@ -289,10 +303,6 @@ def _refuse_fixed(wish: Image, current: Image) -> None:
                 "wanted, but a format cannot change any more once an image has data. Create a new image with the "
                 f"right {key}, or declare {key}: {current.get(key)}."
             )
-
-
-def _protect(value: bool) -> Patch:
-    return [{"op": "replace", "path": "/protected", "value": value}]
 
 
 def _written(image: Image) -> dict[str, Any]:

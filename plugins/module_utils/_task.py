@@ -9,20 +9,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ansible_collections.platform9.pcd.plugins.module_utils._connection import CONNECTION_OPTIONS, connection_from
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     ConfigurationError,
-    Conflict,
-    NotFinished,
     NotFound,
-    PcdError,
+    Overtaken,
     PlanError,
-    RefusedData,
-    WrongData,
     quoted,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._http import Http, Transport
@@ -32,34 +27,23 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image import (
     RETIRED,
     image_shape,
     is_ours,
-    new_id,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._images import Images, exactly
-from ansible_collections.platform9.pcd.plugins.module_utils._plan import (
-    STATUS_AFTER,
-    Create,
-    Delete,
-    Image,
-    Import,
-    Plan,
-    Retire,
-    SetStatus,
-    Stage,
-    Step,
-    TakeUp,
-    Update,
-    Upload,
-    describe,
-    unkept,
-    wish_of,
-)
+from ansible_collections.platform9.pcd.plugins.module_utils._plan import Image, Plan, describe
 from ansible_collections.platform9.pcd.plugins.module_utils._progress import Progress
 from ansible_collections.platform9.pcd.plugins.module_utils._transfer import Transfers
+from ansible_collections.platform9.pcd.plugins.module_utils._wait import Waiting
+from ansible_collections.platform9.pcd.plugins.module_utils._writing import Writer
 
 MOST_LISTED = 20
 
 # In characters. Keys and tokens are longer; "1", "gzip" and "*/*" are not.
 SHORTEST_SECRET_HEADER = 8
+# How often a task is planned that other runs overtake.
+MOST_PLANS = 10
+
+# Seconds that runs of the same moment get to agree on one of several images.
+LONGEST_AMBIGUITY = 10.0
 
 # The owner of an image whose owner does not matter.
 ANYBODY = "*"
@@ -105,10 +89,16 @@ class Session:
     warn: Callable[[str], object]
     library: str | None = None
     surroundings: Surroundings = field(default_factory=Surroundings)
+    waiting: Callable[[float], Waiting] = Waiting
 
     @property
     def transfers(self) -> Transfers:
-        return Transfers(self.images, self.transport.retries, self.warn, progress=self.surroundings.progress)
+        progress = self.surroundings.progress
+        return Transfers(self.images, self.transport.retries, self.warn, self.waiting, progress=progress)
+
+    @property
+    def writer(self) -> Writer:
+        return Writer(self.images, self.transfers, self.transport, self.waiting)
 
     def warn_of_the_way(self) -> None:
         """Data that does not go to the library reaches no hypervisor; said where data is about to be sent."""
@@ -178,11 +168,18 @@ def perform(
     """What the task answers; every error that is not a bug of ours is a PcdError."""
     task.check(params)
     session = open_session(params, warn, environ, surroundings or Surroundings(), task.secrets(params))
-    work = task.work(params, session)
-    if isinstance(work, dict):
-        return {"changed": False, **work}
-    deed = _OnImage(session, work, task.returns_patch) if isinstance(work, Plan) else work
-    return deed.foretold() if check_mode else deed.carry_out()
+    for plans in range(1, MOST_PLANS + 1):
+        work = task.work(params, session)
+        if isinstance(work, dict):
+            return {"changed": False, **work}
+        deed = _OnImage(session, work, task.returns_patch) if isinstance(work, Plan) else work
+        try:
+            return deed.foretold() if check_mode else deed.carry_out()
+        except Overtaken:
+            # What this run has made is gone again, and another one stands in its place.
+            if plans == MOST_PLANS:
+                raise
+    raise AssertionError("the last plan is carried out, or raises")
 
 
 @dataclass(frozen=True)
@@ -199,7 +196,7 @@ class _OnImage:
         return self._result(self.plan.expected)
 
     def carry_out(self) -> Result:
-        return self._result(carry_out(self.session, self.plan))
+        return self._result(self.session.writer.carry_out(self.plan))
 
     def _result(self, after: Image | None) -> Result:
         result: Result = {
@@ -222,12 +219,17 @@ def open_session(
     for warning in connection.warnings:
         warn(warning)
     access = surroundings.logins.access(connection)
+
+    def renewed(refused: str) -> str:
+        return surroundings.logins.anew(connection, refused).token
+
     http = Http(
         access.image_endpoint,
         connection.transport,
         headers={"X-Auth-Token": access.token},
         secrets=(*connection.secrets, access.token, *secrets),
         session=surroundings.logins.session(connection),
+        renew=renewed if connection.can_log_in_again else None,
     )
     return Session(Images(http), access.project_id, connection.transport, warn, access.library, surroundings)
 
@@ -238,6 +240,18 @@ def find_named(session: Session, name: str, owners: Sequence[str | None]) -> Ima
     It belongs to the first of the owners (project ids) that has one; ANYBODY means all images that the caller's list
     shows, and None a project that is not known. Of one owner, hidden images count where no other is found.
     """
+    found = session.waiting(LONGEST_AMBIGUITY).until(
+        lambda seen: not _may_be_racing(seen), lambda: _found_named(session, name, owners)
+    )
+    return _only(found, name) if found else None
+
+
+def _may_be_racing(found: Sequence[Image]) -> bool:
+    """Whether runs of the same moment may have made these, which then agree on one of them (see Writer)."""
+    return len(found) > 1 and sum(not is_ours(image["id"]) for image in found) < 2
+
+
+def _found_named(session: Session, name: str, owners: Sequence[str | None]) -> list[Image]:
     lists: dict[bool, list[Image]] = {}
     owners = list(dict.fromkeys(owners))
     for owner in owners:
@@ -247,8 +261,10 @@ def find_named(session: Session, name: str, owners: Sequence[str | None]) -> Ima
             # What was replaced and hidden is kept for machines that came from it, and meant by its id alone.
             found = [image for image in lists[hidden] if _is_of(image, owner) and not (hidden and RETIRED in image)]
             if found:
-                return _only(found, name)
-    return None
+                # Where a replacement already stands in its place, the image that it replaces is meant no more.
+                replaced = {image.get(REPLACES) for image in found}
+                return [image for image in found if image["id"] not in replaced]
+    return []
 
 
 def _list_named(session: Session, name: str, hidden: bool, owners: Sequence[str | None]) -> list[Image]:
@@ -275,9 +291,6 @@ def _is_of(image: Image, owner: str | None) -> bool:
 
 
 def _only(found: Sequence[Image], name: str) -> Image:
-    # Where a replacement already stands in its place, the image that it replaces is meant no more.
-    replaced = {image.get(REPLACES) for image in found}
-    found = [image for image in found if image["id"] not in replaced]
     if len(found) == 1:
         return found[0]
     listed = "; ".join(
@@ -290,157 +303,3 @@ def _only(found: Sequence[Image], name: str) -> Image:
         f"name: {len(found)} images are named {quoted(name)}: {listed}{more}. Give the id of the one that is meant.",
         images=[{key: image.get(key) for key in ("id", "status", "owner", "created_at")} for image in found],
     )
-
-
-def carry_out(session: Session, plan: Plan) -> Image | None:
-    """What the service says of the image after every step of the plan; None once it is gone.
-
-    An image that the plan itself has made is removed again where its data does not come as it should; from the moment
-    on that it replaces another one, it stays.
-    """
-    current, made = plan.before, None
-    with ExitStack() as stack:
-        if plan.stream is not None and any(isinstance(step, Create) for step in plan.steps):
-            # Where there is nothing to send, no record is made for it.
-            stack.enter_context(plan.stream.prepared())
-        for step in plan.steps:
-            if isinstance(step, Retire):
-                made = None
-            try:
-                current = _carried_out(session, current, step)
-            except PcdError as error:
-                raise _cleared(session.images, error, made) from None
-            if isinstance(step, Create):
-                made = current
-    return current
-
-
-def _carried_out(session: Session, current: Image | None, step: Step) -> Image | None:
-    images = session.images
-    if isinstance(step, Create):
-        return _create(images, step)
-    if isinstance(step, TakeUp):
-        return step.image
-    if current is None:
-        raise ValueError(f"{step} needs an image")
-    if isinstance(step, Update):
-        return _updated(images, current, step)
-    if isinstance(step, SetStatus):
-        return _set_status(images, current, step)
-    if isinstance(step, Upload):
-        return session.transfers.upload(current, step)
-    if isinstance(step, Stage):
-        return session.transfers.stage(current, step)
-    if isinstance(step, Import):
-        return session.transfers.run_import(current, step)
-    if isinstance(step, Retire):
-        _retire(session, current, step)
-        return current
-    _delete(images, current["id"], step)
-    return None
-
-
-def _updated(images: Images, current: Image, step: Update) -> Image:
-    wish = wish_of(step.patch)
-    try:
-        return _kept(wish, images.update(current["id"], step.patch))
-    except Conflict:
-        after = images.get(current["id"])
-        if wish == {REPLACES: None} and REPLACES not in after:
-            # Another run has ended the replacement meanwhile.
-            return after
-        raise
-
-
-def _retire(session: Session, replacement: Image, step: Retire) -> None:
-    old: Image | None = step.image
-    try:
-        for part in step.steps:
-            old = _carried_out(session, old, part)
-    except NotFound:
-        # Gone all the same: somebody else deleted it meanwhile.
-        return
-    except PcdError as error:
-        raise error.also(
-            f"{describe(replacement)} is active with the new data and stands in its place, but "
-            f"{describe(step.image)} could not be retired. Run the task again to try that once more."
-        ) from None
-
-
-def _cleared(images: Images, error: PcdError, made: Image | None) -> PcdError:
-    """The error, and what was done about the image that should not stay as it is now."""
-    if isinstance(error, NotFinished):
-        return error
-    if made is not None:
-        try:
-            if made.get("protected"):
-                images.update(made["id"], [{"op": "replace", "path": "/protected", "value": False}])
-            images.delete(made["id"])
-        except NotFound:
-            pass
-        except PcdError as second:
-            return error.also(f"The image that was made for it, {made['id']}, could not be removed again: {second}")
-        return error.also(f"The image that was made for it, {made['id']}, has been removed again.")
-    if isinstance(error, RefusedData):
-        if is_ours(error.image_id):
-            return error.also("Its record takes no other data after this; the next run, by its name, makes it anew.")
-        return error.also("Its record takes no other data after this: delete it (state: absent) and run again.")
-    if isinstance(error, WrongData):
-        try:
-            images.deactivate(error.image_id)
-        except PcdError as second:
-            return error.also(f"It is active and could not be deactivated, delete it: {second}")
-        return error.also("It was there before, so that it was deactivated and not removed; delete it.")
-    return error
-
-
-def _create(images: Images, step: Create) -> Image:
-    try:
-        return _kept(step.attributes, images.create({"id": new_id(), **step.attributes}))
-    except Conflict as error:
-        if "id" not in step.attributes:
-            raise
-        raise error.reworded(
-            f"id: {step.attributes['id']} cannot be the id of a new image. The service says: {error.server_message} "
-            "An id is never given twice, not even after its image is gone or in another project. Choose another one."
-        ) from None
-
-
-def _kept(wish: Image, answer: Image) -> Image:
-    """The answer, once it is as wished: Glance accepts some names of properties and forgets them."""
-    lost = unkept(wish, answer)
-    if lost:
-        raise PlanError(
-            f"The service accepted the change of {describe(answer)}, but does not have it: {', '.join(lost)}. Somebody "
-            "else may have changed the image at the same moment, or this is a name that the service does not keep."
-        )
-    return answer
-
-
-def _set_status(images: Images, current: Image, step: SetStatus) -> Image:
-    {"deactivate": images.deactivate, "reactivate": images.reactivate}[step.action](current["id"])
-    after = images.get(current["id"])
-    if after["status"] != STATUS_AFTER[step.action]:
-        raise PlanError(
-            f"The service agreed to {step.action} {describe(current)}, but its status is {after['status']}. "
-            "Somebody else may have changed it at the same moment; run the task again."
-        )
-    return after
-
-
-def _delete(images: Images, image_id: str, step: Delete) -> None:
-    try:
-        images.delete(image_id)
-    except NotFound:
-        # Gone all the same: somebody else deleted it between the look-up and now.
-        return
-    except PcdError as error:
-        if not step.protect_again:
-            raise
-        try:
-            images.update(image_id, step.protect_again)
-        except PcdError as second:
-            raise PlanError(
-                f"{error} Its protection was taken off for this and could not be put back: {second}", **error.facts
-            ) from None
-        raise

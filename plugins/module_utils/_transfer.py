@@ -34,15 +34,15 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     PcdError,
     PlanError,
     RefusedData,
+    Unauthorized,
     UnsupportedMedia,
     WrongData,
 )
-from ansible_collections.platform9.pcd.plugins.module_utils._http import BUSY, pause
 from ansible_collections.platform9.pcd.plugins.module_utils._image import stores_of
 from ansible_collections.platform9.pcd.plugins.module_utils._images import Images
 from ansible_collections.platform9.pcd.plugins.module_utils._plan import Image, Import, Stage, Upload, describe
 from ansible_collections.platform9.pcd.plugins.module_utils._progress import Progress
-from ansible_collections.platform9.pcd.plugins.module_utils._wait import Waiting
+from ansible_collections.platform9.pcd.plugins.module_utils._wait import Attempts, Waiting, pause
 
 IMPORTING_TO = "os_glance_importing_to_stores"
 
@@ -92,7 +92,7 @@ class Transfers:
 
     def run_import(self, image: Image, step: Import) -> Image:
         """The image after the import; as it is at once where nobody waits for the end."""
-        self._images.start_import(image["id"], step.request)
+        self._start_import(image, step)
         if not step.wait:
             return self._images.get(image["id"])
         after = self._watched(image, step)
@@ -133,10 +133,32 @@ class Transfers:
             )
         return after
 
+    def _start_import(self, image: Image, step: Import) -> None:
+        """Ask for the import; once more where a look shows that the service has not begun it."""
+        attempts, unclear = Attempts(self._repeats, self._waiting(step.patience)), False
+        while True:
+            try:
+                self._images.start_import(image["id"], step.request)
+                return
+            except (ConnectionFailed, ApiError) as error:
+                if not error.passing and not isinstance(error, Conflict):
+                    raise
+                unclear = unclear or error.passing
+                after = self._after_failure(image, step, error)
+                is_others = not unclear and bool(after.get(IMPORT_LOCK))
+                if is_others:
+                    # It lets no other import begin.
+                    after = self.settled(image["id"], step.patience)
+                if _has_begun(step, image, after):
+                    return
+                if not (unclear or is_others) or not attempts.again(error.retry_after):
+                    raise
+
     def _send(self, image: Image, step: Upload | Stage, put: Callable[[Body], None], status: str) -> None:
         """Send the stream, once more from byte 0 where that broke off and has left the image as it was."""
         about = f"{image.get('name') or image['id']}: {'staging' if isinstance(step, Stage) else 'uploading'}"
-        for attempt in range(1 + self._repeats):
+        repeats, renewed = 0, False
+        while True:
             try:
                 with step.stream.open() as body:
                     meter = self._progress.meter(about, body.size)
@@ -152,19 +174,30 @@ class Transfers:
                     return
                 if is_poisoned(after):
                     raise _refused(error, after, step) from None
+                if after["status"] in FULL_STATUSES:
+                    if _has_come_otherwise(after, step):
+                        return
+                    raise _half(after, error) from None
                 # The service may have noticed only now that the attempt before this one had broken off.
-                passing = _is_passing(error) or (attempt > 0 and isinstance(error, Conflict))
-                if after["status"] != "queued" or not passing or attempt == self._repeats:
-                    if after["status"] in FULL_STATUSES:
-                        raise _half(after, error) from None
+                passing = error.passing or (repeats > 0 and isinstance(error, Conflict))
+                renewing = passing and isinstance(error, Unauthorized) and not renewed
+                if after["status"] != "queued" or not passing or (repeats == self._repeats and not renewing):
+                    if repeats:
+                        error.also(f"It was sent {repeats + 1} times.")
                     if has_failed(image):
                         raise error.also(LEFT_BEHIND.strip()) from None
                     raise
-                self._waiting(0).sleep(pause(attempt, None))
+                if renewing:
+                    renewed = True
+                    continue
+                self._waiting(0).sleep(pause(repeats, error.retry_after))
+                repeats += 1
 
-    def _after_failure(self, image: Image, step: Upload | Stage, error: PcdError) -> Image:
+    def _after_failure(self, image: Image, step: Upload | Stage | Import, error: PcdError) -> Image:
         """What has become of the image whose data was not taken as it should."""
         try:
+            if isinstance(step, Import):
+                return self._images.get(image["id"])
             if isinstance(step, Stage):
                 # The size is set once all has come (glance/api/v2/image_data.py, stage).
                 return self._waiting(step.patience).until(
@@ -302,8 +335,22 @@ def _content_of(step: Upload | Stage | Import) -> Content:
     return content
 
 
-def _is_passing(error: PcdError) -> bool:
-    return isinstance(error, ConnectionFailed) or (isinstance(error, ApiError) and error.status in BUSY)
+def _has_come_otherwise(image: Image, step: Upload | Stage) -> bool:
+    """Whether the image has exactly these bytes, though another run has sent them; the source is read to know it."""
+    try:
+        content = step.stream.content or step.stream.read_through()
+    except DataError:
+        return False
+    return difference(image, content) is None
+
+
+def _has_begun(step: Import, before: Image, image: Image) -> bool:
+    """Whether the import is on its way, or over."""
+    if image.get(IMPORT_LOCK) or image.get(FAILED_IMPORT) != before.get(FAILED_IMPORT):
+        return True
+    if step.method == "copy-image":
+        return not set(step.request.get("stores", ())) - set(stores_of(image))
+    return image["status"] in ("importing", *FULL_STATUSES)
 
 
 def _refused(error: PcdError, image: Image, step: Upload | Stage) -> RefusedData:

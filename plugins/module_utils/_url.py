@@ -20,17 +20,16 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     quoted,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._http import (
-    BUSY,
     Transport,
     announced_length,
     failure,
     is_passing,
     masked,
     new_session,
-    pause,
     proxies_for,
     spellings,
 )
+from ansible_collections.platform9.pcd.plugins.module_utils._wait import pause
 
 try:
     import requests
@@ -43,6 +42,8 @@ except ImportError:  # the module says so with missing_required_lib before anyth
 MOST_REDIRECTS = 10
 REDIRECTS = (301, 302, 303, 307, 308)
 GONE = (404, 410)
+# Answers that say "not now"; of a vendor's server, nobody knows what a 500 means.
+BUSY = (408, 429, 502, 503, 504)
 LARGEST_LISTING = 4 << 20
 PACKED = (".gz", ".tgz", ".bz2", ".xz", ".zst", ".Z")
 DEFAULT_PORTS = {"http": 80, "https": 443}

@@ -1,19 +1,22 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Look again and again until something is over, or patience is."""
+"""Look again and again until something is over, or patience is; and try again after a failure that passes."""
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 T = TypeVar("T")
 
-SHORTEST_PAUSE = 0.2
-LONGEST_PAUSE = 10.0
+SHORTEST_LOOK = 0.2
+LONGEST_LOOK = 10.0
 GROWTH = 1.5
+LONGEST_PAUSE = 30.0
 
 
 @dataclass(frozen=True)
@@ -27,11 +30,45 @@ class Waiting:
     def until(self, is_over: Callable[[T], bool], look: Callable[[], T]) -> T:
         """The first look that is over, or the last one before patience ended. It looks at least once."""
         deadline = self.clock() + self.seconds
-        pause = SHORTEST_PAUSE
+        interval = SHORTEST_LOOK
         while True:
             seen = look()
             left = deadline - self.clock()
             if is_over(seen) or left <= 0:
                 return seen
-            self.sleep(min(pause, left))
-            pause = min(pause * GROWTH, LONGEST_PAUSE)
+            self.sleep(min(interval, left))
+            interval = min(interval * GROWTH, LONGEST_LOOK)
+
+
+class Attempts:
+    """Counts how often something is tried: `retries` times again, and nothing begins after `waiting` has ended."""
+
+    def __init__(self, retries: int, waiting: Waiting) -> None:
+        self.count = 1
+        self._retries = retries
+        self._waiting = waiting
+        self._deadline = waiting.clock() + waiting.seconds
+
+    def again(self, retry_after: str | None = None) -> bool:
+        """Whether there is another attempt, once it is time for it; the service may say when, as `retry_after`."""
+        seconds = pause(self.count - 1, retry_after)
+        if self.count > self._retries or self._waiting.clock() + seconds > self._deadline:
+            return False
+        self._waiting.sleep(seconds)
+        self.count += 1
+        return True
+
+
+def pause(attempt: int, retry_after: str | None) -> float:
+    """Seconds to wait after the attempt (0 is the first): what the server asks for, or a growing random time."""
+    if retry_after:
+        try:
+            asked = float(retry_after)
+        except ValueError:
+            try:
+                asked = parsedate_to_datetime(retry_after).timestamp() - time.time()
+            except (TypeError, ValueError, OverflowError):
+                asked = 1.0
+        # In this order, because "nan" is a float, too.
+        return min(asked, LONGEST_PAUSE) if asked > 0 else 0.0
+    return random.uniform(0.5, 1.0) * min(0.5 * 2**attempt, LONGEST_PAUSE)

@@ -18,10 +18,10 @@ COUNTS: dict[str, tuple[dict[str, Any] | None, str, str, dict[str, Any], int, li
     "unchanged, by name": ({}, "name", "pcd_image", {"min_disk": 0}, 1, []),
     "unchanged, by name, hidden": ({"os_hidden": True}, "name", "pcd_image", {"min_disk": 0}, 2, []),
     "unchanged, by id, hidden": ({"os_hidden": True}, "id", "pcd_image", {"min_disk": 0}, 1, []),
-    "updated, by id": ({}, "id", "pcd_image", {"min_disk": 1}, 1, ["PATCH"]),
-    "updated, by name": ({}, "name", "pcd_image", {"min_disk": 1, "tags": ["a"], "hidden": True}, 1, ["PATCH"]),
-    "updated, by name, hidden": ({"os_hidden": True}, "name", "pcd_image", {"min_disk": 1}, 2, ["PATCH"]),
-    "created, by name": (None, "name", "pcd_image", {}, 2, ["POST"]),
+    "updated, by id": ({}, "id", "pcd_image", {"min_disk": 1}, 2, ["PATCH"]),
+    "updated, by name": ({}, "name", "pcd_image", {"min_disk": 1, "tags": ["a"], "hidden": True}, 2, ["PATCH"]),
+    "updated, by name, hidden": ({"os_hidden": True}, "name", "pcd_image", {"min_disk": 1}, 3, ["PATCH"]),
+    "created, by name": (None, "name", "pcd_image", {}, 3, ["POST"]),
     "created, by id": (None, "id", "pcd_image", {}, 1, ["POST"]),
     "deleted, by id": ({}, "id", "pcd_image", {"state": "absent"}, 1, ["DELETE"]),
     "deleted, by name": ({}, "name", "pcd_image", {"state": "absent"}, 1, ["DELETE"]),
@@ -92,7 +92,7 @@ def test_a_token_and_an_endpoint_make_keystone_unnecessary(
     created = run("pcd_image", None, name=name, **direct)
     deleted = run("pcd_image", None, name=name, state="absent", **direct)
     listed = run("pcd_image_info", None, name=name, **direct)
-    assert (created.logins, created.lookups, created.writes) == (0, 2, ["POST"])
+    assert (created.logins, created.lookups, created.writes) == (0, 3, ["POST"])
     assert (deleted.logins, deleted.lookups, deleted.writes) == (0, 1, ["DELETE"])
     assert (listed.logins, listed.lookups, listed.images) == (0, 1, [])
 

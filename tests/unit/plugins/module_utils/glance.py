@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.platform9.pcd.plugins.module_utils._data import Body
@@ -16,7 +15,6 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image import CREATE
 from ansible_collections.platform9.pcd.plugins.module_utils._images import Image, Images, Items, Names, Query
 from ansible_collections.platform9.pcd.plugins.module_utils._plan import apply_patch
 from ansible_collections.platform9.pcd.plugins.module_utils._task import Session
-from ansible_collections.platform9.pcd.plugins.module_utils._transfer import Transfers
 from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import PROJECT, Clock
 
 STORES: Items = [{"id": "fast", "default": "true"}, {"id": "slow"}, {"id": "http", "read-only": "true"}]
@@ -41,14 +39,17 @@ def hashed(data: bytes) -> dict[str, Any]:
 class Glance(Images):
     """`before` is called with the name of each operation that writes, before it is done; what it raises comes out.
 
+    `afterwards` is called with those of the record, once they are done and before anybody is told.
+
     `arrives` is what becomes of data on its way; `remote` is what the service finds at an address.
     """
 
     def __init__(self, *images: Image) -> None:
         self.base_url = "http://glance.invalid/v2"
-        self.images: dict[str, Image] = {each["id"]: each for each in images}
+        self.images: dict[str, Image] = {each["id"]: dict(each) for each in images}
         self.done: list[str] = []
         self.before: Callable[[str], object] = lambda operation: None
+        self.afterwards: Callable[[str], object] = lambda operation: None
         self.arrives: Callable[[bytes], bytes] = lambda data: data
         self.remote: Mapping[str, bytes] = {}
         self.offered_stores: Items | None = STORES
@@ -91,11 +92,13 @@ class Glance(Images):
             "updated_at": f"2026-11-23T09:00:{self._created:02}Z",
             **attributes,
         }
+        self.afterwards("create")
         return self.get(attributes["id"])
 
     def update(self, image_id: str, patch: Sequence[dict[str, Any]]) -> Image:
         self._do("update")
         self.images[image_id] = {**apply_patch([*patch], self.get(image_id)), "updated_at": "2026-11-23T10:00:00Z"}
+        self.afterwards("update")
         return self.get(image_id)
 
     def delete(self, image_id: str) -> None:
@@ -103,14 +106,17 @@ class Glance(Images):
         if self.get(image_id)["protected"]:
             raise error(Forbidden, 403)
         del self.images[image_id]
+        self.afterwards("delete")
 
     def deactivate(self, image_id: str) -> None:
         self._do("deactivate")
         self.images[image_id]["status"] = "deactivated"
+        self.afterwards("deactivate")
 
     def reactivate(self, image_id: str) -> None:
         self._do("reactivate")
         self.images[image_id]["status"] = "active"
+        self.afterwards("reactivate")
 
     def upload(self, image_id: str, body: Body, store: str | None, patience: float) -> None:
         self._do("upload")
@@ -151,17 +157,6 @@ class Glance(Images):
         return self.offered_stores
 
 
-@dataclass(frozen=True)
-class Patient(Session):
-    """A session whose waiting only moves the hands of a clock."""
-
-    clock: Clock = field(default_factory=Clock)
-
-    @property
-    def transfers(self) -> Transfers:
-        return Transfers(self.images, self.transport.retries, self.warn, self.clock.waiting)
-
-
 def session_with(
     images: Images,
     warned: list[str] | None = None,
@@ -172,4 +167,4 @@ def session_with(
     """Warnings are gathered in `warned`; waiting moves the hands of `clock`."""
     heard = [] if warned is None else warned
     transport = Transport(timeout=30, retries=retries)
-    return Patient(images, PROJECT, transport, heard.append, library, clock=clock or Clock())
+    return Session(images, PROJECT, transport, heard.append, library, waiting=(clock or Clock()).waiting)

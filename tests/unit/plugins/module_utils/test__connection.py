@@ -115,7 +115,8 @@ VALUES = {
     "image_endpoint_override": ["https://option.example.com", "https://variable.example.com", "https://c.example.com"],
     "interface": ["admin", "internal", "public"],
 }
-NAMES = [option for option in CONNECTION_OPTIONS if option not in ("cloud", "validate_certs", "timeout", "retries")]
+NOT_SET_ELSEWHERE = ("cloud", "validate_certs", "timeout", "retries", "deadline")
+NAMES = [option for option in CONNECTION_OPTIONS if option not in NOT_SET_ELSEWHERE]
 
 
 @pytest.mark.parametrize("option", NAMES)
@@ -851,10 +852,15 @@ def test_a_number_of_retries_out_of_range_is_an_error(retries: int) -> None:
     assert refused(retries=retries).startswith("retries: ")
 
 
-@pytest.mark.parametrize(("timeout", "retries"), [(0.1, 0), (86400, 100), (60, 4)])
-def test_timeout_and_retries_reach_the_transport(timeout: float, retries: int) -> None:
-    transport = connection(timeout=timeout, retries=retries).transport
-    assert (transport.timeout, transport.retries) == (timeout, retries)
+@pytest.mark.parametrize("deadline", [-1, 86401, float("nan")])
+def test_a_deadline_out_of_range_is_an_error(deadline: float) -> None:
+    assert refused(deadline=deadline).startswith("deadline: ")
+
+
+@pytest.mark.parametrize(("timeout", "retries", "deadline"), [(0.1, 0, 0), (86400, 100, 86400), (60, 4, 120)])
+def test_timeout_retries_and_deadline_reach_the_transport(timeout: float, retries: int, deadline: float) -> None:
+    transport = connection(timeout=timeout, retries=retries, deadline=deadline).transport
+    assert (transport.timeout, transport.retries, transport.deadline) == (timeout, retries, deadline)
 
 
 # --- secrets -----------------------------------------------------------------------------------------------------

@@ -28,20 +28,20 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     UnsupportedMedia,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._http import (
-    LONGEST_PAUSE,
     LONGEST_SERVER_MESSAGE,
     Http,
     Transport,
-    pause,
     server_words,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._images import PATCH_TYPE, Images
+from ansible_collections.platform9.pcd.plugins.module_utils._wait import LONGEST_PAUSE, pause
 from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.certificates import Certificates
 from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import (
     ID,
     OTHER_ID,
     PASSWORD,
     TOKEN,
+    Clock,
     image,
 )
 from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.service import (
@@ -54,6 +54,7 @@ from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.service i
     Request,
     Serve,
     Service,
+    as_urllib3,
 )
 
 REQUEST_ID = "req-7634f624-9ba9-4387-aeee-c8ee68dec85e"
@@ -464,7 +465,19 @@ def test_a_redirect_to_something_that_cannot_be_read_is_told_as_any_other(
 # --- what is repeated --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("passing", [Reply(429), Reply(502), Reply(503), Reply(504), BREAK_OFF, HALF_AN_ANSWER])
+PASSING = [
+    *(pytest.param(Reply(status), id=str(status)) for status in (408, 429, 500, 502, 503, 504)),
+    pytest.param(Reply(413, "", {"Retry-After": "1"}), id="413 for a moment"),
+    pytest.param(BREAK_OFF, id="reset"),
+    pytest.param(HALF_AN_ANSWER, id="cut"),
+    pytest.param(Reply(200, ""), id="empty"),
+    pytest.param(Reply(200, "null"), id="null"),
+    pytest.param(Reply(200, '{"images": ['), id="half a document"),
+    pytest.param(Reply(200, "<html>"), id="HTML"),
+]
+
+
+@pytest.mark.parametrize("passing", PASSING)
 @pytest.mark.parametrize("operation", READS)
 def test_what_only_reads_is_asked_again_after_a_failure_that_passes(
     passing: Reply | Fault, operation: str, sleep: Sleep, serve: Serve
@@ -482,25 +495,28 @@ def test_it_is_asked_again_as_often_as_wished_and_then_the_failure_is_told(
     passing: Reply | Fault, retries: int, sleep: Sleep, serve: Serve
 ) -> None:
     service = serve(passing)
-    with pytest.raises((ApiError, ConnectionFailed), match="Could not look up image"):
+    with pytest.raises((ApiError, ConnectionFailed), match="Could not look up image") as caught:
         images_of(service, sleep, retries=retries).get(ID)
+    assert (f"It was tried {1 + retries} times." in str(caught.value)) == (retries > 0)
     assert len(service.requests) == 1 + retries
     assert len(sleep) == retries
 
 
-@pytest.mark.parametrize("failure", [Reply(429), Reply(502), Reply(503), Reply(504), BREAK_OFF, HALF_AN_ANSWER])
+@pytest.mark.parametrize("failure", PASSING)
 @pytest.mark.parametrize("operation", WRITES)
 def test_what_changes_something_is_never_sent_twice(
     failure: Reply | Fault, operation: str, sleep: Sleep, serve: Serve
 ) -> None:
     service = serve(failure)
-    with pytest.raises((ApiError, ConnectionFailed), match=f"Could not {WANTED[operation]}: "):
+    with pytest.raises((ApiError, ConnectionFailed), match=f"Could not {WANTED[operation]}: ") as caught:
         OPERATIONS[operation](images_of(service, sleep, retries=4))
+    # Who looks what was done may send it again.
+    assert caught.value.passing
     assert len(service.requests) == 1
     assert sleep == []
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413, 500, 501])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413, 501])
 @pytest.mark.parametrize("operation", READS)
 def test_an_answer_that_stays_the_same_is_not_asked_for_again(
     status: int, operation: str, sleep: Sleep, serve: Serve
@@ -514,16 +530,128 @@ def test_an_answer_that_stays_the_same_is_not_asked_for_again(
 
 @pytest.mark.parametrize("silence", [SILENCE, HALF_AN_ANSWER_THEN_SILENCE])
 @pytest.mark.parametrize("operation", READS)
-def test_a_service_that_falls_silent_is_given_its_time_once(
-    silence: Fault, operation: str, sleep: Sleep, serve: Serve
-) -> None:
+def test_a_service_that_falls_silent_is_asked_again(silence: Fault, operation: str, sleep: Sleep, serve: Serve) -> None:
     service = serve(silence)
     with pytest.raises(ConnectionFailed, match=r"did not answer within 0\.2 seconds") as caught:
-        OPERATIONS[operation](images_of(service, sleep, timeout=0.2, retries=4))
-    assert len(service.requests) <= 1  # none, where the machine is too busy to have noticed it
-    assert sleep == []
+        OPERATIONS[operation](images_of(service, sleep, timeout=0.2, retries=1))
+    assert len(service.requests) <= 2  # fewer, where the machine is too busy to have noticed them
+    assert len(sleep) == 1
     assert service.host in str(caught.value)
     assert "timeout" in str(caught.value)
+
+
+@pytest.mark.parametrize(("deadline", "requests"), [(0, 1), (20, 3), (1000, 5)])
+def test_no_request_is_repeated_after_the_deadline(deadline: float, requests: int, serve: Serve) -> None:
+    clock, service = Clock(), serve(Reply(503, "", {"Retry-After": "10"}))
+    transport = Transport(timeout=30, retries=4, deadline=deadline)
+    http = Http(service.url, transport, sleep=clock.sleep, clock=lambda: clock.now)
+    with pytest.raises(ApiError, match="look up image"):
+        Images(http).get(ID)
+    assert len(service.requests) == requests
+    assert sum(clock.slept) <= deadline
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_what_reached_nobody_is_sent_again_whatever_it_is(operation: str, sleep: Sleep) -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{bound.getsockname()[1]}/glance/v2"
+        with pytest.raises(ConnectionFailed, match=r"refuses the connection.*It was tried 3 times\."):
+            OPERATIONS[operation](images_of(address, sleep, retries=2))
+    assert len(sleep) == 2
+
+
+@pytest.mark.parametrize("notices", [True, False])
+@pytest.mark.parametrize("status", [200, 404])
+def test_a_body_that_is_cut_is_noticed_with_every_release(
+    status: int, notices: bool, sleep: Sleep, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_urllib3(monkeypatch, notices)
+    document = json.dumps(image()).encode()
+    cut = Fault(b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n%b" % (status, len(document) + 1, document))
+    service = serve(cut, Reply(200, image()))
+    assert images_of(service, sleep, retries=1).get(ID) == image()
+    assert len(service.requests) == 2
+
+
+# --- a token that is accepted no more -----------------------------------------------------------------------------
+
+NEW_TOKEN = "gAAAAABpNewToken-kept-secret-by-everybody_9876543210"
+
+
+def refuses_old_token(answer: Reply) -> Callable[[Request], Reply]:
+    """An answer for the new token alone."""
+
+    def reply(request: Request) -> Reply:
+        return answer if request.headers["X-Auth-Token"] == NEW_TOKEN else Reply(401, "Unauthorized")
+
+    return reply
+
+
+def renewing(service: Service, renew: Callable[[str], str], **transport: Any) -> Http:
+    chosen = Transport(**{"timeout": 30, "retries": 0, **transport})
+    return Http(service.url, chosen, {"X-Auth-Token": TOKEN}, (TOKEN,), Sleep(), renew=renew)
+
+
+@pytest.mark.parametrize(
+    ("ask", "answer"),
+    [
+        (lambda images: images.get(ID), Reply(200, image())),
+        (lambda images: [*images.list()], Reply(200, {"images": []})),
+        (lambda images: images.create({"name": "x"}), Reply(201, image())),
+        (lambda images: images.update(ID, []), Reply(200, image())),
+        (lambda images: images.delete(ID), Reply(204)),
+        (lambda images: images.deactivate(ID), Reply(204)),
+        (lambda images: images.start_import(ID, {}), Reply(202, "")),
+        (lambda images: images.download(ID).__enter__().content, Reply(200, b"data")),
+    ],
+)
+def test_with_a_new_token_the_request_is_sent_once_more(
+    ask: Callable[[Images], object], answer: Reply, serve: Serve
+) -> None:
+    service, logins = serve(refuses_old_token(answer)), []
+
+    def renew(refused: str) -> str:
+        logins.append(1)
+        return NEW_TOKEN
+
+    images = Images(renewing(service, renew))
+    ask(images)
+    assert [request.headers["X-Auth-Token"] for request in service.requests] == [TOKEN, NEW_TOKEN]
+    ask(images)
+    assert len(logins) == 1
+    assert len(service.requests) == 3
+
+
+def test_a_new_token_is_got_once_for_a_request_and_told_nobody(serve: Serve) -> None:
+    service, logins = serve(lambda request: Reply(401, f"not {request.headers['X-Auth-Token']}")), []
+
+    def renew(refused: str) -> str:
+        logins.append(1)
+        return NEW_TOKEN
+
+    with pytest.raises(Unauthorized, match="not \\*\\*\\*") as caught:
+        Images(renewing(service, renew, retries=4)).get(ID)
+    assert (len(logins), len(service.requests)) == (1, 2)
+    assert NEW_TOKEN not in str(caught.value)
+
+
+def test_a_login_that_fails_is_told_beside_the_token_that_was_refused(serve: Serve) -> None:
+    def renew(refused: str) -> str:
+        raise ConnectionFailed("Keystone does not answer")
+
+    with pytest.raises(Unauthorized, match="Could not look up image.*anew has failed, too: Keystone does not answer"):
+        Images(renewing(serve(Reply(401)), renew)).get(ID)
+
+
+def test_a_stream_is_not_sent_again_with_a_new_token_but_may_be(serve: Serve) -> None:
+    service = serve(refuses_old_token(Reply(204)))
+    http = renewing(service, lambda refused: NEW_TOKEN)
+    with pytest.raises(Unauthorized) as caught:
+        http.send("/file", iter([b"data"]), wanted="upload", headers={}, patience=1)
+    assert caught.value.passing
+    http.send("/file", iter([b"data"]), wanted="upload", headers={}, patience=1)
+    assert [request.headers["X-Auth-Token"] for request in service.requests] == [TOKEN, NEW_TOKEN]
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def test_versions_may_come_as_several_choices(serve: Serve) -> None:
     ("instead", "words"),
     [
         ({"versions": Reply(500, "<html>")}, "look up the API versions"),
-        ({"versions": Reply(200, b"null")}, "no list of versions"),
+        ({"versions": Reply(200, b"null")}, "nothing in it"),
         ({"versions": Reply(200, {"versions": ["v2"]})}, "no list of versions"),
         ({"import": Reply(403, "no")}, "look up the import methods"),
         ({"import": Reply(200, [])}, "no list of import methods"),

@@ -30,13 +30,15 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     PcdError,
     PlanError,
     RefusedData,
+    TooLarge,
     UnsupportedMedia,
     WrongData,
 )
-from ansible_collections.platform9.pcd.plugins.module_utils._http import LONGEST_PAUSE, Http, Transport
+from ansible_collections.platform9.pcd.plugins.module_utils._http import Http, Transport
 from ansible_collections.platform9.pcd.plugins.module_utils._images import Images
 from ansible_collections.platform9.pcd.plugins.module_utils._plan import Image, Import, Stage, Upload
 from ansible_collections.platform9.pcd.plugins.module_utils._transfer import LOOKS_FOR_A_TRACE, Transfers
+from ansible_collections.platform9.pcd.plugins.module_utils._wait import LONGEST_PAUSE
 from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import ID, TOKEN, Clock, image
 from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.service import (
     BREAK_OFF,
@@ -192,7 +194,7 @@ def test_before_it_is_sent_again_the_service_must_have_noticed(bench: Any, strea
     assert made.asked == ["PUT file", LOOK, LOOK, LOOK, "PUT file", LOOK]
 
 
-@pytest.mark.parametrize(("status", "kind"), [(400, ApiError), (403, Forbidden), (409, Conflict), (500, ApiError)])
+@pytest.mark.parametrize(("status", "kind"), [(400, ApiError), (403, Forbidden), (409, Conflict), (413, TooLarge)])
 def test_what_stays_refused_is_not_sent_again(status: int, kind: type[ApiError], bench: Any, stream: Stream) -> None:
     made = bench(Reply(status, {"message": "no such luck"}), shown(queued()), repeats=3)
     with pytest.raises(kind, match="no such luck") as caught:

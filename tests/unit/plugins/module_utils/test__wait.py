@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.platform9.pcd.plugins.module_utils._wait import LONGEST_PAUSE, SHORTEST_PAUSE, Waiting
+from ansible_collections.platform9.pcd.plugins.module_utils._wait import LONGEST_LOOK, SHORTEST_LOOK, Waiting
 from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import Clock
 
 
@@ -39,9 +39,9 @@ def test_the_first_look_that_is_over_ends_it() -> None:
 def test_pauses_grow_up_to_the_longest_one() -> None:
     clock = Clock()
     clock.waiting(300).until(never, lambda: None)
-    assert clock.slept[0] == SHORTEST_PAUSE
+    assert clock.slept[0] == SHORTEST_LOOK
     assert all(first <= second for first, second in zip(clock.slept, clock.slept[1:-1], strict=False))
-    assert max(clock.slept) == LONGEST_PAUSE
+    assert max(clock.slept) == LONGEST_LOOK
     # An image that takes minutes is not asked about hundreds of times.
     assert len(clock.slept) < 50
 
@@ -55,7 +55,7 @@ def test_a_look_that_takes_long_uses_up_the_patience_like_a_pause() -> None:
 
     clock.waiting(100).until(never, slow_look)
     assert len(looks) == 2
-    assert clock.slept == [SHORTEST_PAUSE]
+    assert clock.slept == [SHORTEST_LOOK]
 
 
 def test_the_last_look_comes_after_the_last_pause() -> None:

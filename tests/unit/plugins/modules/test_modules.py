@@ -287,7 +287,7 @@ def test_a_module_needs_only_the_libraries_that_it_names(tmp_path: Path, serve: 
 
 
 def test_a_module_does_what_it_says_and_tells_it(tmp_path: Path, serve: Serve) -> None:
-    service = serve(Reply(200, {"images": [image()]}), Reply(200, image(min_disk=20)))
+    service = serve(Reply(200, {"images": [image()]}), Reply(200, image(min_disk=20)), Reply(200, image(min_disk=20)))
     status, result = run(
         "pcd_image",
         tmp_path,
@@ -301,7 +301,7 @@ def test_a_module_does_what_it_says_and_tells_it(tmp_path: Path, serve: Serve) -
     assert (status, result["changed"], result["image"]["min_disk"]) == (0, True, 20)
     assert result["patch"] == [{"op": "replace", "path": "/min_disk", "value": 20}]
     assert (result["diff"]["before"]["min_disk"], result["diff"]["after"]["min_disk"]) == (10, 20)
-    assert service.methods == ["GET", "PATCH"]
+    assert service.methods == ["GET", "PATCH", "GET"]
     assert TOKEN not in json.dumps(result)
 
 

@@ -1,0 +1,148 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs at the same moment, each in a process of its own: one image in the end, and nobody's change lost."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness import Outcome, Runner, Server, unused
+
+MOST_RUNS = 8
+FORMATS = {"disk_format": "raw", "container_format": "bare"}
+DATA = b"the data that all of them send" * 1000
+
+
+@pytest.fixture(scope="module")
+def runners(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Runner]]:
+    """Each starts one process at a time; the imports are done beforehand, so that all begin at about one moment."""
+    runners = [Runner(server, tmp_path_factory.mktemp(f"run-{number}")) for number in range(MOST_RUNS)]
+    yield runners
+    for runner in runners:
+        runner.close()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "image"
+    path.write_bytes(DATA)
+    return path
+
+
+def together(runners: Sequence[Runner], module: str, tasks: Sequence[Mapping[str, Any]]) -> list[Outcome]:
+    with ThreadPoolExecutor(len(tasks)) as pool:
+        started = [pool.submit(runner, module, **task) for runner, task in zip(runners, tasks, strict=False)]
+        return [each.result() for each in started]
+
+
+def succeeded(outcomes: Sequence[Outcome]) -> None:
+    assert [outcome.msg for outcome in outcomes if outcome.failed] == []
+
+
+@pytest.mark.parametrize("count", [2, MOST_RUNS])
+def test_runs_that_create_one_name_end_with_one_image(
+    count: int, runners: list[Runner], server: Server, name: str
+) -> None:
+    server.remember_name(name)
+    outcomes = together(runners, "pcd_image", [{"name": name, "tags": ["a"], "min_disk": 3}] * count)
+    succeeded(outcomes)
+    (left,) = server.named(name)
+    assert left["id"] in [outcome.image["id"] for outcome in outcomes]
+    assert (left["tags"], left["min_disk"]) == (["a"], 3)
+    again = runners[0]("pcd_image", name=name, tags=["a"], min_disk=3)
+    assert (again.changed, again.image["id"]) == (False, left["id"])
+
+
+@pytest.mark.parametrize("count", [2, MOST_RUNS])
+@pytest.mark.parametrize("method", ["upload", "glance-direct"])
+def test_runs_that_upload_one_name_end_with_one_image(
+    method: str, count: int, runners: list[Runner], server: Server, name: str, path: Path
+) -> None:
+    server.remember_name(name)
+    outcomes = together(runners, "pcd_image", [{"name": name, "path": str(path), "method": method, **FORMATS}] * count)
+    succeeded(outcomes)
+    (left,) = server.named(name)
+    assert left["status"] == "active"
+    assert left["os_hash_value"] == hashlib.sha512(DATA).hexdigest()
+
+
+@pytest.mark.parametrize("count", [2, MOST_RUNS])
+def test_runs_that_replace_one_image_end_with_one_of_its_name(
+    count: int, runners: list[Runner], server: Server, name: str, path: Path
+) -> None:
+    old = server.create(name, active=True)
+    server.remember_name(name)
+    task = {"name": name, "path": str(path), "on_content_change": "replace", "retired": "rename", **FORMATS}
+    outcomes = together(runners, "pcd_image", [{**task, "retired_suffix": "-old"}] * count)
+    retired = server.get(old["id"])
+    succeeded(outcomes)
+    (left,) = server.named(name)
+    assert (left["status"], left["os_hidden"]) == ("active", False)
+    assert left["os_hash_value"] == hashlib.sha512(DATA).hexdigest()
+    assert "pcd_replaces" not in left
+    assert (retired["name"], retired["status"]) == (f"{name}-old", "active")
+
+
+@pytest.mark.parametrize("count", [2, MOST_RUNS])
+def test_no_change_is_lost_that_others_do_not_undo(
+    count: int, runners: list[Runner], server: Server, name: str
+) -> None:
+    image_id = server.create(name)["id"]
+    wishes = {f"property_{number}": f"value of {number}" for number in range(count)}
+    succeeded(together(runners, "pcd_image", [{"id": image_id, "properties": {key: wishes[key]}} for key in wishes]))
+    after = server.get(image_id)
+    assert {key: after.get(key) for key in wishes} == wishes
+
+
+@pytest.mark.parametrize("count", [2, MOST_RUNS])
+def test_of_changes_that_exclude_each_other_one_stays_and_no_other_is_told_to_be_there(
+    count: int, runners: list[Runner], server: Server, name: str
+) -> None:
+    image_id = server.create(name)["id"]
+    outcomes = together(runners, "pcd_image", [{"id": image_id, "min_disk": number + 1} for number in range(count)])
+    after = server.get(image_id)
+    kept = [number + 1 for number, outcome in enumerate(outcomes) if not outcome.failed]
+    assert after["min_disk"] in kept
+    for outcome in outcomes:
+        if outcome.failed:
+            assert "does not stay as wished: min_disk is " in outcome.msg
+
+
+@pytest.mark.parametrize("count", [2, MOST_RUNS])
+@pytest.mark.parametrize("meant", ["id", "name"])
+def test_runs_that_delete_one_image_all_find_it_gone(
+    meant: str, count: int, runners: list[Runner], server: Server, name: str
+) -> None:
+    image_id = server.create(name, protected=True)["id"]
+    task = {meant: image_id if meant == "id" else name, "state": "absent", "force": True}
+    succeeded(together(runners, "pcd_image", [task] * count))
+    assert not server.is_there(image_id)
+
+
+def test_a_list_is_complete_though_images_go_while_it_is_read(runners: list[Runner], server: Server) -> None:
+    """The second page begins behind an image that is no longer there by then."""
+    name = unused("contract-gone")
+    ids = server.fill(2500, name)
+    try:
+        gone = [ids[1500], ids[500]]
+
+        def list_all() -> Outcome:
+            return runners[0]("pcd_image_info", name=name)
+
+        def delete() -> None:
+            for image_id in gone:
+                server.delete(image_id)
+
+        with ThreadPoolExecutor(2) as pool:
+            listing, deleting = pool.submit(list_all), pool.submit(delete)
+            deleting.result()
+            listed = listing.result()
+    finally:
+        server.empty(ids)
+    assert set(ids) - set(gone) <= set(listed.ids)
+    assert len(listed.ids) == len(set(listed.ids))
