@@ -20,15 +20,20 @@ BLOCK = 1 << 16
 class Proxy:
     """`spoil` holds what happens to the next uploads, in their order; the ones after them pass.
 
-    "503 early": the first block is read and answered by 503. "503 late": the service gets everything, and the client a
-    503. "reset": the connection breaks off in the middle, on both sides. "cut": the service gets the first half as if
-    it were all. `meanwhile` is called once in the middle of each upload.
+    "503 early": the first block is read and answered by 503; "401" likewise. "503 late": the service gets everything,
+    and the client a 503; "lost": and the client no answer. "reset": the connection breaks off in the middle, on both
+    sides. "cut": the service gets the first half as if it were all. `others` holds the same for other requests, by
+    their method. `meanwhile` is called once in the middle of each upload; `watch` with the number of each request,
+    before it is passed on (False) and once the service has answered it (True).
     """
 
     url: str
     spoil: list[str] = field(default_factory=list)
+    others: dict[str, list[str]] = field(default_factory=dict)
     uploads: int = 0
+    requests: int = 0
     meanwhile: Callable[[], object] = lambda: None
+    watch: Callable[[int, bool], object] = lambda number, answered: None
 
 
 @contextmanager
@@ -39,19 +44,25 @@ def open_proxy(target: str, ca_file: str) -> Iterator[Proxy]:
     class PassesOn(Handler):
         def pass_on(self) -> None:
             size = int(self.headers.get("Content-Length") or 0)
-            spoil = ""
-            if self.command == "PUT":
-                proxy.uploads += 1
-                spoil = proxy.spoil.pop(0) if proxy.spoil else ""
-            if spoil == "503 early":
+            proxy.requests += 1
+            number = proxy.requests
+            proxy.uploads += self.command == "PUT"
+            waiting = proxy.spoil if self.command == "PUT" else proxy.others.get(self.command)
+            spoil = waiting.pop(0) if waiting else ""
+            proxy.watch(number, False)
+            if spoil in ("503 early", "401"):
                 self.rfile.read(min(size, BLOCK))
-                return self.refuse()
+                return self.refuse() if spoil == "503 early" else self.refuse(401)
             forwarded = {name: value for name, value in self.headers.items() if name.lower() != "host"}
             if spoil == "cut":
                 forwarded["Content-Length"] = str(size // 2)
                 forwarded.pop("x-openstack-image-size", None)
             answer = self.forward(size, spoil, forwarded)
+            proxy.watch(number, True)
             if answer is None:
+                return None
+            if spoil == "lost":
+                self.close_connection = True
                 return None
             status, headers, body = answer
             if spoil == "503 late":
@@ -93,9 +104,9 @@ def open_proxy(target: str, ca_file: str) -> Iterator[Proxy]:
                     connection.send(block)
             return True
 
-        def refuse(self) -> None:
+        def refuse(self, status: int = 503) -> None:
             self.close_connection = True
-            self.answer(503, [("Content-Type", "text/html")], b"<html>Service Unavailable</html>")
+            self.answer(status, [("Content-Type", "text/html")], b"<html>Refused on the way</html>")
 
         def answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
             self.send_response(status)
