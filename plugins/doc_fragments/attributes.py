@@ -13,6 +13,12 @@ attributes:
   diff_mode:
     support: full
     description: Returns what has changed, or would change in check mode.
+  action:
+    support: full
+    description: Runs within the controller where the connection is local and nothing asks for a process of its own.
+  async:
+    support: full
+    description: Can be used with C(async), and runs as a module then.
   action_group:
     support: full
     description: Use C(group/platform9.pcd.pcd) in C(module_defaults) to give the connection options once.
@@ -31,6 +37,12 @@ attributes:
   diff_mode:
     support: N/A
     description: This module only reads.
+  action:
+    support: full
+    description: Runs within the controller where the connection is local and nothing asks for a process of its own.
+  async:
+    support: full
+    description: Can be used with C(async), and runs as a module then.
   action_group:
     support: full
     description: Use C(group/platform9.pcd.pcd) in C(module_defaults) to give the connection options once.

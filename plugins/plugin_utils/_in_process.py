@@ -104,14 +104,14 @@ class InProcess(OrdinaryAction):
             result = self._performed(params, variables)
         if self.task.writes_file and not result.get("failed"):
             result = self._with_attributes(result, params, variables)
-        return self._told(result, params, validation)
+        return self._told(result, validation, variables)
 
     def _why_module(self, variables: Mapping[str, Any], validation: ValidationResult) -> str:
         """Why the task has to run as a module; empty where it runs here."""
         task, connection = self._task, self._connection
         missing = [library for library in self.task.libraries if not _is_there(library)]
         delegated = (variables.get("ansible_delegated_vars") or {}).get(task.delegate_to)
-        interpreter = self._variable(delegated or variables, "ansible_python_interpreter")
+        interpreter = self._variable(delegated or variables, "ansible_python_interpreter", C.INTERPRETER_PYTHON)
         environment: dict[str, Any] = {}
         if hasattr(self, "_compute_environment_string"):
             self._compute_environment_string(environment)
@@ -149,17 +149,29 @@ class InProcess(OrdinaryAction):
             result = {"failed": True, "msg": str(error), **error.facts}
         return {**result, "warnings": list(dict.fromkeys(warnings))} if warnings else result
 
-    def _told(self, result: dict[str, Any], params: Mapping[str, Any], validation: ValidationResult) -> dict[str, Any]:
+    def _told(
+        self, result: dict[str, Any], validation: ValidationResult, variables: Mapping[str, Any]
+    ) -> dict[str, Any]:
         """The result as AnsibleModule would give it: with the options, without their secrets."""
+        params = validation.validated_parameters
         if not self._task.diff:
             result.pop("diff", None)
-        result["invocation"] = {"module_args": dict(params)}
+        if self._shows_options(variables):
+            result["invocation"] = {"module_args": dict(params)}
         secrets = self.task.hidden(params, validation._no_log_values)
         if register_secrets is not None:
             register_secrets(secrets)
             return result
         kept = {key: value for key, value in result.items() if value is None or isinstance(value, bool)}
         return {**remove_values(result, secrets), **kept}
+
+    @staticmethod
+    def _shows_options(variables: Mapping[str, Any]) -> bool:
+        """Whether results have `invocation`: always before ansible-core 2.22, which has a setting for it."""
+        try:
+            return bool(C.config.get_config_value("INJECT_INVOCATION", variables=variables))
+        except AnsibleError:
+            return True
 
     def _with_attributes(
         self, result: dict[str, Any], params: Mapping[str, Any], variables: dict[str, Any]

@@ -23,7 +23,8 @@ LONGEST = 900
 
 AS_MODULE = re.compile(r"platform9\.pcd\.(\w+): runs as a module \((.*)\)")
 IN_PROCESS = re.compile(r"platform9\.pcd\.(\w+): runs in process (\d+)")
-STARTED = re.compile(r"EXEC .*AnsiballZ_(\w+)\.py")
+# Not the line before it, which makes the file executable.
+STARTED = re.compile(r"EXEC /bin/sh -c '(?!chmod).*AnsiballZ_(\w+)\.py")
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ class Player:
             "ANSIBLE_COLLECTIONS_PATH": str(TREE),
             "ANSIBLE_CALLBACK_PLUGINS": str(HERE / "callback_plugins"),
             "ANSIBLE_CALLBACKS_ENABLED": "record",
+            "ANSIBLE_ASYNC_DIR": str(folder / "async"),
             "ANSIBLE_BECOME_PLUGINS": str(HERE / "become_plugins"),
             "ANSIBLE_CONNECTION_PLUGINS": str(HERE / "connection_plugins"),
             "ANSIBLE_HOME": str(folder / "ansible"),
