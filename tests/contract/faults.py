@@ -23,15 +23,15 @@ class Proxy:
     "503 early": the first block is read and answered by 503; "401" likewise. "503 late": the service gets everything,
     and the client a 503; "lost": and the client no answer. "reset": the connection breaks off in the middle, on both
     sides. "cut": the service gets the first half as if it were all. `others` holds the same for other requests, by
-    their method. `meanwhile` is called once in the middle of each upload; `watch` with the number of each request,
-    before it is passed on (False) and once the service has answered it (True).
+    their method. `meanwhile` is called once in the middle of each upload; `watch` with the number of each write,
+    before it is passed on (False) and once the service has answered it (True); of a read the number is 0.
     """
 
     url: str
     spoil: list[str] = field(default_factory=list)
     others: dict[str, list[str]] = field(default_factory=dict)
     uploads: int = 0
-    requests: int = 0
+    writes: int = 0
     meanwhile: Callable[[], object] = lambda: None
     watch: Callable[[int, bool], object] = lambda number, answered: None
 
@@ -44,8 +44,9 @@ def open_proxy(target: str, ca_file: str) -> Iterator[Proxy]:
     class PassesOn(Handler):
         def pass_on(self) -> None:
             size = int(self.headers.get("Content-Length") or 0)
-            proxy.requests += 1
-            number = proxy.requests
+            # Reads leave nothing behind, wherever a run ends among them.
+            proxy.writes += self.command != "GET"
+            number = proxy.writes if self.command != "GET" else 0
             proxy.uploads += self.command == "PUT"
             waiting = proxy.spoil if self.command == "PUT" else proxy.others.get(self.command)
             spoil = waiting.pop(0) if waiting else ""
