@@ -46,14 +46,14 @@ def comparable(played: Played, prefix: str) -> list[dict[str, Any]]:
     return lines
 
 
-def differences(here: dict[str, Any], there: dict[str, Any]) -> dict[str, Any]:
-    """What each of two results has, key by key, where they are not the same."""
-    keys = sorted({*here, *there})
-    return {
-        key: (here.get(key), there.get(key))
-        for key in keys
-        if here.get(key) != there.get(key) or (key in here) != (key in there)
-    }
+def differences(here: Any, there: Any, at: str = "") -> dict[str, Any]:
+    """What each of two results has where they are not the same, by its place."""
+    if isinstance(here, dict) and isinstance(there, dict):
+        found: dict[str, Any] = {}
+        for key in sorted({*here, *there}):
+            found.update(differences(here.get(key, "<not there>"), there.get(key, "<not there>"), f"{at}.{key}"))
+        return found
+    return {} if here == there else {at: (here, there)}
 
 
 def variables(sandbox: dict[str, Any]) -> dict[str, Any]:

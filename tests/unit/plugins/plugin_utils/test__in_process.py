@@ -40,8 +40,8 @@ def action(
     **keywords: Any,
 ) -> InProcess:
     """An action plugin whose task has these keywords, on the local connection."""
-    kind = type("ActionModule", (InProcess,), {"task": task})
-    made: InProcess = kind.__new__(kind)
+    made = InProcess.__new__(InProcess)
+    made.task = task
     keywords = {"delegate_to": None, "become": False, "async_val": 0, "environment": None, "no_log": False, **keywords}
     made._task = SimpleNamespace(args=options or {"name": "ubuntu"}, **keywords)
     made._connection = SimpleNamespace(**{"transport": "local", "become": None, **(connection or {})})

@@ -16,7 +16,8 @@ from typing import Any
 
 from harness import FOREIGN, RequestLog, Server
 
-HERE = Path(__file__).absolute().parent
+# The plugins that tests on plays use.
+HERE = Path(__file__).absolute().parents[1] / "controller"
 TREE = HERE.parents[4]
 # Bounds a play that hangs; no test waits for it otherwise.
 LONGEST = 900
