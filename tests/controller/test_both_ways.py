@@ -20,6 +20,8 @@ VARYING = [
     (re.compile(r"req-<id \d+>"), "req-<id>"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"), "<time>"),
     (re.compile(r"\d{8}T\d{6}Z"), "<time>"),
+    # What ansible.builtin.tempfile gives to a target.
+    (re.compile(r"/pcd[a-z0-9_]{8}\b"), "/<temporary>"),
 ]
 
 # What ansible-core itself says of a failed module in another way than of a failed action: in 2.19 and 2.20 a module's
