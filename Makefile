@@ -16,11 +16,11 @@ in_venv := $(tools)/in-venv.sh
 collection := ansible_collections/platform9/pcd
 
 # The longest one first, the others beside it, where this make can keep their output apart.
-checks := contract controller lint types integration units sanity docs-lint
+checks := contract controller lint types integration units sanity bandit docs-lint
 side_by_side := $(if $(filter output-sync,$(.FEATURES)),--jobs=2 --output-sync=target)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench test $(checks) build venv sandbox sandbox-stop sandbox-test lock clean
+.PHONY: help demo bench test $(checks) audit build venv sandbox sandbox-stop sandbox-test lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -43,6 +43,13 @@ lint: venv ## Check style and format of Python, YAML and shell scripts
 	@$(in_venv) ruff format --check --quiet plugins tests benchmarks
 	@$(in_venv) yamllint --strict .
 	@git ls-files -co --exclude-standard '*.sh' .ci | xargs $(in_venv) shellcheck
+
+bandit: ## Look for weaknesses in the code of the plugins
+	@echo "== $@"
+	@TOOLS=audit $(in_venv) bandit --quiet --recursive plugins $(ARGS)
+
+audit: ## Look for known weaknesses in the pinned packages (asks PyPI, so that it is no part of test)
+	@TOOLS=audit $(in_venv) python $(tools)/audit.py $(ARGS)
 
 types: build ## Check the types
 	@echo "== $@"

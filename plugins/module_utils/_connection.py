@@ -83,13 +83,13 @@ CLOUD_AUTH_ALIASES = {"project_id": "tenant_id", "project_name": "tenant_name"}
 
 # keystoneauth's names of the ways to log in, as auth_type has them.
 METHOD_OF_AUTH_TYPE = {
-    "password": "password",
-    "v3password": "password",
-    "v3totp": "password",
-    "v3multifactor": "password",
-    "token": "token",
-    "v3token": "token",
-    "v3applicationcredential": "application_credential",
+    auth_type: method
+    for method, auth_types in (
+        ("password", ("password", "v3password", "v3totp", "v3multifactor")),
+        ("token", ("token", "v3token")),
+        ("application_credential", ("v3applicationcredential",)),
+    )
+    for auth_type in auth_types
 }
 
 Source = Mapping[str, str]
