@@ -189,6 +189,9 @@ def connection_from(params: Mapping[str, Any], environ: Mapping[str, str]) -> Co
 
     override = _address("image_endpoint_override", _first(sources, "image_endpoint_override"))
     auth_url = _address("auth_url", _first(sources, "auth_url"))
+    for key, value in options.items():
+        if not value.strip() and not CONNECTION_OPTIONS[key].get("no_log"):
+            raise ConfigurationError(f"{key}: it is blank. Give a value, or leave the option out.")
     credential, above = _credential(sources)
     # A token and an application credential have their project; one of a lower source is not about them.
     project = _project(sources if isinstance(credential, Password) else above)
@@ -228,9 +231,15 @@ def connection_from(params: Mapping[str, Any], environ: Mapping[str, str]) -> Co
 def _from_variables(environ: Mapping[str, str]) -> Source:
     found = {}
     for key, names in VARIABLES.items():
-        value = next((environ[name] for name in names if environ.get(name)), None)
-        if value is not None:
-            found[key] = value
+        name = next((name for name in names if environ.get(name)), None)
+        if name is not None:
+            try:
+                environ[name].encode()
+            except UnicodeEncodeError:
+                raise ConfigurationError(
+                    f"{key}: the variable {name} holds bytes that are no UTF-8. Set it anew."
+                ) from None
+            found[key] = environ[name]
     return found
 
 
@@ -476,8 +485,9 @@ def _file(option: str, path: str | None) -> str | None:
     try:
         with open(path, "rb"):
             return path
-    except OSError as error:
-        raise ConfigurationError(f"{option}: {path} cannot be read: {error.strerror}. Correct the path.") from None
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise ConfigurationError(f"{option}: {path} cannot be read: {why}. Correct the path.") from None
 
 
 def _interface(value: str | None) -> str | None:

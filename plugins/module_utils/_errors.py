@@ -37,7 +37,8 @@ class PcdError(Exception):
     retry_after: str | None = None
 
     def __init__(self, message: str, **facts: Any) -> None:
-        super().__init__(message)
+        # What a user or a service has written may have line breaks; a message is one line.
+        super().__init__(" ".join(message.splitlines()))
         self.facts = facts
 
     def also(self, message: str) -> PcdError:

@@ -21,6 +21,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._connection import (
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     ApiError,
     ConfigurationError,
+    NotFound,
     PcdError,
     Unauthorized,
 )
@@ -78,6 +79,9 @@ def log_in(connection: Connection) -> Access:
     except Unauthorized as error:
         raise _refused(error, connection, keystone) from None
     except ApiError as error:
+        if isinstance(error, NotFound) and isinstance(credential, ApplicationCredential):
+            # So Keystone answers where no credential has this id, in JSON; another server's 404 is no NotFound.
+            raise _refused(error, connection, keystone) from None
         if error.status not in (404, 405) and not 300 <= error.status < 400:
             raise
         raise ConfigurationError(
@@ -248,7 +252,7 @@ def _is_for(found: Mapping[str, Any], project: Project) -> bool:
     )
 
 
-def _refused(error: Unauthorized, connection: Connection, keystone: Http) -> PcdError:
+def _refused(error: ApiError, connection: Connection, keystone: Http) -> PcdError:
     credential, project = connection.credential, connection.project
     where = f" for project {project.name or project.id}" if project else ""
     if isinstance(credential, Token):
@@ -259,15 +263,31 @@ def _refused(error: Unauthorized, connection: Connection, keystone: Http) -> Pcd
     elif isinstance(credential, ApplicationCredential):
         message = (
             f"Keystone at {keystone.base_url} does not accept application credential "
-            f"{credential.id or credential.name}. Check its id (or its name and user), its secret and its expiry."
+            f"{credential.id or credential.name}. Check application_credential_id (or application_credential_name and "
+            "its user) and application_credential_secret, and whether it has expired."
         )
     else:
         user = credential.user.name or credential.user.id
         message = (
             f"Keystone at {keystone.base_url} refused to log in user {user}{where}. "
-            "Check user, domain, password and project; where the account has a second factor, give a fresh passcode."
+            f"Check {', '.join(_given(credential, project))}; where the account has a second factor, give a fresh "
+            "passcode."
         )
     return error.reworded(message + (f" Keystone says: {error.server_message}" if error.server_message else ""))
+
+
+def _given(credential: Password, project: Project | None) -> list[str]:
+    """The options that a login by password consists of."""
+    given = [option for option in ("password", "passcode") if getattr(credential, option)]
+    for kind, who in (("user", credential.user), ("project", project)):
+        if who is None:
+            continue
+        if who.id:
+            given.append(f"{kind}_id")
+        else:
+            given += ["username" if kind == "user" else "project_name"]
+            given.append(f"{kind}_domain_{'id' if who.domain.id else 'name'}")
+    return given
 
 
 def _offer(endpoints: list[Mapping[str, Any]]) -> str:

@@ -104,6 +104,8 @@ WISHABLE = tuple(
 
 UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 LONGEST_TEXT = 255
+# In bytes: a text column of MySQL (ImageProperty in glance/db/sqlalchemy/models.py).
+LONGEST_PROPERTY = 65535
 LARGEST_INTEGER = 2**31 - 1
 
 
@@ -112,8 +114,8 @@ def check_identity(params: Mapping[str, Any]) -> None:
     name = params["name"]
     check_uuid("id", params["id"])
     if name is not None:
-        if not name:
-            raise ConfigurationError("name: it is empty. Give a name, or leave the option out.")
+        if not name.strip():
+            raise ConfigurationError("name: it is empty or blank. Give a name, or leave the option out.")
         _text("name", name)
 
 
@@ -141,7 +143,7 @@ def wish_from(params: Mapping[str, Any]) -> dict[str, Any]:
         if value is not None:
             wish[attribute] = CHECKS[attribute](attribute, value) if attribute in CHECKS else value
     for key, value in (params["properties"] or {}).items():
-        wish[_property_name(str(key))] = property_value(str(key), value)
+        wish[_wished_name(str(key))] = property_value(str(key), value)
     return wish
 
 
@@ -149,10 +151,16 @@ def property_value(key: str, value: Any) -> str | None:
     """The text that the service stores for a custom property: `true` for a boolean, the digits for a number."""
     if isinstance(value, bool):
         return str(value).lower()
-    if value is None or isinstance(value, str):
-        return None if value is None else storable(f"properties.{key}", value)
-    if isinstance(value, (int, float)):
-        return str(value)
+    if value is None:
+        return None
+    if isinstance(value, (str, int, float)):
+        text = storable(f"properties.{key}", str(value))
+        if len(text.encode()) > LONGEST_PROPERTY:
+            raise ConfigurationError(
+                f"properties.{key}: {len(text.encode())} bytes are too many, the image service takes "
+                f"{LONGEST_PROPERTY} at the most."
+            )
+        return text
     raise ConfigurationError(
         f"properties.{key}: a {KINDS.get(type(value), 'value of this kind')} cannot be stored, the image service keeps "
         "text alone. Write a string, a number or a boolean; for structured content, use the to_json filter."
@@ -198,7 +206,7 @@ def _mark(fields: str) -> str:
     return hashlib.sha256(f"platform9.pcd {fields}".encode()).hexdigest()[:8]
 
 
-def _property_name(key: str) -> str:
+def _wished_name(key: str) -> str:
     if key in WISHABLE:
         option = OPTION_OF_ATTRIBUTE.get(key, key)
         raise ConfigurationError(f"properties.{key}: this is no custom property. Use the option {option} instead.")
@@ -206,8 +214,19 @@ def _property_name(key: str) -> str:
         raise ConfigurationError(
             f"properties.{key}: this name belongs to the image service or to this collection. Leave it out."
         )
+    return property_name(key)
+
+
+def property_name(key: str) -> str:
+    """The name, once it is one that a custom property can have."""
     # With blanks at its ends Glance stores another name on an update than on a create.
     return _trimmed(f"properties.{key}", key)
+
+
+def _owner(option: str, value: str) -> str:
+    if len(value.split()) > 1:
+        raise ConfigurationError(f"{option}: {quoted(value)} is not the id of a project, which has no blanks.")
+    return _trimmed(option, value)
 
 
 def _trimmed(option: str, value: str) -> str:
@@ -256,5 +275,5 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "min_ram": _integer,
     "tags": _tags,
     "name": _text,
-    "owner": _trimmed,
+    "owner": _owner,
 }

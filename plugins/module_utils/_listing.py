@@ -17,6 +17,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image import (
     check_identity,
     check_uuid,
     image_shape,
+    property_name,
     property_value,
     storable,
 )
@@ -65,6 +66,9 @@ PASSED_ON = (
 HAVE_OPTIONS = {*PASSED_ON, "id", "name", "protected", "hidden", "os_hidden", "limit"}
 NOT_FILTERS = {*HAVE_OPTIONS, "changes-since", "deleted", "locations", "members", "properties", "tags"}
 
+# Of a size, in bytes (BigInteger in glance/db/sqlalchemy/models.py).
+LARGEST = 2**63 - 1
+
 NEWEST_FIRST = (("sort_key", "created_at"), ("sort_dir", "desc"))
 
 
@@ -72,8 +76,14 @@ def check_listing(params: Params) -> None:
     """Raises where the options cannot make a query."""
     check_identity(params)
     for option, least in (("limit", 1), ("size_min", 0), ("size_max", 0)):
-        if params[option] is not None and (isinstance(params[option], bool) or params[option] < least):
-            raise ConfigurationError(f"{option}: {params[option]} is not a whole number of at least {least}.")
+        if params[option] is not None and (isinstance(params[option], bool) or not least <= params[option] <= LARGEST):
+            raise ConfigurationError(f"{option}: {params[option]} is not a whole number from {least} to {LARGEST}.")
+    for option in PASSED_ON:
+        value = params[option]
+        if isinstance(value, str):
+            if not value.strip():
+                raise ConfigurationError(f"{option}: it is empty or blank. Give a value, or leave the option out.")
+            storable(option, value)
     check_uuid("marker", params["marker"])
     if params["most_recent"]:
         given = [option for option in ("sort", "sort_key", "sort_dir", "limit", "marker") if params[option] is not None]
@@ -151,7 +161,7 @@ def _property_filters(params: Params) -> list[tuple[str, str]]:
     properties: Mapping[str, Any] = params["properties"] or {}
     filters = []
     for key, value in properties.items():
-        key = storable("properties", str(key))
+        key = property_name(str(key))
         if key in NOT_FILTERS:
             raise ConfigurationError(
                 f"properties.{key}: this is no property to filter by. Where there is an option of that name, use it."

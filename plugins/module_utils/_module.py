@@ -4,17 +4,22 @@
 
 from __future__ import annotations
 
+import json
 import os
+import sys
 from importlib.util import find_spec
 from typing import Any
 
+from ansible.module_utils import basic
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
+from ansible_collections.platform9.pcd.plugins.module_utils._arguments import check_arguments
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import PcdError
 from ansible_collections.platform9.pcd.plugins.module_utils._task import Surroundings, Task, perform
 
 
 def run_module(task: Task) -> None:
+    _refuse_what_ansible_cannot_read(task)
     module = AnsibleModule(
         argument_spec=task.argument_spec,
         supports_check_mode=True,
@@ -50,6 +55,16 @@ def run_module(task: Task) -> None:
     if not module._diff:
         result.pop("diff", None)
     module.exit_json(**result)
+
+
+def _refuse_what_ansible_cannot_read(task: Task) -> None:
+    """Fail where AnsibleModule would end in a traceback, or take something else for what was given."""
+    spec = {**(basic.FILE_COMMON_ARGUMENTS if task.writes_file else {}), **task.argument_spec}
+    try:
+        check_arguments(basic._load_params() or {}, spec)
+    except PcdError as error:
+        print(json.dumps({"failed": True, "msg": str(error)}))
+        sys.exit(1)
 
 
 def _set_attributes(module: AnsibleModule, result: dict[str, Any]) -> None:

@@ -45,6 +45,9 @@ DATA_OPTIONS: dict[str, Any] = {
 
 SHORTEST_SECRET = 4
 
+# A year, in seconds. Sockets take no time that is much longer.
+LONGEST_WAIT = 366 * 86400
+
 Params = Mapping[str, Any]
 
 
@@ -77,8 +80,8 @@ def check_data(params: Params) -> None:
         raise ConfigurationError("retired_suffix: it is used with retired: rename alone.")
     if params["retired_suffix"] == "":
         raise ConfigurationError("retired_suffix: it is empty, so that the old image would keep its name.")
-    if params["wait_timeout"] < 0:
-        raise ConfigurationError("wait_timeout: it is negative. Give a number of seconds.")
+    if not 0 <= params["wait_timeout"] <= LONGEST_WAIT:
+        raise ConfigurationError(f"wait_timeout: it is not a number of seconds from 0 to {LONGEST_WAIT}.")
     if params["on_content_change"] == "replace" and not params["wait"]:
         raise ConfigurationError(
             "wait: a replacement is verified before the old image is retired, and has to be waited for. Leave wait out."

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import ssl
 import time
 import warnings
@@ -46,6 +47,9 @@ GONE = (404, 410)
 BUSY = (408, 429, 502, 503, 504)
 LARGEST_LISTING = 4 << 20
 PACKED = (".gz", ".tgz", ".bz2", ".xz", ".zst", ".Z")
+# RFC 9110, sections 5.1 and 5.5, without what is obsolete there.
+FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+FIELD_VALUE = re.compile(r"([!-~][\t -~]*)?")
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -84,10 +88,16 @@ class Url:
         username = unquote(parts.username) if username is None and parts.username is not None else username
         password = unquote(parts.password) if password is None and parts.password is not None else password
         self._login = None if username is None else (username, password or "")
+        if any(isinstance(value, (list, dict)) for value in (headers or {}).values()):
+            raise ConfigurationError("url_headers: a header has one value, and no list or dictionary. Write a text.")
         self._headers = {str(name): str(value) for name, value in (headers or {}).items() if value is not None}
         for name, value in self._headers.items():
-            if not value.isascii() or not name.isascii():
-                raise ConfigurationError(f"url_headers: {quoted(name)} holds a character that no header can have.")
+            if not FIELD_NAME.fullmatch(name) or not FIELD_VALUE.fullmatch(value):
+                # A name that is none may be a whole header, with its secret.
+                which = f"the value of {quoted(name)}" if FIELD_NAME.fullmatch(name) else "one of the names"
+                raise ConfigurationError(
+                    f"url_headers: {which} holds a character that no header can have, or a blank where none can stand."
+                )
         self.secrets = tuple(
             secret for secret in (password or "", *self._headers.values(), *_secrets_of(address)) if secret
         )

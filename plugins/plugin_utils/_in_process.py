@@ -41,6 +41,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils import (  # noqa: F4
     _source,
     _url,
 )
+from ansible_collections.platform9.pcd.plugins.module_utils._arguments import check_arguments
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError, PcdError
 from ansible_collections.platform9.pcd.plugins.module_utils._identity import Logins
 from ansible_collections.platform9.pcd.plugins.module_utils._progress import FIRST_INTERVAL, Progress
@@ -87,9 +88,9 @@ class InProcess(OrdinaryAction):
         variables = task_vars or {}
         try:
             self._find_path()
+            validation = self._validated()
         except ConfigurationError as error:
             return {"failed": True, "msg": str(error)}
-        validation = self._validated()
         reason = self._why_module(variables, validation)
         host = variables.get("inventory_hostname")
         if reason:
@@ -136,6 +137,7 @@ class InProcess(OrdinaryAction):
         """The options as AnsibleModule takes them: plain JSON, held against the module's own spec."""
         plain = json.loads(json.dumps(dict(self._task.args), default=_plain))
         spec = {**self.task.argument_spec, **(FILE_COMMON_ARGUMENTS if self.task.writes_file else {})}
+        check_arguments(plain, spec)
         return ArgumentSpecValidator(spec, **self.task.constraints).validate(plain)
 
     def _performed(self, params: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:

@@ -333,7 +333,7 @@ class Runner:
 
     def __init__(self, server: Server, folder: Path) -> None:
         self._server = server
-        self._log = RequestLog(Path(server.sandbox["request_log"]))
+        self.log = RequestLog(Path(server.sandbox["request_log"]))
         self.folder = folder
         self._secrets = [
             *(user["password"] for user in server.sandbox["users"].values()),
@@ -377,11 +377,11 @@ class Runner:
             "_ansible_diff": diff,
             "_ansible_verbosity": verbosity,
         }
-        before = self._log.position()
+        before = self.log.position()
         (self.folder / "stdin").write_text(json.dumps({"ANSIBLE_MODULE_ARGS": arguments}), encoding="utf-8")
         rc, peak = self._start(module, env or {})
         stdout, stderr = ((self.folder / name).read_text(encoding="utf-8") for name in ("stdout", "stderr"))
-        outcome = Outcome(self._decoded(stdout, stderr), rc, stdout, stderr, self._log.since(before), peak)
+        outcome = Outcome(self._decoded(stdout, stderr), rc, stdout, stderr, self.log.since(before), peak)
         self._remember(outcome, options)
         assert (outcome.rc != 0) == outcome.failed, f"exit status {outcome.rc}: {stdout}"
         assert not stderr, f"on standard error: {stderr}"

@@ -344,7 +344,7 @@ def test_an_unknown_user_project_or_domain(option: str, value: str, run: Runner,
     refused = run("pcd_image_info", None, **{**server.login("member"), option: value})
     assert refused.result["status"] == 401
     assert "project" in refused.msg
-    assert "Check user, domain, password and project" in refused.msg
+    assert "Check password, username, user_domain_name, project_name, project_domain_name" in refused.msg
 
 
 @pytest.mark.parametrize("token", ["garbage-b81f473f9c1e", "gAAAAABgarbage-b81f473f9c1e"])

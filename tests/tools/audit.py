@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Ask a database of weaknesses about every package that a lock file pins; more arguments go to pip-audit.
 
-Exit status 0: each package was looked up, and none has a known weakness. 1: some have one. 2: not every package could be
-looked up, for example because the database cannot be reached from here; pip-audit alone calls that a success.
+Exit status 0: each package was looked up, and none has a known weakness. 1: some have one. 2: not every package could
+be looked up, for example because the database cannot be reached from here; pip-audit alone calls that a success.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
         print(f"{weak} known weaknesses")
         return 1
     if unknown:
-        print("Nothing is known about the packages that were not looked up. Run this where the database can be reached.")
+        print("Nothing is known of the packages that were not looked up. Run this where the database can be reached.")
         return 2
     print("No known weakness")
     return 0

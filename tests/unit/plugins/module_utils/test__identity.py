@@ -295,7 +295,7 @@ UNAUTHORIZED = {"error": {"code": 401, "message": "The request you have made req
         ({"user_id": "u1", "password": PASSWORD, "project_id": PROJECT}, ["user u1", f"project {PROJECT}"]),
         (
             {"application_credential_id": "i", "application_credential_secret": SECRET},
-            ["application credential i", "expiry"],
+            ["application credential i", "application_credential_secret", "expired"],
         ),
         (
             {"application_credential_name": "n", "application_credential_secret": SECRET, "username": "me"},

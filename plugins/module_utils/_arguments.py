@@ -1,0 +1,91 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options as a task got them, before Ansible brings them into their types.
+
+Ansible makes text of a list, stumbles over a number that is none and over text that is no UTF-8. Each of these is an
+error here that names the option; no value is quoted, since it may be a secret in the wrong place.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError
+
+# A password may hold anything else; the rest is text that people and services read.
+NO_TEXT = re.compile("[\x00\ud800-\udfff]")
+UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+# Above every path, address and token in use.
+LONGEST = 8192
+
+
+def check_arguments(arguments: Mapping[str, Any], spec: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raises where an option of the spec holds what its type cannot be made of."""
+    for option, rules in spec.items():
+        value = arguments.get(option)
+        if value is None:
+            continue
+        kind = rules.get("type", "str")
+        if kind in ("int", "float"):
+            _check_number(option, value)
+        elif kind == "list":
+            for item in value if isinstance(value, (list, tuple)) else [value]:
+                _check_single(option, item)
+        elif kind != "dict" and not (kind == "bool" and isinstance(value, bool)):
+            _check_single(option, value)
+        for name, leaf in _leaves(option, value):
+            _check_leaf(name, leaf, rules)
+
+
+def _check_number(option: str, value: Any) -> None:
+    _check_single(option, value)
+    if isinstance(value, bool):
+        raise ConfigurationError(f"{option}: a boolean was given where a number belongs. Write a number.")
+    try:
+        is_finite = math.isfinite(float(value))
+    except OverflowError:
+        is_finite = False
+    except ValueError:
+        return  # Ansible says what it cannot be made of
+    if not is_finite:
+        raise ConfigurationError(f"{option}: it is no number to count with. Write a smaller one.")
+
+
+def _check_single(option: str, value: Any) -> None:
+    if isinstance(value, (list, tuple, Mapping)):
+        kind = "dictionary" if isinstance(value, Mapping) else "list"
+        raise ConfigurationError(f"{option}: a {kind} was given where a single value belongs. Write the value itself.")
+
+
+def _check_leaf(name: str, leaf: Any, rules: Mapping[str, Any]) -> None:
+    if isinstance(leaf, float) and not math.isfinite(leaf):
+        raise ConfigurationError(f"{name}: {leaf} is no number. Write one that has an end.")
+    if not isinstance(leaf, str):
+        return
+    found = (NO_TEXT if rules.get("no_log") else UNREADABLE).search(leaf)
+    if found:
+        code = ord(found[0])
+        what = "a byte that is no text" if code >= 0xD800 else "a control character"
+        raise ConfigurationError(f"{name}: it holds {what} (U+{code:04X}). Leave it out, and write text in UTF-8.")
+    if rules.get("no_log") or rules.get("type") == "dict":
+        return
+    if len(leaf) > LONGEST:
+        raise ConfigurationError(f"{name}: {len(leaf)} characters are too many, {LONGEST} are the most.")
+    if (rules.get("choices") or rules.get("type", "str") in ("int", "float", "bool")) and len(leaf.splitlines()) > 1:
+        raise ConfigurationError(f"{name}: it holds a line break. Write one word or number.")
+
+
+def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Everything that is no list and no dictionary, by the name that a message gives it; keys of dictionaries, too."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield name, key
+            yield from _leaves(f"{name}.{key}", item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _leaves(name, item)
+    else:
+        yield name, value

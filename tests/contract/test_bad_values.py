@@ -1,0 +1,110 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every option of every module with values that it cannot have: one line that names the option, and nothing written."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from importlib import import_module
+from itertools import groupby
+from typing import Any
+
+import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from bad_values import LEGAL, NOT_GIVEN, SERVICE, Case, cases, spec_of
+from harness import MODULES, Runner, Server
+
+from ansible_collections.platform9.pcd.plugins.module_utils._arguments import check_arguments
+from ansible_collections.platform9.pcd.plugins.module_utils._errors import PcdError
+from ansible_collections.platform9.pcd.plugins.module_utils._task import Task, perform
+
+TABLE = {
+    f"{module}.{option}": list(group) for (module, option), group in groupby(cases(), lambda c: (c.module, c.option))
+}
+
+
+# The value that ends in AnsibleModule itself where nobody looks at it before; it is tried with whole processes.
+OF_A_PROCESS = "a byte that is no text"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of a value: `msg` is None where it was taken."""
+
+    msg: str | None
+    facts: dict[str, Any]
+    writes: list[str]
+
+
+def in_this_process(module: str, options: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
+    """The error that the task ends in, if any, and its facts. No traceback is caught."""
+    task: Task = import_module(f"{MODULES}.{module}").TASK
+    try:
+        check_arguments(options, spec_of(module))
+        checked = ArgumentSpecValidator(spec_of(module), **task.constraints).validate(options)
+        if checked.error_messages:
+            return checked.errors.msg, {}
+        perform(task, checked.validated_parameters, False, lambda dummy_warning: None, {})
+    except PcdError as error:
+        return str(error), error.facts
+    return None, {}
+
+
+def answer_to(case: Case, run: Runner, server: Server, name: str) -> Answer:
+    given = {"NAME": name, "DEST": str(run.folder / "bad-value.img")}
+    options: dict[str, Any] = {**server.login("member"), **case.options}
+    options = {key: given.get(value, value) for key, value in options.items() if value is not None}
+    options[case.option] = case.value
+    if case.what == OF_A_PROCESS:
+        outcome = run(case.module, None, **options)
+        return Answer(outcome.msg if outcome.failed else None, outcome.result, outcome.writes)
+    before = run.log.position()
+    msg, facts = in_this_process(case.module, options)
+    asked = [request for request in run.log.since(before) if request["service"] == "glance"]
+    return Answer(msg, facts, [request["method"] for request in asked if request["method"] != "GET"])
+
+
+def wrong_with(case: Case, answer: Answer) -> str | None:
+    """What is not as the table says."""
+    msg = answer.msg
+    if case.outcome in (LEGAL, NOT_GIVEN):
+        # That there is no such image, or no vendor, is all that may be wrong.
+        return msg if msg and not any(words in msg for words in ("No image", "could not fetch", "auth_url")) else None
+    if msg is None:
+        return "not refused"
+    if len(msg.splitlines()) != 1:
+        return f"not one line: {msg}"
+    if case.outcome == SERVICE:
+        return None if answer.facts.get("status") in (400, 403, 500) and answer.facts["request_id"] in msg else msg
+    return f"sent {answer.writes}" if answer.writes else None if case.option in msg else f"not named: {msg}"
+
+
+def test_the_table_is_large_and_covers_every_module() -> None:
+    everything = [case for group in TABLE.values() for case in group]
+    assert sum(case.outcome is None for case in everything) >= 200
+    assert {case.module for case in everything} == {
+        path.removesuffix(".py") for path in os.listdir(modules_folder()) if path.startswith("pcd_")
+    }
+
+
+def modules_folder() -> str:
+    import ansible_collections.platform9.pcd.plugins.modules as modules
+
+    return next(iter(modules.__path__))
+
+
+@pytest.mark.parametrize("group", TABLE.values(), ids=TABLE.keys())
+def test_an_option_is_refused_where_it_cannot_be(group: list[Case], run: Runner, server: Server, name: str) -> None:
+    wrong, legal = {}, False
+    for case in group:
+        found = wrong_with(case, answer_to(case, run, server, name))
+        legal = legal or case.outcome == LEGAL
+        if found:
+            wrong[case.what] = found[:300]
+    server.remember_name(name)
+    if legal and group[0].option == "name":
+        for case in group:
+            server.remember_name(str(case.value))
+    assert wrong == {}
+    assert legal or server.named(name) == []
