@@ -8,6 +8,7 @@ Nothing here knows AnsibleModule, so that the same task can run in a module's pr
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -44,6 +45,10 @@ MOST_PLANS = 10
 
 # Seconds that runs of the same moment get to agree on one of several images.
 LONGEST_AMBIGUITY = 10.0
+
+PASSWORD_IN_ADDRESS = re.compile(r"://[^/?#\s@:]*:([^/?#\s]+)@")
+# Signatures are longer than what is not masked here.
+QUERY_OF_ADDRESS = re.compile(r"\?([^#\s]{8,})")
 
 # The owner of an image whose owner does not matter.
 ANYBODY = "*"
@@ -154,7 +159,16 @@ class Task:
         short = {str(value) for value in headers if len(str(value)) < SHORTEST_SECRET_HEADER}
         spec = self.argument_spec
         secrets = {str(value) for key, value in params.items() if spec.get(key, {}).get("no_log")}
-        return {str(value) for value in no_log_values} - (short - secrets)
+        return {str(value) for value in no_log_values} - (short - secrets) | _misplaced(params)
+
+
+def _misplaced(params: Params) -> set[str]:
+    """Passwords and queries of addresses, which may be signatures, and names of headers that are whole headers."""
+    found = {str(name) for name in params.get("url_headers") or () if ":" in str(name)}
+    for value in params.values():
+        if isinstance(value, str) and "://" in value:
+            found.update(PASSWORD_IN_ADDRESS.findall(value) + QUERY_OF_ADDRESS.findall(value))
+    return found
 
 
 def perform(

@@ -62,7 +62,7 @@ class Player:
         self.folder = folder
         self._log = RequestLog(Path(server.sandbox["request_log"]))
         kept = {name: value for name, value in os.environ.items() if not FOREIGN.fullmatch(name)}
-        self._environ = {
+        self.environ = {
             **kept,
             "ANSIBLE_COLLECTIONS_PATH": str(TREE),
             "ANSIBLE_CALLBACK_PLUGINS": str(HERE / "callback_plugins"),
@@ -101,7 +101,7 @@ class Player:
         before = self._log.position()
         done = subprocess.run(
             command,
-            env={**self._environ, "PCD_RECORD": str(record), **(environ or {})},
+            env={**self.environ, "PCD_RECORD": str(record), **(environ or {})},
             cwd=self.folder,
             capture_output=True,
             encoding="utf-8",
