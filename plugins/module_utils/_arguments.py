@@ -18,6 +18,8 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import Confi
 # A password may hold anything else; the rest is text that people and services read.
 NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+# The name of a header (RFC 9110, section 5.1).
+WORD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 # Above every path, address and token in use.
 LONGEST = 8192
 
@@ -36,6 +38,9 @@ def check_arguments(arguments: Mapping[str, Any], spec: Mapping[str, Mapping[str
                 _check_single(option, item)
         elif kind != "dict" and not (kind == "bool" and isinstance(value, bool)):
             _check_single(option, value)
+        if rules.get("no_log") and isinstance(value, Mapping) and not all(WORD.fullmatch(str(key)) for key in value):
+            # Ansible hides the values of such a dictionary, and shows its keys.
+            raise ConfigurationError(f"{option}: one of its names holds a character that no name can have. Correct it.")
         for name, leaf in _leaves(option, value):
             _check_leaf(name, leaf, rules)
 

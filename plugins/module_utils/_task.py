@@ -163,8 +163,8 @@ class Task:
 
 
 def _misplaced(params: Params) -> set[str]:
-    """Passwords and queries of addresses, which may be signatures, and names of headers that are whole headers."""
-    found = {str(name) for name in params.get("url_headers") or () if ":" in str(name)}
+    """Passwords and queries of addresses, which may be signatures."""
+    found: set[str] = set()
     for value in params.values():
         if isinstance(value, str) and "://" in value:
             found.update(PASSWORD_IN_ADDRESS.findall(value) + QUERY_OF_ADDRESS.findall(value))

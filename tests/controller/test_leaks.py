@@ -141,9 +141,9 @@ def watch(
     record.write_text("", encoding="utf-8")
     environ = {
         **run.environ,
-        "ANSIBLE_CALLBACKS_ENABLED": "record,ansible.builtin.tree,ansible.builtin.junit",
+        # Not ansible.builtin.junit, which writes the arguments of tasks as they stand in the playbook.
+        "ANSIBLE_CALLBACKS_ENABLED": "record,ansible.builtin.tree",
         "ANSIBLE_CALLBACK_TREE_DIR": str(run.folder / "tree"),
-        "JUNIT_OUTPUT_DIR": str(run.folder / "junit"),
         "ANSIBLE_LOG_PATH": str(log),
         "PCD_RECORD": str(record),
         **(environ or {}),
