@@ -46,7 +46,7 @@ lint: venv ## Check style and format of Python, YAML and shell scripts
 
 bandit: ## Look for weaknesses in the code of the plugins
 	@echo "== $@"
-	@TOOLS=audit $(in_venv) bandit --quiet --recursive plugins $(ARGS)
+	@TOOLS=audit $(in_venv) bandit --quiet --configfile pyproject.toml --recursive plugins $(ARGS)
 
 audit: ## Look for known weaknesses in the pinned packages (asks PyPI, so that it is no part of test)
 	@TOOLS=audit $(in_venv) python $(tools)/audit.py $(ARGS)

@@ -229,7 +229,7 @@ class Http:
         request_id = self._masked(response.headers.get("x-openstack-request-id", "")) or None
         if response.status_code in expected:
             try:
-                payload = json.loads(response.content) if response.content else None
+                payload = decoded(response.content) if response.content else None
             except ValueError:
                 raise self._api_error(
                     response, wanted, "answered with something that is not JSON", request_id
@@ -372,6 +372,14 @@ def is_timeout(error: Exception) -> bool:
     )
 
 
+def decoded(text: str | bytes) -> Any:
+    """The JSON document; ValueError where it is none, or one that is nested more deeply than can be read."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
 def server_words(content_type: str, body: str) -> str:
     """What the service says about an error, in one line without markup.
 
@@ -379,7 +387,7 @@ def server_words(content_type: str, body: str) -> str:
     {"required_auth_methods": [["password", "totp"]]} where a factor is missing; proxies: HTML.
     """
     try:
-        document = json.loads(body)
+        document = decoded(body)
     except ValueError:
         document = None
     words = body
@@ -405,7 +413,7 @@ def _words_in(document: Mapping[str, Any]) -> str:
 
 def _is_json_object(body: str) -> bool:
     try:
-        return isinstance(json.loads(body), dict)
+        return isinstance(decoded(body), dict)
     except ValueError:
         return False
 

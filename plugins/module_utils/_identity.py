@@ -195,9 +195,28 @@ def _issue(
 
 def _token_body(keystone: Http, answer: Answer, method: str) -> Mapping[str, Any]:
     body = answer.payload.get("token") if isinstance(answer.payload, dict) else None
-    if not isinstance(body, dict):
+    if not isinstance(body, dict) or not _is_description(body):
         raise keystone.wrong_shape(answer, method, TOKENS, WANTED, "no description of a token")
     return body
+
+
+def _is_description(body: Mapping[str, Any]) -> bool:
+    """Whether project and catalogue, as far as they are there, have the form that Keystone gives them."""
+    project, catalog = body.get("project") or {}, body.get("catalog") or []
+    if not isinstance(project, dict) or not isinstance(project.get("domain") or {}, dict):
+        return False
+    texts = (project.get("id"), project.get("name"), body.get("expires_at"))
+    if not all(text is None or isinstance(text, str) for text in texts) or not _are_objects(catalog):
+        return False
+    endpoints = [service.get("endpoints") or [] for service in catalog]
+    return all(
+        _are_objects(group) and all(isinstance(endpoint.get("url") or "", str) for endpoint in group)
+        for group in endpoints
+    )
+
+
+def _are_objects(items: Any) -> bool:
+    return isinstance(items, list) and all(isinstance(item, dict) for item in items)
 
 
 def _is_repeatable(connection: Connection) -> bool:

@@ -19,6 +19,15 @@ if TYPE_CHECKING:
 PATCH_TYPE = "application/openstack-images-v2.1-json-patch"
 LARGEST_PAGE = 1000
 
+# Of the attributes that are looked at; each may also be null, or not there.
+KINDS: dict[str, type] = {
+    **dict.fromkeys(("name", "owner", "visibility", "created_at", "disk_format", "container_format", "stores"), str),
+    **dict.fromkeys(("checksum", "os_hash_algo", "os_hash_value"), str),
+    **dict.fromkeys(("size", "min_disk", "min_ram"), int),
+    **dict.fromkeys(("protected", "os_hidden"), bool),
+    "tags": list,
+}
+
 # A page begins behind an image, and there is no such page where that one was deleted (400) or hidden from us meanwhile.
 NO_SUCH_PAGE = (400, 403, 404)
 MOST_BEGINNINGS = 10
@@ -188,8 +197,13 @@ class Images:
 
 
 def _is_image(document: Any) -> bool:
-    return (
-        isinstance(document, dict) and isinstance(document.get("id"), str) and isinstance(document.get("status"), str)
+    if not isinstance(document, dict) or not isinstance(document.get("id"), str):
+        return False
+    if not isinstance(document.get("status"), str):
+        return False
+    given = {key: document[key] for key in KINDS if document.get(key) is not None}
+    return all(isinstance(value, KINDS[key]) for key, value in given.items()) and all(
+        isinstance(tag, str) for tag in given.get("tags", ())
     )
 
 

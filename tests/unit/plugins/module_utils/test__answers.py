@@ -11,10 +11,13 @@ import copy
 import io
 import json
 import os
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -71,8 +74,8 @@ def told(document: Any, status: int = 200, **headers: str) -> Reply:
     return Reply(status, json.dumps(document).encode(), {"Content-Type": "application/json", **headers})
 
 
-def right_answer(method: str, url: str) -> Reply:
-    """What a service that works answers."""
+def right_answer(method: str, url: str, active: Mapping[str, Any] = ACTIVE) -> Reply:
+    """What a service that works answers; `active` is the image that is there."""
     path = url.partition("?")[0].removeprefix("https://")
     if path.startswith("keystone"):
         token = {"catalog": CATALOG, "project": {"id": PROJECT}, "expires_at": "2026-11-26T23:00:00.000000Z"}
@@ -92,15 +95,15 @@ def right_answer(method: str, url: str) -> Reply:
     if path.endswith("/file") and method == "GET":
         return Reply(200, BYTES, {"Content-Length": str(len(BYTES))})
     if path.endswith("/images") and method == "GET":
-        return told({"images": [] if "new" in url else [ACTIVE]})
+        return told({"images": [] if "new" in url else [active]})
     if path.endswith("/images"):
         return told(QUEUED, 201)
     if method == "GET" and path.endswith(OTHER_ID):
         return told(QUEUED)
     if method == "GET":
-        return told({**ACTIVE, "status": "deactivated"} if "deactivated" in url else ACTIVE)
+        return told(active)
     if method == "PATCH":
-        return told({**ACTIVE, "min_disk": 30})
+        return told(active)
     return Reply(204, b"")
 
 
@@ -112,12 +115,18 @@ class Services(requests.adapters.HTTPAdapter):
         self.when = when
         self.spoil = spoil
         self.count = 0
+        self.active = copy.deepcopy(ACTIVE)
 
     def send(self, request: requests.PreparedRequest, *dummy: Any, **options: Any) -> requests.Response:  # type: ignore[override]
         if request.body is not None and not isinstance(request.body, (str, bytes)):
-            for dummy_block in request.body:
-                pass
-        reply = right_answer(str(request.method), str(request.url))
+            deque(request.body, maxlen=0)
+        url = str(request.url)
+        if request.method == "PATCH":
+            for operation in json.loads(request.body or b"[]"):
+                self.active[operation["path"][1:]] = operation.get("value")
+        if "/actions/" in url:
+            self.active["status"] = "deactivated" if url.endswith("/deactivate") else "active"
+        reply = right_answer(str(request.method), url, self.active)
         if self.count == self.when:
             reply = self.spoil(reply)
         self.count += 1
@@ -157,7 +166,7 @@ TASKS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def outcome(what: str, services: Services, folder: Path, login: Mapping[str, Any] = LOGIN) -> str:
-    """"result" or "error"; any other exception than ours comes out."""
+    """ "result" or "error"; any other exception than ours comes out."""
     module, given_options = TASKS[what]
     task: Task = import_module(f"{MODULES}.{module}").TASK
     source = folder / "image.raw"
@@ -169,33 +178,37 @@ def outcome(what: str, services: Services, folder: Path, login: Mapping[str, Any
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(requests.Session, "get_adapter", lambda *dummy, **dummy_options: services)
         patch.setattr("time.sleep", lambda dummy: None)
+        failure: PcdError | None = None
         try:
-            result = perform(task, params, False, warnings.append, {})
+            said = perform(task, params, False, warnings.append, {})
         except PcdError as error:
-            said, kind = {"msg": str(error), **error.facts}, "error"
-            assert len(str(error).splitlines()) == 1
-            assert len(str(error)) < 20_000
-            assert "Traceback" not in str(error)
-        else:
-            said, kind = result, "result"
+            failure = error
+            said = {"msg": str(error), **error.facts}
     if os.path.exists(places["DEST"]):
         os.unlink(places["DEST"])
+    if failure is not None:
+        assert len(str(failure).splitlines()) == 1
+        assert len(str(failure)) < 20_000
     text = json.dumps([said, warnings])
     assert PASSWORD not in text
     assert TOKEN not in text
-    return kind
+    return "result" if failure is None else "error"
 
 
-def requests_of(what: str, folder: Path) -> int:
+@cache
+def requests_of(what: str) -> int:
+    """How many requests the task makes where all answers are right."""
     services = Services()
-    outcome(what, services, folder)
+    with TemporaryDirectory() as folder:
+        outcome(what, services, Path(folder))
     return services.count
 
 
-@pytest.mark.parametrize("what", [what for what in TASKS if what not in ("upload", "stage and import", "import", "replace")])
+# These services have no memory of data: what is sent or imported never becomes active.
+@pytest.mark.parametrize(
+    "what", [what for what in TASKS if what not in ("upload", "stage and import", "import", "replace", "copy")]
+)
 def test_the_right_answers_give_a_result(what: str, tmp_path: Path) -> None:
-    if what == "copy":
-        pytest.skip("the copy never ends here")
     assert outcome(what, Services(), tmp_path) == "result"
 
 
@@ -204,7 +217,7 @@ def test_the_right_answers_give_a_result(what: str, tmp_path: Path) -> None:
 WORDS = ["id", "status", "images", "next", "token", "catalog", "endpoints", "url", "stores", "message", "error", "code"]
 TEXTS = st.one_of(
     st.text(max_size=20),
-    st.sampled_from(["", "active", "queued", ID, PASSWORD, TOKEN, "\ud800", "\x00", "a\nb", "\U0001f600", "x" * 5000]),
+    st.sampled_from(["", "active", "queued", ID, OTHER_ID, "\ud800", "\x00", "a\nb", "\U0001f600", "x" * 5000]),
 )
 LEAVES = st.one_of(
     st.none(),
@@ -235,7 +248,8 @@ STRANGE = [
     b"NaN",
     b'{"id": "\\ud800", "status": "active"}',
     b'{"error": {"message": "\\u0000\\ud800<b>"}}',
-    json.dumps({"error": {"message": f"{TOKEN} {PASSWORD}"}}).encode("utf-16"),
+    json.dumps({"error": {"message": f"{TOKEN} {PASSWORD}"}}).encode(),
+    f"<html><pre>X-Auth-Token: {TOKEN} {PASSWORD}</pre></html>".encode(),
 ]
 STATUSES = st.sampled_from(
     [200, 201, 202, 204, 206, 300, 302, 307, 400, 401, 403, 404, 405, 409, 410, 413, 415, 416, 429, 500, 503, 599]
@@ -283,14 +297,14 @@ def places_in(document: Any) -> Any:
         yield from places_in(inner)
 
 
-FUZZING = settings(max_examples=60, suppress_health_check=list(HealthCheck))
+FUZZING = settings(max_examples=40, suppress_health_check=list(HealthCheck))
 
 
 @pytest.mark.parametrize("what", TASKS)
 @FUZZING
 @given(data=st.data())
 def test_an_answer_of_any_form_is_a_result_or_a_clear_error(what: str, data: st.DataObject, tmp_path: Path) -> None:
-    when = data.draw(st.integers(0, requests_of(what, tmp_path) - 1))
+    when = data.draw(st.integers(0, requests_of(what) - 1))
     status, headers, body = data.draw(STATUSES), data.draw(HEADERS), data.draw(BODIES)
     keeps_status = data.draw(st.booleans())
 
@@ -306,5 +320,5 @@ def test_an_answer_of_any_form_is_a_result_or_a_clear_error(what: str, data: st.
 def test_a_right_answer_with_a_wrong_place_is_a_result_or_a_clear_error(
     what: str, data: st.DataObject, tmp_path: Path
 ) -> None:
-    when = data.draw(st.integers(0, requests_of(what, tmp_path) - 1))
+    when = data.draw(st.integers(0, requests_of(what) - 1))
     outcome(what, Services(when, data.draw(mutations())), tmp_path)
