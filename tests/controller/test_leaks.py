@@ -304,7 +304,12 @@ def failures(run: Player, echo: Echo) -> dict[str, dict[str, Any]]:
             "retries": 0,
         }
     tasks = {what: step(what, "pcd_image_info", given) for what, given in options.items()}
-    mirror = {"url_username": "mirror", "url_password": MIRROR_PASSWORD, "url_headers": {"X-Key": MIRROR_KEY}}
+    mirror: dict[str, Any] = {
+        "url_username": "mirror",
+        "url_password": MIRROR_PASSWORD,
+        "url_headers": {"X-Key": MIRROR_KEY},
+    }
+    given: dict[str, Any]
     for what, given in {
         "a mirror that refuses": {**mirror, "url": f"{echo.url}/html/401/a.raw"},
         "a mirror that leads elsewhere": {**mirror, "url": f"{echo.url}/html/302/a.raw"},
@@ -378,6 +383,7 @@ def successes(run: Player, name: str, user: Mapping[str, str]) -> dict[str, dict
     }
     # A passcode of half a minute ago is taken, too, but is spent after one login.
     tasks = {f"list by {way}": step(f"list by {way}", "pcd_image_info", {**ways[way], "limit": 1}) for way in ways}
+    options: dict[str, Any]
     for what, options in {
         "create": {},
         "update": {"min_disk": 1},

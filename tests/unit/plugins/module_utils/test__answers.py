@@ -8,6 +8,7 @@ No real service answers so. Only the transport is replaced, below requests; ever
 from __future__ import annotations
 
 import copy
+import hashlib
 import io
 import json
 import os
@@ -60,7 +61,9 @@ QUEUED = {
     **image(name="new", status="queued", size=None, checksum=None, os_hash_value=None, os_hash_algo=None),
     "disk_format": "raw",
 }
-ACTIVE = image(name="old", size=len(BYTES), checksum="4d5b7e6a", os_hash_value=None, os_hash_algo=None)
+ACTIVE = image(
+    name="old", size=len(BYTES), checksum=hashlib.md5(BYTES).hexdigest(), os_hash_value=None, os_hash_algo=None
+)
 
 
 @dataclass
@@ -117,9 +120,10 @@ class Services(requests.adapters.HTTPAdapter):
         self.count = 0
         self.active = copy.deepcopy(ACTIVE)
 
-    def send(self, request: requests.PreparedRequest, *dummy: Any, **options: Any) -> requests.Response:  # type: ignore[override]
-        if request.body is not None and not isinstance(request.body, (str, bytes)):
-            deque(request.body, maxlen=0)
+    def send(self, request: requests.PreparedRequest, *dummy: Any, **options: Any) -> requests.Response:
+        sent: Any = request.body
+        if sent is not None and not isinstance(sent, (str, bytes)):
+            deque(sent, maxlen=0)
         url = str(request.url)
         if request.method == "PATCH":
             for operation in json.loads(request.body or b"[]"):
@@ -248,8 +252,8 @@ STRANGE = [
     b"NaN",
     b'{"id": "\\ud800", "status": "active"}',
     b'{"error": {"message": "\\u0000\\ud800<b>"}}',
-    json.dumps({"error": {"message": f"{TOKEN} {PASSWORD}"}}).encode(),
-    f"<html><pre>X-Auth-Token: {TOKEN} {PASSWORD}</pre></html>".encode(),
+    json.dumps({"error": {"message": f"You are {PASSWORD}"}}).encode(),
+    f"<html><pre>Password: {PASSWORD}</pre></html>".encode(),
 ]
 STATUSES = st.sampled_from(
     [200, 201, 202, 204, 206, 300, 302, 307, 400, 401, 403, 404, 405, 409, 410, 413, 415, 416, 429, 500, 503, 599]
