@@ -53,7 +53,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         type=Path,
         default=DEFAULT_VENV,
         metavar="DIR",
-        help="virtual environment, shared by all sandboxes (default: .build/sandbox-venv); an older line has DIR-LINE too",
+        help="virtual environment of all sandboxes (default: .build/sandbox-venv); an older line has DIR-LINE, too",
     )
     parser.add_argument(
         "--line",

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The releases of Glance that a sandbox can run, each with a lock of its own.
 
-Keystone is the newest one's in all of them: Glance asks it about tokens by HTTP, and for that the releases need not match.
+Keystone is the newest in all of them: Glance asks it about tokens by HTTP, and for that the releases need not match.
 """
 
 from __future__ import annotations
