@@ -75,16 +75,17 @@ class Run:
         inventory.write_text(json.dumps({"all": {"hosts": names, "vars": local}}), encoding="utf-8")
         extra = self._folder / f"{stage}.json"
         login = self._server.login("member")
-        given = {"load_stage": stage, "load_run": self.name, "load_share": share, "load_total": total}
+        given = {"load_run": self.name, "load_share": share, "load_total": total}
         given |= {"load_login": login, "platform9_pcd_in_process": not self._options.as_modules, **variables}
         descriptor = os.open(extra, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)  # it has a password
         with open(descriptor, "w", encoding="utf-8") as file:
             json.dump(given, file)
 
-        words = ["ansible-playbook", str(PLAY), "--inventory", str(inventory), "--extra-vars", f"@{extra}"]
+        words = ["ansible-playbook", str(PLAY), "--tags", stage, "--inventory", str(inventory)]
+        words += ["--extra-vars", f"@{extra}", "--forks", str(forks)]
         output = self._folder / f"{stage}.log"
         position, started = self._log.position(), time.monotonic()
-        status = self._bounded([*words, "--forks", str(forks)], output)
+        status = self._bounded(words, output)
         seconds = time.monotonic() - started
         requests = self._log.since(position)
         told = output.read_text(encoding="utf-8", errors="replace")
