@@ -19,7 +19,7 @@ from stack.state import State, render_configuration
 from stack.venv import Venv
 from stack.web import Web, warm_up
 
-READY_WITHIN = 90.0  # seconds
+READY_WITHIN = 300.0  # seconds; a few on a machine that is not busy
 
 
 class Sandbox:
