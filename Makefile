@@ -20,7 +20,7 @@ checks := contract controller lint types integration units sanity bandit docs-li
 side_by_side := $(if $(filter output-sync,$(.FEATURES)),--jobs=2 --output-sync=target)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench test $(checks) audit build venv sandbox sandbox-stop sandbox-test lock clean
+.PHONY: help demo bench test $(checks) audit build venv sandbox sandbox-stop sandbox-test lock clean test-matrix test-load
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -76,6 +76,13 @@ controller: build ## Compare tasks within the controller with the same tasks as 
 integration: build ## Run the integration targets on a sandbox of their own
 	@echo "== $@"
 	@$(in_venv) $(tools)/with-sandbox.sh integration $(tools)/integration.sh $(ARGS)
+
+test-matrix: build ## Run the integration targets on older releases of Glance, too: make test-matrix ARGS='zed 2024.1'
+	@$(in_venv) env PYTHONPATH=$(CURDIR)/tests/sandbox python $(tools)/matrix.py $(ARGS)
+
+test-load: build ## Work on 2,000 images with 10 forks, and upload 50 at once: make test-load ARGS='--images 200 --as-modules'
+	@$(in_venv) $(tools)/with-sandbox.sh load env PYTHONPATH=$(CURDIR)/.build/tree:$(CURDIR)/tests/contract:$(CURDIR)/tests/tools \
+	    ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/.build/tree python tests/load/load.py $(ARGS)
 
 docs-lint: build ## Check the documentation and the changelog
 	@echo "== $@"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A real Keystone and two real Glances on 127.0.0.1, laid out like a Platform9 Private Cloud Director.
 
-  install   make the virtual environment (once for each requirements.lock)
+  install   make the virtual environments (once for each lock)
   up        install if needed, start, wait until it answers, tell how to use it
   down      stop every process of this sandbox; its state stays
   status    tell whether it runs (exit status 0) or not (1)
@@ -24,7 +24,7 @@ from pathlib import Path
 # Nothing is written into the source folder, no __pycache__ either.
 sys.dont_write_bytecode = True
 
-from stack import layout, processes  # noqa: E402
+from stack import layout, lines, processes  # noqa: E402
 from stack.folders import SOURCE, SandboxError  # noqa: E402
 from stack.lifecycle import Sandbox  # noqa: E402
 from stack.state import State  # noqa: E402
@@ -32,11 +32,11 @@ from stack.venv import Venv  # noqa: E402
 
 BUILD = SOURCE.parent.parent / ".build"
 DEFAULT_STATE = BUILD / "sandbox"
-DEFAULT_VENV = BUILD / "sandbox-venv"
+DEFAULT_VENV = BUILD / "sandbox-venv"  # of the newest line; others have the name of their line at the end
 DEFAULT_CLOUD = layout.MEMBER.name
 
 
-def folder(text: str) -> Path:
+def folder(text: str | Path) -> Path:
     return Path(os.path.realpath(text))
 
 
@@ -50,10 +50,16 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--venv",
-        type=folder,
+        type=Path,
         default=DEFAULT_VENV,
         metavar="DIR",
-        help="virtual environment, shared by all sandboxes (default: .build/sandbox-venv)",
+        help="virtual environment of all sandboxes (default: .build/sandbox-venv); an older line has DIR-LINE, too",
+    )
+    parser.add_argument(
+        "--line",
+        choices=lines.BY_NAME,
+        default=lines.NEWEST.name,
+        help=f"install, up: the release of Glance, {', '.join(lines.BY_NAME)} (default: the last)",
     )
     parser.add_argument(
         "--port", type=int, metavar="N", help="the TLS port (default: the last one of this state, else any free one)"
@@ -116,14 +122,17 @@ def env(sandbox: Sandbox) -> int:
 
 def main(arguments: list[str]) -> int:
     options = parse(arguments)
-    sandbox = Sandbox(State(options.state), Venv(options.venv))
+    line = lines.BY_NAME[options.line]
+    newest = Venv(folder(options.venv))
+    older = options.venv.with_name(f"{options.venv.name}-{line.name}")
+    sandbox = Sandbox(State(options.state), newest, newest if line is lines.NEWEST else Venv(folder(older), line))
     # As an exception, so that a terminated `up` also stops what it has started.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         if not os.path.exists("/proc/self/environ"):
             raise SandboxError("this needs Linux: processes are found in /proc")
         if options.verb == "install":
-            sandbox.venv.install()
+            sandbox.install()
             return 0
         if options.verb == "up":
             return up(sandbox, options)

@@ -14,6 +14,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import ssl
 import stat
 import subprocess
@@ -25,7 +26,7 @@ import urllib.request
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -476,6 +477,39 @@ def test_two_glances_write_to_one_database_at_once(sandbox: Sandbox) -> None:
     assert results == [[201, 200, 204, 204, 204]] * 80
     lines = sandbox.log()[before:]
     assert [sum(line["server"] == server for line in lines) for server in servers] == [200, 200]
+
+
+def test_somebody_who_writes_into_the_database_beside_the_glances_breaks_no_request(sandbox: Sandbox) -> None:
+    token = sandbox.token()
+    done = threading.Event()
+
+    def write() -> int:
+        """How often the images were written without the lock that the Glances share."""
+        times = 0
+        with closing(sqlite3.connect(sandbox.state / "db" / "glance.db", timeout=60)) as database:
+            while not done.is_set():
+                with database:
+                    database.execute("UPDATE images SET min_ram = min_ram WHERE deleted = 0")
+                times += 1
+                time.sleep(0.002)
+        return times
+
+    def come_and_go(number: int) -> list[int]:
+        image = sandbox.create_image(token, name=f"beside-{number}", tags=["a", "b"])
+        path = f"/glance/v2/images/{image['id']}"
+        patch = [{"op": "replace", "path": "/min_disk", "value": 1}]
+        statuses = [sandbox.call("PATCH", path, patch, token, **PATCH).status]
+        statuses.append(sandbox.call("DELETE", path, token=token).status)
+        return statuses
+
+    with ThreadPoolExecutor(9) as crowd:
+        writing = crowd.submit(write)
+        try:
+            results = list(crowd.map(come_and_go, range(60)))
+        finally:
+            done.set()
+        assert writing.result() > 60
+    assert results == [[200, 204]] * 60
 
 
 def test_a_refused_upload_gets_its_error_and_not_a_reset_connection(sandbox: Sandbox) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from stack import layout
 from stack.folders import write_private
+from stack.lines import Line
 from stack.state import State
 
 # Variables of one RC file that would change the meaning of another one sourced later in the same shell.
@@ -20,9 +21,9 @@ RC_UNSET = (
 )
 
 
-def write_client_files(state: State, origins: Mapping[str, str], ids: Mapping[str, Any]) -> None:
+def write_client_files(state: State, line: Line, origins: Mapping[str, str], ids: Mapping[str, Any]) -> None:
     keystone = f"{origins['gateway']}/keystone/v3"
-    write_private(state.description, json.dumps(describe(state, origins, ids), indent=2) + "\n")
+    write_private(state.description, json.dumps(describe(state, line, origins, ids), indent=2) + "\n")
 
     clouds = {
         user.name: cloud(state, password_login(keystone, user)) for user in layout.USERS if not user.totp_required
@@ -67,9 +68,11 @@ def write_client_files(state: State, origins: Mapping[str, str], ids: Mapping[st
     write_private(state.root / "openrc-appcred.sh", shell({**common, **credential}))
 
 
-def describe(state: State, origins: Mapping[str, str], ids: Mapping[str, Any]) -> dict[str, Any]:
+def describe(state: State, line: Line, origins: Mapping[str, str], ids: Mapping[str, Any]) -> dict[str, Any]:
     gateway = origins["gateway"]
     return {
+        "line": line.name,
+        "glance": line.glance,
         "base_url": gateway,
         "keystone_url": f"{gateway}/keystone/v3",
         "glance_url": f"{gateway}/glance",

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The golden copy: seeded databases, made once for each lock and layout, copied into every new sandbox."""
+"""The golden copy: seeded databases, made once for each line, lock and layout, copied into every new sandbox."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from stack import layout
 from stack.folders import SOURCE, SandboxError, locked, say, write_private
 from stack.processes import spawn, tail
 from stack.state import DATABASES, State, make_subfolders, render_configuration
-from stack.venv import Venv, lock_hash
+from stack.venv import Venv
 
 # Whatever takes part in making the databases. A change in any of them makes a new golden copy.
 INGREDIENTS = ("stack/layout.py", "stack/golden.py", "stack/setup/seed.py", "stack/templates/keystone.conf")
@@ -29,18 +29,19 @@ KEYSTONE_MANAGE = ("-c", "import sys; from keystone.cmd.manage import main; sys.
 FERNET_KEYS = ("0", "1")  # staged and primary
 
 
-def seed_key() -> str:
-    digest = hashlib.sha256(lock_hash().encode())
+def seed_key(keystone: Venv, glance: Venv) -> str:
+    digest = hashlib.sha256((keystone.lock_hash() + glance.lock_hash()).encode())
     for name in INGREDIENTS:
         digest.update((SOURCE / name).read_bytes())
     return digest.hexdigest()[:20]
 
 
 class Golden:
-    def __init__(self, venv: Venv) -> None:
-        self._venv = venv
-        self._shelf = venv.folder / "golden"
-        self.key = seed_key()
+    def __init__(self, keystone: Venv, glance: Venv) -> None:
+        self._keystone = keystone
+        self._glance = glance
+        self._shelf = glance.folder / "golden"
+        self.key = seed_key(keystone, glance)
         self._folder = self._shelf / self.key
 
     def restore(self, state: State) -> None:
@@ -72,14 +73,15 @@ class Golden:
             shutil.rmtree(leftover)
         making = self._shelf / f".making-{os.getpid()}"
         make_subfolders(making)
-        render_configuration(making, self._venv, layout.origins(dict.fromkeys(layout.server_names(), 1)))
+        render_configuration(making, self._glance, layout.origins(dict.fromkeys(layout.server_names(), 1)))
         for name in ("credential", "fernet"):
             write_fernet_keys(making / "keys" / name)
         glance_configuration = ("--config-file", making / "etc" / layout.LIBRARY.name / "glance-api.conf")
         keystone_configuration = ("--config-file", making / "etc/keystone.conf")
         bootstrap = ("--bootstrap-password", layout.ADMIN.password, "--bootstrap-project-name", layout.ADMIN.project)
-        python = self._venv.python
-        glance = spawn(state.root, "setup.log", [python, "-m", "glance.cmd.manage", *glance_configuration, "db_sync"])
+        python = self._keystone.python
+        manage_glance = [self._glance.python, "-m", "glance.cmd.manage", *glance_configuration]
+        glance = spawn(state.root, "setup.log", [*manage_glance, "db_sync"])
         for argv in (
             [python, *KEYSTONE_MANAGE, *keystone_configuration, "db_sync"],
             [python, *KEYSTONE_MANAGE, *keystone_configuration, "bootstrap", *bootstrap],

@@ -19,17 +19,22 @@ from stack.state import State, render_configuration
 from stack.venv import Venv
 from stack.web import Web, warm_up
 
-READY_WITHIN = 90.0  # seconds
+READY_WITHIN = 300.0  # seconds; a few on a machine that is not busy
 
 
 class Sandbox:
-    def __init__(self, state: State, venv: Venv) -> None:
+    def __init__(self, state: State, keystone: Venv, glance: Venv) -> None:
         self.state = state
-        self.venv = venv
+        self.keystone = keystone
+        self.glance = glance
+
+    def install(self) -> None:
+        for venv in dict.fromkeys((self.keystone, self.glance)):
+            venv.install()
 
     def up(self, port: int | None, fresh: bool) -> bool:
         """Make it run; False when it already did."""
-        self.venv.install()
+        self.install()
         self.state.claim()
         with self.state.lock():
             if not fresh and self.is_whole() and self.is_current() and port in (None, self.port(layout.GATEWAY)):
@@ -70,8 +75,8 @@ class Sandbox:
         )
 
     def is_current(self) -> bool:
-        """Whether its databases come from the present lock and layout."""
-        return self.state.remembered()["seed"] == seed_key()
+        """Whether its databases come from the present line, lock and layout."""
+        return self.state.remembered()["seed"] == seed_key(self.keystone, self.glance)
 
     def _start(self, port: int | None) -> None:
         self._fill()
@@ -80,7 +85,7 @@ class Sandbox:
             ports = {name: listener.getsockname()[1] for name, listener in sockets.items()}
             origins = layout.origins(ports)
             self.state.remember(ports=ports, processes=[])
-            render_configuration(self.state.root, self.venv, origins)
+            render_configuration(self.state.root, self.glance, origins)
             point_catalogue(self.state, origins)
             servers = {server: self._spawn(server, sockets[server.name], origins) for server in layout.SERVERS}
         finally:
@@ -94,28 +99,29 @@ class Sandbox:
         warm_up(web, f"{origins['gateway']}/keystone/v3", glances)
         # The warm-up's lines are all there once it has its answers, and the start is not announced yet.
         os.truncate(self.state.request_log, 0)
-        write_client_files(self.state, origins, self.state.remembered()["ids"])
+        write_client_files(self.state, self.glance.line, origins, self.state.remembered()["ids"])
         self.state.remember(processes=[astuple(process) for process in processes.find(self.state.root)])
 
     def _fill(self) -> None:
-        """Databases, keys and certificate, where they are missing or made from another lock or layout."""
+        """Databases, keys and certificate, where they are missing or made from another line, lock or layout."""
         if not self.is_current():
             if self.state.remembered()["seed"]:
-                say("the lock or the layout has changed: starting with new databases")
+                say("another line, lock or layout than last time: starting with new databases")
             self.state.renew()
-            golden = Golden(self.venv)
+            golden = Golden(self.keystone, self.glance)
             golden.restore(self.state)
             self.state.remember(seed=golden.key, ids=golden.ids())
         if not self.state.ca_file.exists():
             files = (self.state.ca_file, self.state.certificate, self.state.private_key)
-            argv = [self.venv.python, "-m", "stack.setup.certificates", *files]
+            argv = [self.keystone.python, "-m", "stack.setup.certificates", *files]
             if processes.spawn(self.state.root, "setup.log", argv).wait():
                 raise SandboxError(f"no certificate\n{processes.tail(self.state.log_folder / 'setup.log')}")
 
     def _spawn(
         self, server: layout.Server, listener: socket.socket, origins: Mapping[str, str]
     ) -> subprocess.Popen[bytes]:
-        argv: list[object] = [self.venv.python, "-m", "gunicorn", "--bind", f"fd://{listener.fileno()}"]
+        venv = self.keystone if server is layout.KEYSTONE else self.glance
+        argv: list[object] = [venv.python, "-m", "gunicorn", "--bind", f"fd://{listener.fileno()}"]
         argv += ["--worker-class", "gthread", "--workers", "1", "--threads", str(server.threads), "--timeout", "0"]
         argv += ["--keep-alive", "60", "--graceful-timeout", "3", "--log-level", "warning", "--no-control-socket"]
         argv += ["--limit-request-line", "0", "--limit-request-field_size", "0"]

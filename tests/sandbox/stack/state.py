@@ -83,7 +83,7 @@ def render(template: str, folder: Path, names: Mapping[str, object]) -> None:
     write_private(folder / template, text.format_map(names))
 
 
-def render_configuration(root: Path, venv: Venv, origins: Mapping[str, str]) -> None:
+def render_configuration(root: Path, glance: Venv, origins: Mapping[str, str]) -> None:
     names = {
         "root": root,
         "glance_user": layout.GLANCE.name,
@@ -92,6 +92,8 @@ def render_configuration(root: Path, venv: Venv, origins: Mapping[str, str]) -> 
         **origins,
     }
     render("keystone.conf", root / "etc", names)
+    # Each release has its own pipelines: the file that the package installed.
+    pipelines = (glance.folder / "etc/glance/glance-api-paste.ini").read_text(encoding="utf-8")
     for server in layout.GLANCES:
         own = {
             "name": server.name,
@@ -100,6 +102,5 @@ def render_configuration(root: Path, venv: Venv, origins: Mapping[str, str]) -> 
             "default_backend": server.stores[0],
         }
         render("glance-api.conf", root / "etc" / server.name, {**names, **own})
-    # Each release has its own pipelines: the file that the package installed.
-    pipelines = (venv.folder / "etc/glance/glance-api-paste.ini").read_text(encoding="utf-8")
-    write_private(root / "etc" / "glance-api-paste.ini", pipelines)
+        # Here, because a Glance before 2025.1 also reads it as a part of its configuration.
+        write_private(root / "etc" / server.name / "glance-api-paste.ini", pipelines)

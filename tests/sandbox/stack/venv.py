@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The virtual environment with Keystone and Glance, exactly as the lock file has it."""
+"""Virtual environments with what the services need, each exactly as the lock file of its line has it."""
 
 from __future__ import annotations
 
@@ -10,29 +10,31 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
-from stack.folders import SOURCE, SandboxError, claim, empty, locked, say
+from stack.folders import SandboxError, claim, empty, locked, say
+from stack.lines import NEWEST, Line
 
-LOCK_FILE = SOURCE / "requirements.lock"
-OLDEST, NEWEST = (3, 11), (3, 13)
 # They would put packages elsewhere than into the environment, or foreign ones into it.
 DISTURBING = ("PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PIP_CONSTRAINT")
 
 
-def lock_hash() -> str:
-    return hashlib.sha256(LOCK_FILE.read_bytes()).hexdigest()
-
-
 class Venv:
-    def __init__(self, folder: Path) -> None:
+    """The newest line's has Keystone, too."""
+
+    def __init__(self, folder: Path, line: Line = NEWEST) -> None:
         self.folder = folder
+        self.line = line
         self.python = folder / "bin" / "python"
         self._installed = folder / "sandbox-lock.sha256"
 
+    def lock_hash(self) -> str:
+        return hashlib.sha256(self.line.lock_file.read_bytes()).hexdigest()
+
     def is_complete(self) -> bool:
         try:
-            return self._installed.read_text(encoding="ascii") == lock_hash() and self.python.exists()
+            return self._installed.read_text(encoding="ascii") == self.lock_hash() and self.python.exists()
         except OSError:
             return False
 
@@ -47,31 +49,41 @@ class Venv:
             started = time.monotonic()
             claim(self.folder, 0o755)
             empty(self.folder)
-            say(f"installing Keystone and Glance into {self.folder} (once; a minute or two)")
+            packages = "Keystone and Glance" if self.line is NEWEST else f"Glance {self.line.glance}"
+            say(f"installing {packages} into {self.folder} (once; a minute or two)")
             self._fill()
-            self._installed.write_text(lock_hash(), encoding="ascii")
+            self._installed.write_text(self.lock_hash(), encoding="ascii")
             say(f"installed in {time.monotonic() - started:.0f} s")
 
     def _fill(self) -> None:
         environment = {name: value for name, value in os.environ.items() if name not in DISTURBING}
         pip = [str(self.python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
         for argv in (
-            [suitable_python(), "-m", "venv", str(self.folder)],
+            [suitable_python(self.line), "-m", "venv", str(self.folder)],
             # The lock is complete, so that there is nothing to resolve.
-            [*pip, "--no-deps", "--requirement", str(LOCK_FILE)],
+            [*pip, "--no-deps", "--requirement", str(self.line.lock_file)],
         ):
             if subprocess.run(argv, env=environment, stdin=subprocess.DEVNULL, check=False).returncode:
                 raise SandboxError(f"this failed: {' '.join(argv)}")
 
 
-def suitable_python() -> str:
+def suitable_python(line: Line) -> str:
     """This interpreter, or another one in PATH where the locked packages do not support this one."""
-    if OLDEST <= sys.version_info[:2] <= NEWEST:
+    if line.oldest <= sys.version_info[:2] <= line.newest:
         return sys.executable
-    for minor in range(NEWEST[1], OLDEST[1] - 1, -1):
-        found = shutil.which(f"python3.{minor}")
-        # Version managers leave stubs in PATH that fail when they are run.
-        if found and not subprocess.run([found, "-c", "import venv"], capture_output=True, check=False).returncode:
-            return found
-    versions = " to ".join(".".join(map(str, version)) for version in (OLDEST, NEWEST))
-    raise SandboxError(f"the locked packages need Python {versions}, and there is none in PATH")
+    for minor in range(line.newest[1], line.oldest[1] - 1, -1):
+        for found in pythons(minor):
+            # Version managers leave stubs in PATH that fail when they are run.
+            if not subprocess.run([found, "-c", "import venv"], capture_output=True, check=False).returncode:
+                return found
+    versions = " to ".join(dict.fromkeys(".".join(map(str, version)) for version in (line.oldest, line.newest)))
+    raise SandboxError(f"the packages of {line.lock_file.name} need Python {versions}, and there is none in PATH")
+
+
+def pythons(minor: int) -> Iterator[str]:
+    """Where a Python 3.``minor`` may be: in PATH, and among those of pyenv, which need not be switched on."""
+    found = shutil.which(f"python3.{minor}")
+    if found:
+        yield found
+    versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    yield from map(str, sorted(versions.glob(f"3.{minor}.*/bin/python3.{minor}")))

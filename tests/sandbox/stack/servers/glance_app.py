@@ -38,7 +38,12 @@ def identity_at_auth_url() -> None:
 serialize_writers(os.path.join(STATE, "lock", "glance.db"), glance_database)
 identity_at_auth_url()
 
-from glance.wsgi.api import application  # noqa: E402
+try:
+    from glance.wsgi.api import application
+except ImportError:  # before 2025.1
+    from glance.common.wsgi_app import init_app
+
+    application = init_app()
 
 
 class TokenCache:

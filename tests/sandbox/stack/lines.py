@@ -1,0 +1,34 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The releases of Glance that a sandbox can run, each with a lock of its own.
+
+Keystone is the newest in all of them: Glance asks it about tokens by HTTP, and for that the releases need not match.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from stack.folders import SOURCE
+
+
+@dataclass(frozen=True)
+class Line:
+    """An OpenStack release; ``oldest`` and ``newest`` are the Pythons that its lock is for."""
+
+    name: str
+    glance: int
+    lock_file: Path
+    oldest: tuple[int, int]
+    newest: tuple[int, int]
+
+
+NEWEST = Line("2026.2", 33, SOURCE / "requirements.lock", (3, 11), (3, 13))
+LINES = (
+    Line("zed", 25, SOURCE / "locks/zed.lock", (3, 10), (3, 10)),
+    Line("2024.1", 28, SOURCE / "locks/2024.1.lock", (3, 11), (3, 11)),
+    Line("2025.1", 30, SOURCE / "locks/2025.1.lock", (3, 11), (3, 12)),
+    NEWEST,
+)
+BY_NAME = {line.name: line for line in LINES}
