@@ -14,9 +14,8 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from html import escape, unescape
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote, quote_plus, urlsplit
 from urllib.request import getproxies_environment
 
@@ -44,8 +43,7 @@ LARGEST_ERROR_BODY = 20_000
 MARKUP = re.compile(r"<(script|style|title)\b.*?</\1\s*>|<!--.*?-->|<[^>]*>", re.DOTALL | re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Transport:
+class Transport(NamedTuple):
     """How to reach a service. `verify` is a CA file, True or False; `timeout` is seconds without a byte.
 
     What fails is tried again `retries` times at the most, and no more once `deadline` seconds have gone by.
@@ -61,8 +59,7 @@ class Transport:
         return Attempts(self.retries, waiting(self.deadline))
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """A successful answer. `payload` is the decoded JSON document, None where the body is empty."""
 
     status: int

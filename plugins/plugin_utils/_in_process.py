@@ -36,10 +36,13 @@ from ansible.utils.display import Display
 
 # What tasks import only where they need it; once here is once for the run.
 from ansible_collections.platform9.pcd.plugins.module_utils import (  # noqa: F401
+    _clouds,
     _content,
     _delivery,
     _source,
+    _transfer,
     _url,
+    _writing,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError, PcdError
 from ansible_collections.platform9.pcd.plugins.module_utils._identity import Logins
