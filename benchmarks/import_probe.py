@@ -1,8 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One task out of an archive of the collection, for imports.py.
+"""One task out of an archive of the collection, for imports.py: ARCHIVE MODULE OPTIONS.
 
-ARCHIVE MODULE OPTIONS; where the options are an empty text, the module is only imported. It imports as little as it can itself, since what is there already is not counted.
+Where the options are an empty text, the module is only imported. The probe itself imports as little as it can, since
+what is there already is not counted.
 """
 
 import json
