@@ -80,7 +80,8 @@ def measure(server: Server, environ: Mapping[str, str], tree: Path, rounds: int)
                 server.change(image["id"], min_ram=0)
                 done = subprocess.run(words, capture_output=True, text=True, env=dict(environ))
                 if done.returncode:
-                    raise SystemExit(f"{case}: {done.stderr[-2000:]}")
+                    said = [line for line in done.stderr.splitlines() if not line.startswith("import time")]
+                    raise SystemExit(f"{case}: {' '.join(said)}")
                 runs.append(_times(done.stderr))
             found[case] = {
                 name: round(statistics.median(run.get(name, 0.0) for run in runs), 1)

@@ -71,7 +71,10 @@ PROGRAMS = {BARE: with_bare_loop, COLLECTION: with_collection, OPENSTACKSDK: wit
 
 
 def blocks(server: Server, environ: Mapping[str, str], sizes: tuple[int, ...], most_rounds: int) -> list[Block]:
-    return [Block(f"list of {size:,} images", partial(_round, server, environ, size), most_rounds) for size in sizes]
+    return [
+        Block(f"list of {size:,} images", list(PROGRAMS), partial(_round, server, environ, size), most_rounds)
+        for size in sizes
+    ]
 
 
 def _round(server: Server, environ: Mapping[str, str], size: int, samples: Samples) -> dict[str, float]:

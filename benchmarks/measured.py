@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,9 +50,10 @@ class Samples:
 
 @dataclass
 class Block:
-    """Something that is measured in rounds. `play` gives the seconds of each contestant in one round."""
+    """Something that is measured in rounds. `play` gives the seconds of each contestant in one round, or of some."""
 
     name: str
+    contestants: Sequence[str]
     play: Callable[[Samples], dict[str, float]]
     most_rounds: int
     samples: Samples = field(default_factory=Samples)
@@ -68,13 +69,14 @@ class Block:
 def play_all(blocks: list[Block], left: Time, tell: Callable[[str], object]) -> None:
     """One round of each block, and then further ones for as long as there is time for them."""
     for block in blocks:
-        tell(f"{block.name}, round 1; {left.left() / 60:.1f} minutes left")
-        block.one_round()
+        if left.left() > 0:
+            tell(f"{block.name}, round 1; {left.left() / 60:.1f} minutes left")
+            block.one_round()
     again = True
     while again:
         again = False
         for block in blocks:
-            if len(block.samples.rounds) < block.most_rounds and block.lasted * 1.2 < left.left():
+            if 0 < len(block.samples.rounds) < block.most_rounds and block.lasted * 1.2 < left.left():
                 tell(f"{block.name}, round {len(block.samples.rounds) + 1}; {left.left() / 60:.1f} minutes left")
                 block.one_round()
                 again = True

@@ -65,7 +65,12 @@ class Contest:
 
     def blocks(self, sizes: tuple[int, ...], most_rounds: int) -> list[Block]:
         return [
-            Block(f"{size} {KINDS[kind]}", partial(self._round, kind, size), most_rounds)
+            Block(
+                f"{size} {KINDS[kind]}",
+                [name for name in (*SLOW, *QUICK) if takes_part(name, kind)],
+                partial(self._round, kind, size),
+                most_rounds,
+            )
             for size in sizes
             for kind in KINDS
         ]
@@ -73,9 +78,7 @@ class Contest:
     def warm_up(self) -> None:
         """Let every contestant write its bytecode and fill its caches; what does not work is found here, too."""
         for contestant in sorted(self._contestants):
-            for kind in KINDS:
-                if takes_part(contestant, kind):
-                    self._run(contestant, kind, 1)
+            self._run(contestant, "no-op", 1)
 
     def _round(self, kind: str, size: int, samples: Samples) -> dict[str, float]:
         several: dict[str, list[float]] = {}

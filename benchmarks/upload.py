@@ -85,7 +85,7 @@ def report(started: float) -> None:
 
 def block(server: Server, environ: Mapping[str, str], path: str, most_rounds: int) -> Block:
     size = os.path.getsize(path) / MEBIBYTE
-    return Block(f"upload of {size:,.0f} MiB", partial(_round, server, environ, path), most_rounds)
+    return Block(f"upload of {size:,.0f} MiB", list(PROGRAMS), partial(_round, server, environ, path), most_rounds)
 
 
 def _round(server: Server, environ: Mapping[str, str], path: str, samples: Samples) -> dict[str, float]:
