@@ -32,10 +32,10 @@ MINUTES, QUICK_MINUTES = 23.0, 5.0
 
 # What was promised: the case, its contestant, the other one, and the highest ratio of both.
 PROMISES = (
-    ("100 unchanged tasks", tasks.IN_PROCESS, tasks.OPENSTACK_CLOUD, 1 / 12),
-    ("100 unchanged tasks", tasks.IN_PROCESS, tasks.PING, 1 / 3),
-    ("100 unchanged items of a loop", tasks.IN_PROCESS, tasks.OPENSTACK_CLOUD, 1 / 40),
-    ("100 unchanged tasks", tasks.MODULE, tasks.OPENSTACK_CLOUD, 0.6),
+    (tasks.named("no-op", 100), tasks.IN_PROCESS, tasks.OPENSTACK_CLOUD, 1 / 12),
+    (tasks.named("no-op", 100), tasks.IN_PROCESS, tasks.PING, 1 / 3),
+    (tasks.named("loop", 100), tasks.IN_PROCESS, tasks.OPENSTACK_CLOUD, 1 / 40),
+    (tasks.named("no-op", 100), tasks.MODULE, tasks.OPENSTACK_CLOUD, 0.6),
     ("list of 10,000 images", listing.COLLECTION, listing.BARE, 1.15),
 )
 
@@ -192,7 +192,7 @@ def promises(blocks: list[Block]) -> list[dict[str, Any]]:
     for case, contestant, other, most in PROMISES:
         ratio = found[case].ratio(contestant, other) if case in found else None
         checked.append(promise(f"{contestant} to {other}, {case}", rounded(ratio), round(most, 4)))
-    case = "100 unchanged tasks"
+    case = tasks.named("no-op", 100)
     logins = found[case].seen.get(tasks.IN_PROCESS, {}).get("logins") if case in found else None
     return [*checked, promise(f"logins of {tasks.IN_PROCESS}, {case}", logins, 1)]
 
@@ -206,13 +206,14 @@ def told(results: Mapping[str, Any]) -> str:
     machine = ", ".join(f"{name} {value}" for name, value in results["machine"].items())
     lines = [f"{results['date']}: {machine}", ""]
     lines += table(
-        ["case", "contestant", "rounds", "seconds", "ratio to openstack.cloud", "to ping", "to bare loop or curl",
+        ["case", "contestant", "rounds", "seconds", "of CPU", "to openstack.cloud", "to ping", "to bare loop or curl",
          "requests", "logins", "MiB"],
         [
             [
                 row["case"],
                 row["contestant"],
                 *([row["rounds"], row["seconds"]] if row["rounds"] else ["0", f"not measured: {row['not_measured']}"]),
+                row.get("cpu_seconds"),
                 row["ratio_to"].get(tasks.OPENSTACK_CLOUD),
                 row["ratio_to"].get(tasks.PING),
                 row["ratio_to"].get(listing.BARE, row["ratio_to"].get(upload.CURL)),

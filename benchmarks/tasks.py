@@ -7,11 +7,12 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import resource
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from harness import RequestLog, Server
 from measured import Block, Samples, Time
 
 SIZES = (1, 20, 100)
-KINDS = {"no-op": "unchanged tasks", "loop": "unchanged items of a loop", "update": "tasks that change something"}
+KINDS = {"no-op": "unchanged task", "loop": "unchanged item of a loop", "update": "updating task"}
 
 IN_PROCESS = "pcd_image in process"
 MODULE = "pcd_image as a module"
@@ -66,7 +67,7 @@ class Contest:
     def blocks(self, sizes: tuple[int, ...], most_rounds: int) -> list[Block]:
         return [
             Block(
-                f"{size} {KINDS[kind]}",
+                named(kind, size),
                 [name for name in (*SLOW, *QUICK) if takes_part(name, kind)],
                 partial(self._round, kind, size),
                 most_rounds,
@@ -82,22 +83,17 @@ class Contest:
 
     def _round(self, kind: str, size: int, samples: Samples) -> dict[str, float]:
         several: dict[str, list[float]] = {}
-        for contestant in self._order(kind):
-            if self._pace.get(contestant, 0) * size > self._left.left():
-                continue
-            seconds, seen = self._run(contestant, kind, size)
-            several.setdefault(contestant, []).append(seconds)
-            known = samples.seen.setdefault(contestant, seen)
-            if known != seen:
-                samples.seen[contestant] = {key: max(known[key], seen[key]) for key in seen}
-        return {contestant: statistics.median(seconds) for contestant, seconds in several.items()}
-
-    def _order(self, kind: str) -> Iterator[str]:
         taking_part = [name for name in (*SLOW, *QUICK) if name in self._contestants and takes_part(name, kind)]
         for slow in SLOW:
-            if slow in taking_part:
-                yield slow
-                yield from (quick for quick in QUICK if quick in taking_part)
+            if slow not in taking_part or self._pace.get(slow, 0) * size > self._left.left():
+                continue
+            for contestant in (slow, *(quick for quick in QUICK if quick in taking_part)):
+                seconds, seen = self._run(contestant, kind, size)
+                several.setdefault(contestant, []).append(seconds)
+                known = samples.seen.setdefault(contestant, seen)
+                samples.seen[contestant] = {key: max(known[key], seen[key]) for key in seen}
+                samples.seen[contestant]["cpu_seconds"] = min(known["cpu_seconds"], seen["cpu_seconds"])
+        return {contestant: statistics.median(seconds) for contestant, seconds in several.items()}
 
     def _run(self, contestant: str, kind: str, size: int) -> tuple[float, dict[str, Any]]:
         """The seconds of one run, and the requests and logins that the service has seen meanwhile."""
@@ -110,19 +106,19 @@ class Contest:
             playbook.write_text(json.dumps(self._playbook(contestant, kind, count, values)), encoding="utf-8")
             commands = [["ansible-playbook", "-i", "localhost,", str(playbook)]]
         position = self._log.position()
-        began = time.monotonic()
+        began, busy_before = time.monotonic(), _busy()
         for command in commands:
             done = subprocess.run(command, cwd=self._folder, env=dict(self._environ), capture_output=True, text=True)
             if done.returncode:
                 raise SystemExit(f"{contestant}: {' '.join(command)}\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-        seconds = time.monotonic() - began
+        seconds, busy = time.monotonic() - began, _busy() - busy_before
         self._pace[contestant] = seconds / size
         requests = self._log.since(position)
         self._check(contestant, kind, size, values, done.stdout, [request["method"] for request in requests])
         logins = [
             request for request in requests if request["method"] == "POST" and request["path"].endswith("/auth/tokens")
         ]
-        return seconds, {"requests": len(requests), "logins": len(logins)}
+        return seconds, {"requests": len(requests), "logins": len(logins), "cpu_seconds": round(busy, 2)}
 
     def _check(self, contestant: str, kind: str, size: int, values: list[int], output: str, methods: list[str]) -> None:
         """It did what it was measured for, neither more nor less."""
@@ -166,8 +162,18 @@ class Contest:
         return tasks[contestant]
 
 
+def named(kind: str, size: int) -> str:
+    return f"{size} x {KINDS[kind]}"
+
+
 def takes_part(contestant: str, kind: str) -> bool:
     if kind == "update":
         return contestant not in (PING, EMPTY, NOTHING)
     # The client knows no loops.
     return not (contestant == CLIENT and kind == "loop")
+
+
+def _busy() -> float:
+    """The seconds for which processors were at work for the commands so far: noise of others is hardly in it."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
