@@ -39,6 +39,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils import (  # noqa: F4
     _clouds,
     _content,
     _delivery,
+    _failures,
     _source,
     _transfer,
     _url,
