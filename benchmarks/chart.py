@@ -16,6 +16,12 @@ LIGHT = {"text": "#1f2328", "faint": "#59636e", "ours": "#0969da", "other": "#af
 DARK = {"text": "#f0f6fc", "faint": "#9198a1", "ours": "#4493f8", "other": "#59636e"}
 
 
+LICENCE = """<!--
+GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+SPDX-License-Identifier: GPL-3.0-or-later
+-->"""
+
+
 class Bar(NamedTuple):
     """`value` decides the length, `told` stands behind it; one that is `ours` has another colour."""
 
@@ -48,7 +54,7 @@ def drawn(title: str, groups: Mapping[str, Sequence[Bar]], footer: str, colours:
     described = escape(f"{title}: " + "; ".join(_described(heading, bars) for heading, bars in groups.items()))
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {y + 12}" width="{WIDTH}" height="{y + 12}" '
     font = "font-family=\"-apple-system, 'Segoe UI', 'Noto Sans', Helvetica, Arial, sans-serif\" "
-    return "\n".join([f'{head}{font}role="img">', f"<title>{described}</title>", *lines, "</svg>", ""])
+    return "\n".join([LICENCE, f'{head}{font}role="img">', f"<title>{described}</title>", *lines, "</svg>", ""])
 
 
 def _described(heading: str, bars: Sequence[Bar]) -> str:

@@ -47,6 +47,7 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a few minutes: 1 and 20 tasks, 1,000 images, 128 MiB")
     parser.add_argument("--minutes", type=float, help=f"how long it may take ({MINUTES:g}; quick {QUICK_MINUTES:g})")
+    parser.add_argument("--sizes", type=int, nargs="+", help="how many tasks or items (1 20 100; quick 1 20)")
     parser.add_argument("--rounds", type=int, default=5, help="the most rounds of anything, where time is left (5)")
     parser.add_argument("--size", type=int, help="MiB of the file to upload (1024; quick 128)")
     parser.add_argument("--openstack-cloud", type=Path, metavar="PATH", help="where its collection lies, instead of")
@@ -90,11 +91,12 @@ def measured(server: Server, given: argparse.Namespace) -> dict[str, Any]:
         contest.warm_up()
         path = Path(folder) / "upload"
         write_noise(path, given.size or (128 if given.quick else 1024))
-        # What is promised comes first, so that it is measured where time is short.
-        few, many = contest.blocks(tasks.SIZES[:2], given.rounds), contest.blocks(tasks.SIZES[2:], given.rounds)
+        sizes = given.sizes or (tasks.SIZES[:2] if given.quick else tasks.SIZES)
+        *most, last = contest.blocks(sizes, given.rounds)
         lists = listing.blocks(server, own, (1000,) if given.quick else (1000, 10_000), min(3, given.rounds))
         sent = upload.block(server, own, str(path), min(3, given.rounds))
-        blocks = [*few, *lists, sent] if given.quick else [*few, *many[:2], *lists, sent, *many[2:]]
+        # What nothing is promised about comes last.
+        blocks = [*most, *lists, sent, last]
         play_all(blocks, time_left, tell)
     load.append(load_average())
     rows = [row for block in blocks for row in rows_of(block, contestants)]
@@ -263,7 +265,7 @@ def charted(results: Mapping[str, Any], colours: Mapping[str, str]) -> str:
     versions = [f"{name} {machine[name]}" for name in ("ansible-core", "openstack.cloud", "openstacksdk")]
     about = ", ".join([f"{machine['cores']} cores, Python {machine['python']}", *versions])
     footer = f"{results['date']}, {about}. Repeat it: make bench"
-    return chart.drawn("Seconds for a whole playbook", groups, footer, colours) if groups else ""
+    return chart.drawn("Seconds for a whole playbook (less is better)", groups, footer, colours) if groups else ""
 
 
 def worded(row: Row) -> str:
