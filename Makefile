@@ -10,7 +10,6 @@ export PYTHON ANSIBLE_CORE
 # More words for one check: make units ARGS=tests/unit/plugins/module_utils/test__plan.py
 ARGS ?=
 
-openstacksdk := 4.22.0
 tools := tests/tools
 in_venv := $(tools)/in-venv.sh
 collection := ansible_collections/platform9/pcd
@@ -28,10 +27,10 @@ help: ## Show this list
 demo: venv ## Show the collection at work on a real Keystone and Glance
 	@$(in_venv) $(tools)/with-sandbox.sh demo demo/run.sh
 
-bench: build ## Compare uploads with curl and openstacksdk: make bench ARGS='--size 4096 --rounds 3'
-	@$(in_venv) pip install -qq --target .build/openstacksdk openstacksdk==$(openstacksdk)
-	@$(in_venv) $(tools)/with-sandbox.sh bench \
-	    env PYTHONPATH=$(CURDIR)/.build/tree:$(CURDIR)/.build/openstacksdk python benchmarks/upload.py $(ARGS)
+bench: build ## Measure tasks, lists and uploads beside other programs: make bench ARGS=--quick for a few minutes
+	@TOOLS=bench $(in_venv) $(tools)/with-sandbox.sh bench \
+	    env PYTHONPATH=$(CURDIR)/.build/tree:$(CURDIR)/tests/contract python benchmarks/run.py \
+	    --tree .build/tree --kept .build/openstack-cloud $(ARGS)
 
 test: venv ## Run everything that CI checks
 	@$(MAKE) --no-print-directory --keep-going $(side_by_side) $(checks)

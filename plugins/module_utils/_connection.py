@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError, quoted
@@ -77,10 +76,6 @@ VARIABLES: dict[str, tuple[str, ...]] = {
     "client_key": ("OS_KEY",),
 }
 
-# clouds.yaml says these in other words (openstacksdk, "Configuring OpenStack SDK Applications").
-CLOUD_KEYS = {"ca_cert": "cacert", "client_cert": "cert", "client_key": "key"}
-CLOUD_AUTH_ALIASES = {"project_id": "tenant_id", "project_name": "tenant_name"}
-
 # keystoneauth's names of the ways to log in, as auth_type has them.
 METHOD_OF_AUTH_TYPE = {
     auth_type: method
@@ -95,16 +90,14 @@ METHOD_OF_AUTH_TYPE = {
 Source = Mapping[str, str]
 
 
-@dataclass(frozen=True)
-class Domain:
+class Domain(NamedTuple):
     """A domain by id or by name; one of both is set."""
 
     id: str | None = None
     name: str | None = None
 
 
-@dataclass(frozen=True)
-class User:
+class User(NamedTuple):
     """By id, or by name within its domain."""
 
     id: str | None
@@ -112,8 +105,7 @@ class User:
     domain: Domain
 
 
-@dataclass(frozen=True)
-class Project:
+class Project(NamedTuple):
     """By id, or by name within its domain."""
 
     id: str | None
@@ -121,37 +113,42 @@ class Project:
     domain: Domain
 
 
-@dataclass(frozen=True)
-class Password:
+class Password(NamedTuple):
     """A login by password, and by one-time passcode where the account asks for both."""
 
     user: User
-    password: str | None = field(repr=False)
-    passcode: str | None = field(repr=False)
+    password: str | None
+    passcode: str | None
+
+    def __repr__(self) -> str:
+        return type(self).__name__  # secrets may stand in no message
 
 
-@dataclass(frozen=True)
-class Token:
+class Token(NamedTuple):
     """A token that somebody else got from Keystone."""
 
-    token: str = field(repr=False)
+    token: str
+
+    def __repr__(self) -> str:
+        return type(self).__name__  # the token may stand in no message
 
 
-@dataclass(frozen=True)
-class ApplicationCredential:
+class ApplicationCredential(NamedTuple):
     """By id, or by name together with its user."""
 
     id: str | None
     name: str | None
     user: User | None
-    secret: str = field(repr=False)
+    secret: str
+
+    def __repr__(self) -> str:
+        return type(self).__name__  # the secret may stand in no message
 
 
 Credential: TypeAlias = "Password | Token | ApplicationCredential"
 
 
-@dataclass(frozen=True)
-class Connection:
+class Connection(NamedTuple):
     """Everything that is needed to reach the image service. `warnings` are for the user, once for each run."""
 
     auth_url: str | None
@@ -244,102 +241,23 @@ def _from_variables(environ: Mapping[str, str]) -> Source:
 
 
 def _from_clouds_yaml(name: str, environ: Mapping[str, str]) -> Source:
-    path = _clouds_yaml(name, environ)
-    entry = _cloud(path, name)
-    secure = environ.get("OS_CLIENT_SECURE_FILE") or os.path.join(os.path.dirname(path), "secure.yaml")
-    if os.path.exists(secure):
-        secrets = _clouds(secure).get(name) or {}
-        if not isinstance(secrets, dict):
-            raise ConfigurationError(f"cloud: {name} in {secure} is no dictionary. Correct the file.")
-        entry = _merged(entry, secrets)
-    auth = entry.get("auth") or {}
-    if not isinstance(auth, dict):
-        raise ConfigurationError(f"cloud: auth of cloud {name} in {path} is no dictionary. Correct the file.")
-    flat = {key: value for key, value in {**entry, **auth}.items() if value not in (None, "")}
-    for key, alias in {**CLOUD_KEYS, **CLOUD_AUTH_ALIASES}.items():
-        if alias in flat:
-            flat.setdefault(key, flat[alias])
-    if "interface" not in flat:
-        for alias in ("image_interface", "endpoint_type"):
-            if alias in flat:
-                flat["interface"] = flat[alias]
-    if "verify" in flat:
-        flat["insecure"] = not _true(str(flat["verify"]))
+    from ansible_collections.platform9.pcd.plugins.module_utils._clouds import cloud_from
+
+    cloud, path = cloud_from(name, environ)
+    if "verify" in cloud:
+        cloud["insecure"] = not _true(str(cloud["verify"]))
     found = {}
     for key in VARIABLES:
-        if key in flat:
-            if isinstance(flat[key], (dict, list)):
+        if key in cloud:
+            if isinstance(cloud[key], (dict, list)):
                 raise ConfigurationError(
                     f"cloud: {key} of cloud {name} in {path} is no single value. Correct the file."
                 )
-            found[key] = str(flat[key])
+            found[key] = str(cloud[key])
     for key in ("ca_cert", "client_cert", "client_key"):
         if key in found:
             found[key] = os.path.expanduser(found[key])
     return found
-
-
-def _clouds_yaml(name: str, environ: Mapping[str, str]) -> str:
-    given = environ.get("OS_CLIENT_CONFIG_FILE")
-    if given:
-        if not os.path.exists(given):
-            raise ConfigurationError(
-                f"cloud: OS_CLIENT_CONFIG_FILE names {given}, which is not there. Correct the variable, or unset it."
-            )
-        return given
-    config = environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
-    folders = [os.getcwd(), os.path.join(config, "openstack"), "/etc/openstack"]
-    for folder in folders:
-        for suffix in ("yaml", "yml"):
-            path = os.path.join(folder, f"clouds.{suffix}")
-            if os.path.exists(path):
-                return path
-    raise ConfigurationError(
-        f"cloud: no clouds.yaml with the cloud {name} was found in {', '.join(folders)}. "
-        "Put it there, or name it in the variable OS_CLIENT_CONFIG_FILE."
-    )
-
-
-def _cloud(path: str, name: str) -> dict[str, Any]:
-    clouds = _clouds(path)
-    if name in clouds and not isinstance(clouds[name], dict):
-        raise ConfigurationError(f"cloud: {name} in {path} is no dictionary. Correct the file.")
-    if name not in clouds:
-        known = ", ".join(sorted(str(cloud) for cloud in clouds)) or "none"
-        raise ConfigurationError(f"cloud: {path} has no cloud {quoted(name)}. It has: {known}.")
-    entry: dict[str, Any] = clouds[name]
-    return entry
-
-
-def _clouds(path: str) -> dict[str, Any]:
-    # Only who names a cloud needs PyYAML; ansible-core brings it along on the controller.
-    try:
-        import yaml
-    except ImportError:
-        raise ConfigurationError(
-            f"cloud: reading {path} needs the Python library PyYAML, which is not installed where this task runs. "
-            "Install it there, or give the connection by options or OS_* variables."
-        ) from None
-    try:
-        with open(path, encoding="utf-8") as stream:
-            document = yaml.safe_load(stream)
-    except OSError as error:
-        raise ConfigurationError(f"cloud: {path} cannot be read: {error.strerror}.") from None
-    except (yaml.YAMLError, ValueError) as error:
-        # The error's own text may quote a line of the file, and that line may hold a password.
-        mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise ConfigurationError(f"cloud: {path} is not valid YAML{where}. Correct the file.") from None
-    clouds = document.get("clouds") if isinstance(document, dict) else None
-    if not isinstance(clouds, dict):
-        raise ConfigurationError(f"cloud: {path} has no dictionary named clouds at its top. Correct the file.")
-    return clouds
-
-
-def _merged(below: Any, above: Any) -> Any:
-    if not isinstance(below, dict) or not isinstance(above, dict):
-        return above
-    return {**below, **{key: _merged(below.get(key), value) for key, value in above.items()}}
 
 
 def _credential(sources: list[Source]) -> tuple[Credential, list[Source]]:

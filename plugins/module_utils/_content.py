@@ -6,13 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.platform9.pcd.plugins.module_utils._data import Content, Digest, Stream, hash_of
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import DataError, PlanError, quoted
 from ansible_collections.platform9.pcd.plugins.module_utils._image import (
     FIXED_BY_DATA,
+    IMPORT_LOCK,
     LONGEST_TEXT,
     REPLACES,
     RETIRED,
@@ -29,6 +29,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._plan import (
     SetStatus,
     Stage,
     Step,
+    Stores,
     TakeUp,
     Update,
     Upload,
@@ -48,39 +49,12 @@ ABOUT_OLD_DATA = (
 
 # The statuses of an image that somebody works on at this moment.
 BUSY_STATUSES = ("saving", "uploading", "importing")
-# Glance holds this lock from the request for an import until its end, whichever way it ends
-# (glance/async_/flows/api_image_import.py, _CompleteTask and _ImageLock).
-IMPORT_LOCK = "os_glance_import_task"
 FAILED_IMPORT = "os_glance_failed_import"
 # Those of an image that has its data.
 FULL_STATUSES = ("active", "deactivated")
 
 
-@dataclass(frozen=True)
-class Stores:
-    """Where the data shall be: in these stores, or in all; neither means the service's default one."""
-
-    names: tuple[str, ...] = ()
-    every: bool = False
-    must_succeed: bool | None = None
-
-    @property
-    def are_chosen(self) -> bool:
-        return self.every or bool(self.names)
-
-    @property
-    def request(self) -> dict[str, Any]:
-        """What an import request says of them."""
-        request: dict[str, Any] = {"all_stores": True} if self.every else {}
-        if self.names:
-            request["stores"] = list(self.names)
-        if self.must_succeed is not None:
-            request["all_stores_must_succeed"] = self.must_succeed
-        return request
-
-
-@dataclass(frozen=True)
-class Delivery:
+class Delivery(NamedTuple):
     """How the data comes: `method` is upload, glance-direct or web-download.
 
     `stream` are the bytes that the task sends; with web-download there is none, the service fetches `address`, and
@@ -227,7 +201,7 @@ def with_copies(plan: Plan, stores: Sequence[str], must_succeed: bool | None, pa
     request = {"method": {"name": "copy-image"}, **Stores(tuple(stores), must_succeed=must_succeed).request}
     everywhere = ",".join(sorted({*stores_of(plan.after), *stores}))
     after = {**plan.after, "stores": everywhere, "updated_at": None}
-    return replace(plan, after=after, steps=(*plan.steps, Import(request, patience, wait)))
+    return plan._replace(after=after, steps=(*plan.steps, Import(request, patience, wait)))
 
 
 def with_delivery(plan: Plan, delivery: Delivery) -> Plan:
@@ -250,7 +224,7 @@ def with_delivery(plan: Plan, delivery: Delivery) -> Plan:
     }
     if delivery.stores.names:
         filled["stores"] = ",".join(delivery.stores.names)
-    return replace(plan, after=filled, steps=(*plan.steps, *delivery.steps), stream=delivery.stream)
+    return plan._replace(after=filled, steps=(*plan.steps, *delivery.steps), stream=delivery.stream)
 
 
 def refuse_change(image: Image, content: Content) -> PlanError:
@@ -285,7 +259,7 @@ def plan_replacement(
     record = plan_present(attributes, None)
     hidden = {key: value for key, value in attributes.items() if value is not None}
     hidden.update({"os_hidden": True, REPLACES: old["id"]})
-    plan = with_delivery(replace(record, before=old, steps=(*leftovers, Create(hidden))), delivery)
+    plan = with_delivery(record._replace(before=old, steps=(*leftovers, Create(hidden))), delivery)
     return _published(plan, True, bool(attributes.get("os_hidden")), retirements)
 
 
@@ -299,7 +273,7 @@ def plan_continuation(
 ) -> Plan:
     """What is left to do for a replacement that an earlier run has begun; no `delivery` where it has its data."""
     record = plan_present({**wish, "os_hidden": True}, unfinished, purge)
-    plan = replace(record, before=old, steps=(TakeUp(unfinished), *record.steps))
+    plan = record._replace(before=old, steps=(TakeUp(unfinished), *record.steps))
     if delivery is not None:
         plan = with_delivery(plan, delivery)
     return _published(plan, True, bool(wish.get("os_hidden", old.get("os_hidden"))), retirements)
@@ -320,7 +294,7 @@ def _published(plan: Plan, is_hidden: bool, shall_be_hidden: bool, retirements: 
     steps.append(Update([{"op": "remove", "path": pointer(REPLACES)}]))
     after = {key: value for key, value in (plan.after or {}).items() if key != REPLACES}
     after.update({"os_hidden": shall_be_hidden, "updated_at": None})
-    return replace(plan, after=after, steps=(*plan.steps, *steps))
+    return plan._replace(after=after, steps=(*plan.steps, *steps))
 
 
 def inheritance(old: Image, purge: bool, project_id: str | None) -> dict[str, Any]:

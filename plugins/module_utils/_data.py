@@ -20,12 +20,9 @@ from importlib import import_module
 from typing import Any, Protocol
 
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError, DataError, quoted
+from ansible_collections.platform9.pcd.plugins.module_utils._image import SERVICE_ALGORITHMS
 
 BLOCK = 1 << 20
-
-# What Glance computes of every image: `checksum`, and by default `os_hash_value` (its option hashing_algorithm).
-SERVICE_HASH = "sha512"
-SERVICE_ALGORITHMS = ("md5", SERVICE_HASH)
 
 FOLDERS = re.compile(r"^(\.{0,2}/)+")
 NOT_A_WORD = re.compile(r"\W+")

@@ -5,14 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from ansible_collections.platform9.pcd.plugins.module_utils._content import (
     FULL_STATUSES,
     IMPORT_LOCK,
     Delivery,
-    Stores,
     check_stores,
     choose_method,
     digest_of_image,
@@ -38,6 +36,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._plan import (
     Image,
     Plan,
     Retire,
+    Stores,
     describe,
     plan_absent,
     plan_present,
@@ -267,7 +266,7 @@ class _Planner:
         delivery = Delivery(method, self._stores, self._params["wait_timeout"], wait, stream=stream)
         if isinstance(source, Url) and method == "web-download":
             known = _asked_for(stream)
-            return replace(delivery, stream=None, address=source.address, known=known, stated=stream.stated)
+            return delivery._replace(stream=None, address=source.address, known=known, stated=stream.stated)
         return delivery
 
     def _offered_stores(self) -> Sequence[Mapping[str, Any]]:

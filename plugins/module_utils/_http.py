@@ -8,16 +8,12 @@ Redirects are never followed, so that a token or a password reaches no other hos
 from __future__ import annotations
 
 import json
-import re
-import ssl
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from html import escape, unescape
-from typing import Any, TypeVar
-from urllib.parse import quote, quote_plus, urlsplit
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit
 from urllib.request import getproxies_environment
 
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
@@ -33,19 +29,15 @@ from ansible_collections.platform9.pcd.plugins.module_utils._wait import Attempt
 
 try:
     import requests
-    import urllib3
 except ImportError:  # the module says so with missing_required_lib before anything is sent
     requests = None  # type: ignore[assignment]
 
 T = TypeVar("T")
 
-LONGEST_SERVER_MESSAGE = 600
 LARGEST_ERROR_BODY = 20_000
-MARKUP = re.compile(r"<(script|style|title)\b.*?</\1\s*>|<!--.*?-->|<[^>]*>", re.DOTALL | re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Transport:
+class Transport(NamedTuple):
     """How to reach a service. `verify` is a CA file, True or False; `timeout` is seconds without a byte.
 
     What fails is tried again `retries` times at the most, and no more once `deadline` seconds have gone by.
@@ -61,8 +53,7 @@ class Transport:
         return Attempts(self.retries, waiting(self.deadline))
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """A successful answer. `payload` is the decoded JSON document, None where the body is empty."""
 
     status: int
@@ -90,7 +81,7 @@ class Http:
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self._transport = transport
-        self._secrets = spellings(secrets)
+        self._secrets = [*secrets]
         self._waiting = lambda seconds: Waiting(seconds, clock, sleep)
         self._renew = renew
         self._session = session or new_session()
@@ -203,7 +194,7 @@ class Http:
             token = self._renew(str(self._session.headers["X-Auth-Token"]))
         except PcdError as second:
             raise error.also(f"Logging in anew has failed, too: {second}") from None
-        self._secrets = sorted({*self._secrets, *spellings([token])}, key=len, reverse=True)
+        self._secrets.append(token)
         self._session.headers["X-Auth-Token"] = token
         return True
 
@@ -226,7 +217,7 @@ class Http:
             )
 
     def _answer(self, response: requests.Response, wanted: str, expected: tuple[int, ...]) -> Answer:
-        request_id = self._masked(response.headers.get("x-openstack-request-id", "")) or None
+        request_id = response.headers.get("x-openstack-request-id") or None
         if response.status_code in expected:
             try:
                 payload = decoded(response.content) if response.content else None
@@ -246,23 +237,34 @@ class Http:
 
     def wrong_shape(self, answer: Answer, method: str, path: str, wanted: str, lacking: str) -> ApiError:
         """The error for a successful answer whose JSON is not what the operation gives."""
+        from ansible_collections.platform9.pcd.plugins.module_utils._failures import with_request_id
+
         url = self.base_url + path
         message = (
             f"Could not {wanted}: {method} {url} answered {answer.status}, but with {lacking}. "
             "Check that the address is that of the service itself and that no proxy answers in its place."
         )
         return ApiError(
-            _with_request_id(message, answer.request_id),
+            self._masked(with_request_id(message, answer.request_id)),
             method=method,
             url=url,
             status=answer.status,
             server_message="",
-            request_id=answer.request_id,
+            request_id=None if answer.request_id is None else self._masked(answer.request_id),
         )
 
     def _api_error(self, response: requests.Response, wanted: str, what: str, request_id: str | None) -> ApiError:
+        from ansible_collections.platform9.pcd.plugins.module_utils._failures import (
+            advice_for,
+            is_json_object,
+            server_words,
+            with_request_id,
+            without_query,
+        )
+
+        request_id = None if request_id is None else self._masked(request_id)
         status = response.status_code
-        method, url = str(response.request.method), _without_query(response.url)
+        method, url = str(response.request.method), without_query(response.url)
         # Before it is cut or read: a part of a secret, or another spelling of it, would not be found afterwards.
         body = self._masked(response.content.decode(errors="replace"))[:LARGEST_ERROR_BODY]
         server_message = self._masked(server_words(response.headers.get("Content-Type", ""), body))
@@ -271,14 +273,14 @@ class Http:
         message += f": {server_message}" if server_message not in ("", answered) else "."
         retry_after = response.headers.get("Retry-After")
         kind = BY_STATUS.get(status, ApiError)
-        advice = _advice(status)
-        if status == 404 and not _is_json_object(body):
+        advice = advice_for(status)
+        if status == 404 and not is_json_object(body):
             # OpenStack services say in JSON what they have not found; this is somebody else, who knows nothing of it.
             kind, advice = ApiError, "Check the address: the service itself did not answer this."
         if advice:
             message += ("" if message.endswith((".", "!", "?")) else ".") + f" {advice}"
         error = kind(
-            self._masked(_with_request_id(message, request_id)),
+            self._masked(with_request_id(message, request_id)),
             method=method,
             url=url,
             status=status,
@@ -291,6 +293,14 @@ class Http:
         return error
 
     def _connection_failed(self, error: Exception, wanted: str, url: str) -> Exception:
+        from ansible_collections.platform9.pcd.plugins.module_utils._failures import (
+            failure,
+            is_passing,
+            is_timeout,
+            is_unsent,
+            without_query,
+        )
+
         if isinstance(error, requests.exceptions.InvalidProxyURL):
             return ConfigurationError(
                 f"Could not {wanted}: the address of the proxy for {urlsplit(url).netloc} cannot be used. "
@@ -299,32 +309,16 @@ class Http:
         if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)):
             return ConfigurationError(f"Could not {wanted}: {url} is not a usable address. Write https://host/path.")
         failed = ConnectionFailed(
-            self._masked(f"Could not {wanted}: {failure(error, url, self._transport)}"), url=_without_query(url)
+            self._masked(f"Could not {wanted}: {failure(error, url, self._transport)}"), url=without_query(url)
         )
         failed.passing = is_passing(error) or is_timeout(error)
-        failed.unsent = failed.passing and _is_unsent(error)
+        failed.unsent = failed.passing and is_unsent(error)
         return failed
 
     def _masked(self, text: str) -> str:
-        return masked(text, self._secrets)
+        from ansible_collections.platform9.pcd.plugins.module_utils._failures import masked, spellings
 
-
-def spellings(secrets: Iterable[str]) -> list[str]:
-    """The secrets in every form in which an answer may repeat them, the longest first."""
-    forms = set()
-    for secret in secrets:
-        json_forms = (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])
-        html_forms = (escape(secret), escape(secret, quote=False))
-        forms |= {secret, " ".join(secret.split()), quote(secret), quote(secret, safe=""), quote_plus(secret)}
-        forms |= {*json_forms, *html_forms, *(json.dumps(form)[1:-1] for form in html_forms)}
-    return sorted(forms - {""}, key=len, reverse=True)
-
-
-def masked(text: str, secrets: Iterable[str]) -> str:
-    """The text without the secrets, which are given in all their spellings."""
-    for secret in secrets:
-        text = text.replace(secret, "********")
-    return text
+        return masked(text, spellings(self._secrets))
 
 
 def new_session() -> requests.Session:
@@ -349,29 +343,6 @@ def proxies_for(address: str) -> dict[str, str]:
     return found
 
 
-def announced_length(headers: Mapping[str, str]) -> int | None:
-    """The number of bytes that an answer announces; None where it does not, or sends them in chunks."""
-    length = "" if "Transfer-Encoding" in headers else headers.get("Content-Length", "")
-    return int(length) if length.isascii() and length.isdigit() else None
-
-
-def is_passing(error: Exception) -> bool:
-    """Whether the connection may not fail in a moment. A certificate and a name do not change in seconds."""
-    if isinstance(error, requests.exceptions.SSLError):
-        return "EOF occurred" in str(error)
-    if isinstance(error, requests.exceptions.ConnectionError):
-        return not (is_timeout(error) or _is_unresolved(error))
-    return isinstance(error, requests.exceptions.ChunkedEncodingError)
-
-
-def is_timeout(error: Exception) -> bool:
-    """Whether nothing came for as long as was waited for."""
-    # A body that stops coming is a ConnectionError for requests.
-    return isinstance(error, requests.exceptions.Timeout) or any(
-        isinstance(cause, urllib3.exceptions.TimeoutError) for cause in (error, *error.args)
-    )
-
-
 def decoded(text: str | bytes) -> Any:
     """The JSON document; ValueError where it is none, or one that is nested more deeply than can be read."""
     try:
@@ -380,52 +351,10 @@ def decoded(text: str | bytes) -> Any:
         raise ValueError("nested too deeply") from None
 
 
-def server_words(content_type: str, body: str) -> str:
-    """What the service says about an error, in one line without markup.
-
-    Glance: {"message": "... <br />", "code": "404 Not Found"}; Keystone: {"error": {"message": ...}}, and
-    {"required_auth_methods": [["password", "totp"]]} where a factor is missing; proxies: HTML.
-    """
-    try:
-        document = decoded(body)
-    except ValueError:
-        document = None
-    words = body
-    if isinstance(document, dict):
-        words = _words_in(document)
-    elif document is not None or body.strip() == "null":
-        words = ""
-    if isinstance(document, dict) or "html" in content_type or "<" in words:
-        words = unescape(MARKUP.sub(" ", words))
-    words = " ".join(words.split())
-    return words if len(words) <= LONGEST_SERVER_MESSAGE else words[:LONGEST_SERVER_MESSAGE] + " ..."
-
-
-def _words_in(document: Mapping[str, Any]) -> str:
-    rules = document.get("required_auth_methods")
-    if isinstance(rules, list) and rules and all(isinstance(rule, list) for rule in rules):
-        ways = " or ".join(" and ".join(str(method) for method in rule) for rule in rules)
-        return f"this account logs in with {ways}"
-    error = document.get("error", document)
-    found = error.get("message") or error.get("title") if isinstance(error, dict) else error
-    return found if isinstance(found, str) else ""
-
-
-def _is_json_object(body: str) -> bool:
-    try:
-        return isinstance(decoded(body), dict)
-    except ValueError:
-        return False
-
-
-def _is_unsent(error: Exception) -> bool:
-    """Whether there was no connection that anything could have been sent through."""
-    causes: list[Any] = [error]
-    for cause in causes:
-        if isinstance(cause, (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)):
-            return True
-        causes += [each for each in (*cause.args, getattr(cause, "reason", None)) if isinstance(each, Exception)]
-    return False
+def announced_length(headers: Mapping[str, str]) -> int | None:
+    """The number of bytes that an answer announces; None where it does not, or sends them in chunks."""
+    length = "" if "Transfer-Encoding" in headers else headers.get("Content-Length", "")
+    return int(length) if length.isascii() and length.isdigit() else None
 
 
 def _refuse_cut(response: requests.Response) -> None:
@@ -434,81 +363,3 @@ def _refuse_cut(response: requests.Response) -> None:
     has_body = response.request.method != "HEAD" and response.status_code not in (204, 304)
     if has_body and announced is not None and response.raw.tell() < announced:
         raise requests.exceptions.ChunkedEncodingError(f"{response.raw.tell()} of {announced} bytes came")
-
-
-def _is_unresolved(error: Exception) -> bool:
-    # socket.gaierror reaches us as text alone: in the words of urllib3 2, or in those of the system with urllib3 1.26.
-    return any(words in str(error) for words in ("Failed to resolve", "[Errno -", "getaddrinfo failed"))
-
-
-def _without_query(url: str) -> str:
-    return url.partition("?")[0]
-
-
-def _with_request_id(message: str, request_id: str | None) -> str:
-    return f"{message} (request id {request_id})" if request_id else message
-
-
-def _advice(status: int) -> str:
-    if status == 401:
-        return "The token is not valid, or has expired. Log in anew."
-    if status == 403:
-        return "Check the roles of the user in this project and the state of the image."
-    if status == 413:
-        return "Ask for less, or have the quota raised."
-    if status == 429 or status >= 500:
-        return "Run it again later; if it stays, give the administrator of the service the request id."
-    return ""
-
-
-def failure(error: Exception, url: str, transport: Transport) -> str:
-    """Why no answer came, and what to look at."""
-    text, host = str(error), urlsplit(url).netloc
-    if isinstance(error, requests.exceptions.ProxyError):
-        return f"the proxy for {host} does not answer. Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY. ({_reason(error)})"
-    if isinstance(error, requests.exceptions.SSLError):
-        return _tls_failure(error, host)
-    if is_timeout(error):
-        return (
-            f"{host} did not answer within {transport.timeout:g} seconds. "
-            "Check that it can be reached from here, or raise the option timeout."
-        )
-    if _is_unresolved(error):
-        return f"the name of {host} cannot be resolved. Check the address and the DNS."
-    if "Connection refused" in text:
-        return f"{host} refuses the connection. Check the address and the port, and that the service runs."
-    scheme = " and whether its address must begin with https://" if url.startswith("http:") else ""
-    return f"the connection to {host} failed or broke off ({_reason(error)}). Check the network{scheme}."
-
-
-def _tls_failure(error: Exception, host: str) -> str:
-    if any(
-        words in str(error) for words in ("CERTIFICATE_VERIFY_FAILED", "certificate verify failed", "doesn't match")
-    ):
-        return (
-            f"the certificate of {host} cannot be trusted ({_reason(error)}). "
-            "Name its authority with ca_cert; only where that is impossible, set validate_certs: false."
-        )
-    if "X509" in str(error) or "PEM" in str(error):
-        return (
-            f"there is no usable certificate or key, in PEM form, in one of the files for {host} ({_reason(error)}). "
-            "Check ca_cert, client_cert and client_key."
-        )
-    return (
-        f"{host} does not speak TLS as expected ({_reason(error)}). "
-        "Check that the address begins with the right one of http:// and https://, and the client certificate if any."
-    )
-
-
-def _reason(error: BaseException) -> str:
-    """The innermost cause in its own words, without the objects that wrap it."""
-    seen: BaseException = error
-    while True:
-        inner = getattr(seen, "reason", None) or next((a for a in seen.args if isinstance(a, BaseException)), None)
-        if not isinstance(inner, BaseException):
-            break
-        seen = inner
-    if isinstance(seen, ssl.SSLCertVerificationError):
-        return seen.verify_message
-    # Without the names of objects and places in C sources.
-    return " ".join(re.sub(r"<[^>]*>:? ?|\(_ssl\.c:\d+\)", "", str(seen)).split())[:200] or type(seen).__name__

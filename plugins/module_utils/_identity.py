@@ -6,8 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ansible_collections.platform9.pcd.plugins.module_utils._connection import (
     ApplicationCredential,
@@ -35,18 +34,20 @@ TOKENS = "/auth/tokens"
 WANTED = "log in at Keystone"
 
 
-@dataclass(frozen=True)
-class Access:
+class Access(NamedTuple):
     """What a login gives. `image_endpoint` ends in /v2; `project_id` is None where nobody has told it.
 
     `library` is the catalogue's admin endpoint of the image service, where `image_endpoint` is another one.
     """
 
-    token: str = field(repr=False)
+    token: str
     image_endpoint: str
     project_id: str | None
     expires_at: str | None
     library: str | None = None
+
+    def __repr__(self) -> str:
+        return type(self).__name__  # the token may stand in no message
 
 
 class Logins:

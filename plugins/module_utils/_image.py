@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import uuid
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -43,6 +42,10 @@ WISH_OPTIONS: dict[str, Any] = {
     "tags": {"type": "list", "elements": "str"},
     "properties": {"type": "dict"},
 }
+
+# What Glance computes of every image: `checksum`, and by default `os_hash_value` (its option hashing_algorithm).
+SERVICE_HASH = "sha512"
+SERVICE_ALGORITHMS = ("md5", SERVICE_HASH)
 
 # Glance allows a change of these on a queued image alone (glance/api/v2/images.py, _do_replace).
 FIXED_BY_DATA = ("container_format", "disk_format")
@@ -93,6 +96,9 @@ REPLACES = "pcd_replaces"
 RETIRED = "pcd_retired"
 RESERVED = ("location", "deleted", "deleted_at", "stores", REPLACES, RETIRED)
 RESERVED_PREFIX = "os_glance"
+# Glance holds this lock from the request for an import until its end, whichever way it ends
+# (glance/async_/flows/api_image_import.py, _CompleteTask and _ImageLock).
+IMPORT_LOCK = "os_glance_import_task"
 
 OPTION_OF_ATTRIBUTE = {"os_hidden": "hidden"}
 ATTRIBUTE_OF_OPTION = {option: attribute for attribute, option in OPTION_OF_ATTRIBUTE.items()}
@@ -192,6 +198,8 @@ def stores_of(document: Mapping[str, Any]) -> list[str]:
 
 def new_id() -> str:
     """The id of a new image, chosen here so that `is_ours` knows it again; otherwise a random UUID."""
+    import uuid  # where nothing is created, it is not needed
+
     fields = uuid.uuid4().hex[8:]
     return str(uuid.UUID(_mark(fields) + fields))
 

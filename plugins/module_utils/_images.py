@@ -9,12 +9,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
-from ansible_collections.platform9.pcd.plugins.module_utils._data import Body
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import ApiError
 from ansible_collections.platform9.pcd.plugins.module_utils._http import Answer, Http
 
 if TYPE_CHECKING:
     import requests
+
+    from ansible_collections.platform9.pcd.plugins.module_utils._data import Body
 
 PATCH_TYPE = "application/openstack-images-v2.1-json-patch"
 LARGEST_PAGE = 1000

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from ansible_collections.platform9.pcd.plugins.module_utils._data import SERVICE_HASH, Content, Digest, Stream
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import PlanError, quoted
 from ansible_collections.platform9.pcd.plugins.module_utils._image import (
     CREATED,
     FIXED_BY_DATA,
+    SERVICE_HASH,
     image_shape,
     is_custom,
 )
+
+if TYPE_CHECKING:
+    from ansible_collections.platform9.pcd.plugins.module_utils._data import Content, Digest, Stream
 
 Image = Mapping[str, Any]
 Patch = list[dict[str, Any]]
@@ -36,8 +39,7 @@ PROTECT: Patch = [{"op": "replace", "path": "/protected", "value": True}]
 NOT_IN_DIFF = (*UNKNOWN_AFTER_WRITE, "self", "file", "schema", "direct_url", "locations")
 
 
-@dataclass(frozen=True)
-class Create:
+class Create(NamedTuple):
     """A new record: `attributes` is the whole body."""
 
     attributes: Image
@@ -61,22 +63,19 @@ class Update:
         return make_patch(wish_of(self.patch) if self.wish is None else self.wish, image, self.purge)
 
 
-@dataclass(frozen=True)
-class SetStatus:
+class SetStatus(NamedTuple):
     """`action` is deactivate or reactivate."""
 
     action: str
 
 
-@dataclass(frozen=True)
-class Delete:
+class Delete(NamedTuple):
     """The record and its data go; `protect_again` undoes the step before where the service refuses."""
 
     protect_again: Patch
 
 
-@dataclass(frozen=True)
-class Upload:
+class Upload(NamedTuple):
     """The data goes straight into the image, into this store or the default one."""
 
     stream: Stream
@@ -84,16 +83,14 @@ class Upload:
     patience: float
 
 
-@dataclass(frozen=True)
-class Stage:
+class Stage(NamedTuple):
     """The data goes where the service takes it from for an import."""
 
     stream: Stream
     patience: float
 
 
-@dataclass(frozen=True)
-class Import:
+class Import(NamedTuple):
     """The service itself brings the data into its stores; `request` is the body that asks for it.
 
     `known` is what the data is known to be beforehand; `stream` has shown it, where it was staged. `stated` can be
@@ -112,15 +109,35 @@ class Import:
         return str(self.request["method"]["name"])
 
 
-@dataclass(frozen=True)
-class TakeUp:
+class Stores(NamedTuple):
+    """Where the data shall be: in these stores, or in all; neither means the service's default one."""
+
+    names: tuple[str, ...] = ()
+    every: bool = False
+    must_succeed: bool | None = None
+
+    @property
+    def are_chosen(self) -> bool:
+        return self.every or bool(self.names)
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """What an import request says of them."""
+        request: dict[str, Any] = {"all_stores": True} if self.every else {}
+        if self.names:
+            request["stores"] = list(self.names)
+        if self.must_succeed is not None:
+            request["all_stores_must_succeed"] = self.must_succeed
+        return request
+
+
+class TakeUp(NamedTuple):
     """What follows is done to this image, which an earlier run has left unfinished."""
 
     image: Image
 
 
-@dataclass(frozen=True)
-class Retire:
+class Retire(NamedTuple):
     """These steps are taken on the image that has been replaced."""
 
     image: Image
@@ -130,8 +147,7 @@ class Retire:
 Step: TypeAlias = "Create | Update | SetStatus | Delete | Upload | Stage | Import | TakeUp | Retire"
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """From `before` to `after` (None: no image) by `steps`; what cannot be foretold is None in `after`.
 
     `stream` is the data that the steps send: what it turns out to be belongs to `after`, too.

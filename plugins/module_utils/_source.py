@@ -5,22 +5,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
-from urllib.parse import unquote, urlsplit
+from typing import TYPE_CHECKING, Any
 
-from ansible_collections.platform9.pcd.plugins.module_utils._content import Stores
-from ansible_collections.platform9.pcd.plugins.module_utils._data import (
-    Digest,
-    File,
-    Stream,
-    digest_from,
-    digest_in,
-    digest_of,
-)
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError, DataError, quoted
 from ansible_collections.platform9.pcd.plugins.module_utils._http import Transport
-from ansible_collections.platform9.pcd.plugins.module_utils._url import LARGEST_LISTING, Url, shown
+from ansible_collections.platform9.pcd.plugins.module_utils._plan import Stores
+
+if TYPE_CHECKING:
+    from ansible_collections.platform9.pcd.plugins.module_utils._data import Digest, File, Stream
+    from ansible_collections.platform9.pcd.plugins.module_utils._url import Url
+
+# What only data needs is imported where there is some: most tasks are about attributes alone.
 
 METHODS = ["upload", "glance-direct", "web-download", "copy-image"]
 
@@ -92,6 +87,8 @@ def check_data(params: Params) -> None:
     if params["url"] is not None:
         _url(params, Transport())
     if params["path"] is not None:
+        from ansible_collections.platform9.pcd.plugins.module_utils._data import File
+
         File(params["path"])
 
 
@@ -100,16 +97,20 @@ def stream_from(params: Params, transport: Transport) -> Stream:
 
     `transport` is that of the cloud; of it, a URL is reached with timeout and retries, and its CA is trusted, too.
     """
+    from ansible_collections.platform9.pcd.plugins.module_utils._data import File, Stream
+
     source: File | Url
     if params["url"] is not None:
         # What is said about the cloud's certificate says nothing about the vendor's.
-        source = _url(params, replace(transport, verify=transport.verify or True, client_cert=None))
+        source = _url(params, transport._replace(verify=transport.verify or True, client_cert=None))
     else:
         source = File(params["path"])
     return Stream(source, _stated(params, (source, transport)), params["decompress"])
 
 
 def _url(params: Params, transport: Transport) -> Url:
+    from ansible_collections.platform9.pcd.plugins.module_utils._url import Url
+
     return Url(
         params["url"],
         transport,
@@ -123,6 +124,9 @@ def _stated(params: Params, place: tuple[File | Url, Transport] | None) -> Diges
     """The digest that is stated. Without a `place`, what a checksum file says is not looked up, and is None."""
     if params["checksum"] is None:
         return None
+    from ansible_collections.platform9.pcd.plugins.module_utils._data import digest_from, digest_in, digest_of
+    from ansible_collections.platform9.pcd.plugins.module_utils._url import Url, shown
+
     algorithm, rest = digest_from("checksum", params["checksum"])
     if "://" not in rest:
         return digest_of("checksum", algorithm, rest)
@@ -137,7 +141,7 @@ def _stated(params: Params, place: tuple[File | Url, Transport] | None) -> Diges
     elif isinstance(source, Url):
         listing = source.beside(rest, "checksum").text()
     else:
-        listing = Url(rest, replace(transport, verify=transport.verify or True, client_cert=None), "checksum").text()
+        listing = Url(rest, transport._replace(verify=transport.verify or True, client_cert=None), "checksum").text()
     names = source.names if isinstance(source, Url) else (source.filename,)
     found = digest_in(listing, names, algorithm)
     if found is None:
@@ -149,6 +153,10 @@ def _stated(params: Params, place: tuple[File | Url, Transport] | None) -> Diges
 
 
 def _text_of(address: str) -> str:
+    from urllib.parse import unquote, urlsplit
+
+    from ansible_collections.platform9.pcd.plugins.module_utils._url import LARGEST_LISTING
+
     path = unquote(urlsplit(address).path)
     try:
         with open(path, encoding="utf-8", errors="replace") as stream:

@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ansible_collections.platform9.pcd.plugins.module_utils._connection import CONNECTION_OPTIONS, connection_from
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
@@ -32,9 +32,11 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image import (
 from ansible_collections.platform9.pcd.plugins.module_utils._images import Images, exactly
 from ansible_collections.platform9.pcd.plugins.module_utils._plan import Image, Plan, describe
 from ansible_collections.platform9.pcd.plugins.module_utils._progress import Progress
-from ansible_collections.platform9.pcd.plugins.module_utils._transfer import Transfers
 from ansible_collections.platform9.pcd.plugins.module_utils._wait import Waiting
-from ansible_collections.platform9.pcd.plugins.module_utils._writing import Writer
+
+if TYPE_CHECKING:
+    from ansible_collections.platform9.pcd.plugins.module_utils._transfer import Transfers
+    from ansible_collections.platform9.pcd.plugins.module_utils._writing import Writer
 
 MOST_LISTED = 20
 
@@ -68,8 +70,7 @@ class Deed(Protocol):
     def carry_out(self) -> Result: ...
 
 
-@dataclass(frozen=True)
-class Surroundings:
+class Surroundings(NamedTuple):
     """What differs between a module's process and the controller.
 
     `place` moves a finished file to its path, `logins` may keep logins and connections from task to task, and
@@ -77,8 +78,8 @@ class Surroundings:
     """
 
     place: Callable[[str, str], object] = os.replace
-    logins: Logins = field(default_factory=Logins)
-    progress: Progress = field(default_factory=Progress)
+    logins: Logins = Logins()
+    progress: Progress = Progress()
 
 
 @dataclass(frozen=True)
@@ -98,12 +99,16 @@ class Session:
 
     @property
     def transfers(self) -> Transfers:
+        from ansible_collections.platform9.pcd.plugins.module_utils._transfer import Transfers
+
         progress = self.surroundings.progress
         return Transfers(self.images, self.transport.retries, self.warn, self.waiting, progress=progress)
 
     @property
     def writer(self) -> Writer:
-        return Writer(self.images, self.transfers, self.transport, self.waiting)
+        from ansible_collections.platform9.pcd.plugins.module_utils._writing import Writer
+
+        return Writer(self.images, lambda: self.transfers, self.transport, self.waiting)
 
     def warn_of_the_way(self) -> None:
         """Data that does not go to the library reaches no hypervisor; said where data is about to be sent."""
@@ -130,8 +135,7 @@ class Session:
         return None
 
 
-@dataclass(frozen=True)
-class Task:
+class Task(NamedTuple):
     """The whole content of a module beside its documentation.
 
     `check` looks at the options and raises before anything is sent. `work` looks at the service; it gives a plan for an
@@ -145,7 +149,7 @@ class Task:
     work: Callable[[Params, Session], Plan | Deed | Result]
     returns_patch: bool = False
     writes_file: bool = False
-    constraints: Mapping[str, Any] = field(default_factory=dict)
+    constraints: Mapping[str, Any] = {}
     libraries: Sequence[str] = ("requests",)
     secrets: Callable[[Params], Iterable[str]] = lambda dummy_params: ()
 
@@ -196,8 +200,7 @@ def perform(
     raise AssertionError("the last plan is carried out, or raises")
 
 
-@dataclass(frozen=True)
-class _OnImage:
+class _OnImage(NamedTuple):
     """A plan for an image as a deed."""
 
     session: Session
@@ -210,6 +213,9 @@ class _OnImage:
         return self._result(self.plan.expected)
 
     def carry_out(self) -> Result:
+        if not self.plan.changed:
+            # What writes is imported only where something is written.
+            return self._result(self.plan.before)
         return self._result(self.session.writer.carry_out(self.plan))
 
     def _result(self, after: Image | None) -> Result:

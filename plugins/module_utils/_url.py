@@ -20,15 +20,12 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     DataError,
     quoted,
 )
+from ansible_collections.platform9.pcd.plugins.module_utils._failures import failure, is_passing, masked, spellings
 from ansible_collections.platform9.pcd.plugins.module_utils._http import (
     Transport,
     announced_length,
-    failure,
-    is_passing,
-    masked,
     new_session,
     proxies_for,
-    spellings,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._wait import pause
 

@@ -7,9 +7,8 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 T = TypeVar("T")
 
@@ -19,8 +18,7 @@ GROWTH = 1.5
 LONGEST_PAUSE = 30.0
 
 
-@dataclass(frozen=True)
-class Waiting:
+class Waiting(NamedTuple):
     """`seconds` is how long; `clock` and `sleep` are those of the time module, or of a test."""
 
     seconds: float

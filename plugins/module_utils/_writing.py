@@ -12,9 +12,8 @@ import json
 import random
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
-from ansible_collections.platform9.pcd.plugins.module_utils._content import IMPORT_LOCK
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     ApiError,
     Conflict,
@@ -31,6 +30,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._http import Transport
 from ansible_collections.platform9.pcd.plugins.module_utils._image import (
+    IMPORT_LOCK,
     OPTION_OF_ATTRIBUTE,
     REPLACES,
     RETIRED,
@@ -58,8 +58,10 @@ from ansible_collections.platform9.pcd.plugins.module_utils._plan import (
     unkept,
     wish_of,
 )
-from ansible_collections.platform9.pcd.plugins.module_utils._transfer import Transfers
 from ansible_collections.platform9.pcd.plugins.module_utils._wait import Attempts, Waiting
+
+if TYPE_CHECKING:
+    from ansible_collections.platform9.pcd.plugins.module_utils._transfer import Transfers
 
 # How often a change is made again that others undo.
 MOST_ROUNDS = 10
@@ -73,12 +75,11 @@ LONGEST_CONTEST = 5.0
 LONGEST_LEAD = 30.0
 
 
-@dataclass(frozen=True)
-class Writer:
+class Writer(NamedTuple):
     """Carries out plans. Errors are those of the service; `waiting` makes the clock of a test possible."""
 
     images: Images
-    transfers: Transfers
+    transfers: Callable[[], Transfers]
     transport: Transport
     waiting: Callable[[float], Waiting] = Waiting
 
@@ -120,11 +121,11 @@ class Writer:
         if isinstance(step, SetStatus):
             return self._with_status(current, step)
         if isinstance(step, Upload):
-            return self.transfers.upload(current, step)
+            return self.transfers().upload(current, step)
         if isinstance(step, Stage):
-            return self.transfers.stage(current, step)
+            return self.transfers().stage(current, step)
         if isinstance(step, Import):
-            return self.transfers.run_import(current, step)
+            return self.transfers().run_import(current, step)
         if isinstance(step, Retire):
             self._retire(current, step)
             return current

@@ -441,7 +441,6 @@ patch:
       value: 20
 """
 
-from ansible_collections.platform9.pcd.plugins.module_utils._delivery import plan_with_data
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError
 from ansible_collections.platform9.pcd.plugins.module_utils._image import (
     IDENTITY_OPTIONS,
@@ -480,6 +479,9 @@ def plan_image(params: Params, session: Session) -> Plan:
     current = session.find(params, [owner, session.project_id])
     wish = wish_from(params)
     if has_source(params) or stores_from(params).are_chosen:
+        # Most tasks are about attributes alone, and a module's process compiles all that it imports anew.
+        from ansible_collections.platform9.pcd.plugins.module_utils._delivery import plan_with_data
+
         return plan_with_data(params, session, wish, current)
     return plan_present(wish, current, params["purge_properties"], params["id"])
 

@@ -36,10 +36,14 @@ from ansible.utils.display import Display
 
 # What tasks import only where they need it; once here is once for the run.
 from ansible_collections.platform9.pcd.plugins.module_utils import (  # noqa: F401
+    _clouds,
     _content,
     _delivery,
+    _failures,
     _source,
+    _transfer,
     _url,
+    _writing,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._arguments import check_arguments
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError, PcdError

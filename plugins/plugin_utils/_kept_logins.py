@@ -11,7 +11,6 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, astuple
 from datetime import datetime
 
 import requests
@@ -71,7 +70,7 @@ class KeptLogins(Logins):
     def _key(self, connection: Connection) -> str:
         """A name that tells nothing of the connection, whose secrets are a part of it."""
         transport = connection.transport
-        told = [type(connection.credential).__name__, *astuple(connection)[:6], transport.verify, transport.client_cert]
+        told = [type(connection.credential).__name__, *connection[:6], transport.verify, transport.client_cert]
         # The folder has another name in every run, so that nothing can be computed beforehand.
         salt = os.path.basename(self._folder).encode()[-64:]
         return hashlib.blake2b(json.dumps(told).encode(), key=salt, digest_size=20).hexdigest()
@@ -92,7 +91,7 @@ class KeptLogins(Logins):
         unfinished = f"{path}.{os.getpid()}"
         descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with open(descriptor, "w", encoding="utf-8") as stream:
-            json.dump(asdict(access), stream)
+            json.dump(access._asdict(), stream)
         os.replace(unfinished, path)
 
     @contextmanager

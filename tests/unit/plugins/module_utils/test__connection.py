@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
+from ansible_collections.platform9.pcd.plugins.module_utils._clouds import CLOUD_KEYS
 from ansible_collections.platform9.pcd.plugins.module_utils._connection import (
-    CLOUD_KEYS,
     CONNECTION_OPTIONS,
     VARIABLES,
     ApplicationCredential,

@@ -27,12 +27,8 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     Unauthorized,
     UnsupportedMedia,
 )
-from ansible_collections.platform9.pcd.plugins.module_utils._http import (
-    LONGEST_SERVER_MESSAGE,
-    Http,
-    Transport,
-    server_words,
-)
+from ansible_collections.platform9.pcd.plugins.module_utils._failures import LONGEST_SERVER_MESSAGE, server_words
+from ansible_collections.platform9.pcd.plugins.module_utils._http import Http, Transport
 from ansible_collections.platform9.pcd.plugins.module_utils._images import PATCH_TYPE, Images
 from ansible_collections.platform9.pcd.plugins.module_utils._wait import LONGEST_PAUSE, pause
 from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.certificates import Certificates

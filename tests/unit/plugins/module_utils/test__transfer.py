@@ -11,7 +11,7 @@ import gzip
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -286,7 +286,7 @@ def test_a_refused_format_is_told_with_the_words_of_the_service(bench: Any, stre
     assert caught.value.facts["status"] == 415
 
 
-@pytest.mark.parametrize(("data", "kind"), [(gzip.compress(b"x"), "gz"), (b"PK\x03\x04zip", "zip")])
+@pytest.mark.parametrize(("data", "kind"), [(gzip.compress(b"x", mtime=0), "gz"), (b"PK\x03\x04zip", "zip")])
 def test_a_refused_file_that_is_packed_gets_a_hint(data: bytes, kind: str, bench: Any, tmp_path: Path) -> None:
     made = bench(Reply(415, {"message": "no"}), shown(queued(checksum="a" * 32)))
     with pytest.raises(RefusedData, match=f"It looks like {kind}: set decompress: true"):
@@ -467,7 +467,7 @@ def test_an_import_is_watched_until_its_lock_is_gone(bench: Any) -> None:
 
 def test_nobody_waits_for_an_import_where_that_is_not_wished(bench: Any) -> None:
     made = bench(Reply(202), importing(**LOCK))
-    assert made.run_import(replace(FETCH, wait=False))["status"] == "importing"
+    assert made.run_import(FETCH._replace(wait=False))["status"] == "importing"
     assert made.asked == ["POST import", LOOK]
 
 
@@ -607,13 +607,13 @@ def test_what_was_staged_must_be_what_has_become_active(bench: Any, stream: Stre
 
 def test_of_what_nothing_is_known_nothing_is_compared(bench: Any) -> None:
     made = bench(Reply(202), shown(active(**LOCK)), shown(active(b"anything")))
-    assert made.run_import(replace(FETCH, known=None)) == active(b"anything")
+    assert made.run_import(FETCH._replace(known=None)) == active(b"anything")
 
 
 # --- reading back ------------------------------------------------------------------------------------------------
 
 SHA256 = Digest("sha256", hashlib.sha256(DATA).hexdigest())
-READ_BACK = replace(FETCH, known=Content(None, {"sha256": SHA256.value}), stated=SHA256)
+READ_BACK = FETCH._replace(known=Content(None, {"sha256": SHA256.value}), stated=SHA256)
 DONE = (Reply(202), shown(active(**LOCK)), shown(active()), shown(active()))
 
 
@@ -636,7 +636,7 @@ def test_other_data_that_is_read_back_is_wrong(bench: Any) -> None:
 def test_a_hash_that_the_service_has_needs_no_reading_back(algorithm: str, bench: Any) -> None:
     stated = Digest(algorithm, hashlib.new(algorithm, DATA).hexdigest())
     made = bench(*DONE)
-    made.run_import(replace(FETCH, known=Content(None, {algorithm: stated.value}), stated=stated))
+    made.run_import(FETCH._replace(known=Content(None, {algorithm: stated.value}), stated=stated))
     assert "GET file" not in made.asked
 
 

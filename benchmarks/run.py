@@ -1,0 +1,276 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Measure the collection beside its peers on the sandbox; print one table, write it as JSON and as a chart."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import chart
+import imports
+import listing
+import peers
+import tasks
+import upload
+from harness import FOREIGN, Server
+from measured import Block, Row, Time, play_all
+
+HERE = Path(__file__).parent
+
+# For everything but the imports, which are measured first and in a minute.
+MINUTES, QUICK_MINUTES = 23.0, 5.0
+
+# What was promised: the case, its contestant, the other one, and the highest ratio of both.
+PROMISES = (
+    (tasks.named("no-op", 100), tasks.IN_PROCESS, tasks.OPENSTACK_CLOUD, 1 / 12),
+    (tasks.named("no-op", 100), tasks.IN_PROCESS, tasks.PING, 1 / 3),
+    (tasks.named("loop", 100), tasks.IN_PROCESS, tasks.OPENSTACK_CLOUD, 1 / 40),
+    (tasks.named("no-op", 100), tasks.MODULE, tasks.OPENSTACK_CLOUD, 0.6),
+    ("list of 10,000 images", listing.COLLECTION, listing.BARE, 1.15),
+)
+
+# The contestant that the others of a block are compared with.
+BASES = (tasks.OPENSTACK_CLOUD, tasks.PING, listing.BARE, upload.CURL)
+
+
+def parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a few minutes: 1 and 20 tasks, 1,000 images, 128 MiB")
+    parser.add_argument("--minutes", type=float, help=f"how long it may take ({MINUTES:g}; quick {QUICK_MINUTES:g})")
+    parser.add_argument("--sizes", type=int, nargs="+", help="how many tasks or items (1 20 100; quick 1 20)")
+    parser.add_argument("--rounds", type=int, default=5, help="the most rounds of anything, where time is left (5)")
+    parser.add_argument("--size", type=int, help="MiB of the file to upload (1024; quick 128)")
+    parser.add_argument("--openstack-cloud", type=Path, metavar="PATH", help="where its collection lies, instead of")
+    parser.add_argument("--results", type=Path, default=HERE / "results", help="the folder for JSON and charts")
+    parser.add_argument("--tree", type=Path, required=True, help="the folder of ansible_collections/platform9/pcd")
+    parser.add_argument("--kept", type=Path, required=True, help="where openstack.cloud is kept once it was fetched")
+    return parser.parse_args()
+
+
+def main() -> None:
+    given = parsed()
+    server = Server(json.loads(Path(os.environ["PCD_SANDBOX_JSON"]).read_text(encoding="utf-8")))
+    try:
+        results = measured(server, given)
+    finally:
+        server.clean_up()
+    print(told(results))
+    given.results.mkdir(exist_ok=True)
+    name = "quick" if given.quick else "latest"
+    (given.results / f"{name}.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    for theme, colours in (("light", chart.LIGHT), ("dark", chart.DARK)):
+        picture = charted(results, colours)
+        if picture:
+            (given.results / f"{name}-{theme}.svg").write_text(picture, encoding="utf-8")
+    tell(f"written to {os.path.relpath(given.results)}/{name}*")
+
+
+def measured(server: Server, given: argparse.Namespace) -> dict[str, Any]:
+    root = peers.openstack_cloud(given.openstack_cloud, given.kept)
+    contestants = {*tasks.SLOW, *tasks.QUICK} - ({tasks.OPENSTACK_CLOUD} if root is None else set())
+    machine = {**about_machine(), "openstack.cloud": None if root is None else peers.version(root)}
+    load = [load_average()]
+    with tempfile.TemporaryDirectory() as folder:
+        environ = surroundings(server, Path(folder), [given.tree, *([] if root is None else [root])])
+        own = {**environ, "PYTHONPATH": os.environ["PYTHONPATH"]}
+        tell("imports")
+        imported = imports.measure(server, environ, given.tree, rounds=1 if given.quick else 3)
+        time_left = Time(given.minutes or (QUICK_MINUTES if given.quick else MINUTES))
+        contest = tasks.Contest(server, Path(folder), environ, contestants, time_left)
+        tell("every contestant once, to warm up")
+        contest.warm_up()
+        path = Path(folder) / "upload"
+        write_noise(path, given.size or (128 if given.quick else 1024))
+        sizes = given.sizes or (tasks.SIZES[:2] if given.quick else tasks.SIZES)
+        *most, last = contest.blocks(sizes, given.rounds)
+        lists = listing.blocks(server, own, (1000,) if given.quick else (1000, 10_000), min(3, given.rounds))
+        sent = upload.block(server, own, str(path), min(3, given.rounds))
+        # What nothing is promised about comes last.
+        blocks = [*most, *lists, sent, last]
+        play_all(blocks, time_left, tell)
+    load.append(load_average())
+    rows = [row for block in blocks for row in rows_of(block, contestants)]
+    return {
+        "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
+        "quick": given.quick,
+        "machine": {**machine, "load_before_and_after": load},
+        "promises": promises(blocks),
+        "rows": rows,
+        "imports_in_milliseconds": imported,
+    }
+
+
+def tell(line: str) -> None:
+    print(f"== {line}", file=sys.stderr, flush=True)
+
+
+def about_machine() -> dict[str, Any]:
+    packages = ("ansible-core", "openstacksdk", "python-openstackclient", "requests", "jsonpatch")
+    return {
+        "cores": os.cpu_count(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        **{package: version(package) for package in packages},
+    }
+
+
+def load_average() -> float:
+    return round(os.getloadavg()[0], 1)
+
+
+def surroundings(server: Server, folder: Path, collections: list[Path]) -> dict[str, str]:
+    """The environment of every contestant: logged in by what an RC file says, and nothing of the caller's shell."""
+    sandbox = server.sandbox
+    member = sandbox["users"]["member"]
+    kept = {name: value for name, value in os.environ.items() if not FOREIGN.fullmatch(name)}
+    kept.pop("PYTHONPATH", None)
+    (folder / "ansible.cfg").touch()
+    return {
+        **kept,
+        "HOME": str(folder),
+        "no_proxy": "127.0.0.1",
+        "OS_AUTH_URL": sandbox["keystone_url"],
+        "OS_CACERT": sandbox["ca_file"],
+        "OS_CLIENT_CONFIG_FILE": sandbox["clouds_file"],
+        "OS_IDENTITY_API_VERSION": "3",
+        "OS_INTERFACE": "admin",
+        "OS_PASSWORD": member["password"],
+        "OS_PROJECT_DOMAIN_NAME": sandbox["domain_name"],
+        "OS_PROJECT_NAME": member["project"],
+        "OS_REGION_NAME": sandbox["region"],
+        "OS_USERNAME": "member",
+        "OS_USER_DOMAIN_NAME": sandbox["domain_name"],
+        "ANSIBLE_ACTION_PLUGINS": str(HERE / "action_plugins"),
+        "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join(str(path.resolve()) for path in collections),
+        "ANSIBLE_CONFIG": str(folder / "ansible.cfg"),
+        "ANSIBLE_HOME": str(folder / "ansible"),
+        "ANSIBLE_REMOTE_TMP": str(folder / "ansible" / "tmp"),
+        "ANSIBLE_NOCOLOR": "true",
+    }
+
+
+def write_noise(path: Path, mebibytes: int) -> None:
+    with open(path, "wb") as stream:
+        for dummy in range(mebibytes):
+            stream.write(os.urandom(upload.MEBIBYTE))
+
+
+def rows_of(block: Block, is_here: set[str]) -> Iterator[Row]:
+    samples = block.samples
+    for name in block.contestants:
+        ratios = {other: samples.ratio(name, other) for other in BASES if other != name}
+        yield {
+            "case": block.name,
+            "contestant": name,
+            "rounds": len(samples.seconds(name)),
+            "seconds": rounded(samples.median(name)),
+            "ratio_to": {other: rounded(ratio) for other, ratio in ratios.items() if ratio is not None},
+            **samples.seen.get(name, {}),
+            **({} if samples.seconds(name) else {"not_measured": why_not(name, is_here)}),
+        }
+
+
+def why_not(name: str, is_here: set[str]) -> str:
+    return "its collection is not to be had" if name in tasks.SLOW and name not in is_here else "no time was left"
+
+
+def rounded(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.4g}")
+
+
+def promises(blocks: list[Block]) -> list[dict[str, Any]]:
+    found = {block.name: block.samples for block in blocks}
+    checked = []
+    for case, contestant, other, most in PROMISES:
+        ratio = found[case].ratio(contestant, other) if case in found else None
+        checked.append(promise(f"{contestant} to {other}, {case}", rounded(ratio), round(most, 4)))
+    case = tasks.named("no-op", 100)
+    logins = found[case].seen.get(tasks.IN_PROCESS, {}).get("logins") if case in found else None
+    return [*checked, promise(f"logins of {tasks.IN_PROCESS}, {case}", logins, 1)]
+
+
+def promise(what: str, value: float | None, most: float) -> dict[str, Any]:
+    return {"what": what, "measured": value, "at_most": most, "kept": None if value is None else value <= most}
+
+
+def told(results: Mapping[str, Any]) -> str:
+    """The results as tables in Markdown."""
+    machine = ", ".join(f"{name} {value}" for name, value in results["machine"].items())
+    lines = [f"{results['date']}: {machine}", ""]
+    lines += table(
+        ["case", "contestant", "rounds", "seconds", "of CPU", "to openstack.cloud", "to ping", "to bare loop or curl",
+         "requests", "logins", "MiB"],
+        [
+            [
+                row["case"],
+                row["contestant"],
+                *([row["rounds"], row["seconds"]] if row["rounds"] else ["0", f"not measured: {row['not_measured']}"]),
+                row.get("cpu_seconds"),
+                row["ratio_to"].get(tasks.OPENSTACK_CLOUD),
+                row["ratio_to"].get(tasks.PING),
+                row["ratio_to"].get(listing.BARE, row["ratio_to"].get(upload.CURL)),
+                *(row.get(key) for key in ("requests", "logins", "memory_mib")),
+            ]
+            for row in results["rows"]
+        ],
+    )  # fmt: skip
+    words = {True: "kept", False: "missed", None: "not measured"}
+    lines += ["", *table(
+        ["promise", "measured", "at most", ""],
+        [[each["what"], each["measured"], each["at_most"], words[each["kept"]]] for each in results["promises"]],
+    )]  # fmt: skip
+    times = results["imports_in_milliseconds"]
+    names = sorted({name for case in times.values() for name in case}, key=lambda name: (not name[0].islower(), name))
+    lines += ["", *table(
+        ["imported, in ms", *times],
+        [*([name, *(case.get(name) for case in times.values())] for name in names),
+         ["all", *(round(sum(case.values()), 1) for case in times.values())]],
+    )]  # fmt: skip
+    return "\n".join(lines)
+
+
+def table(head: list[str], rows: list[list[Any]]) -> list[str]:
+    cells = [head, *([("" if cell is None else str(cell)) for cell in row] for row in rows)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(head))]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in cells
+    ]
+    return [lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]]
+
+
+def charted(results: Mapping[str, Any], colours: Mapping[str, str]) -> str:
+    """The largest playbooks that were measured; empty where none was."""
+    cases = {row["case"]: True for row in results["rows"] if row["case"].endswith(tuple(tasks.KINDS.values()))}
+    largest = max((int(case.split()[0]) for case in cases), default=0)
+    groups = {}
+    for case in cases:
+        bars = [
+            chart.Bar(row["contestant"], row["seconds"], worded(row), row["contestant"].startswith("pcd_image"))
+            for row in results["rows"]
+            if row["case"] == case and row["seconds"] and row["contestant"] != tasks.NOTHING
+        ]
+        if case.startswith(f"{largest} ") and bars:
+            groups[case] = sorted(bars, key=lambda bar: -bar.value)
+    machine = results["machine"]
+    versions = [f"{name} {machine[name]}" for name in ("ansible-core", "openstack.cloud", "openstacksdk")]
+    about = ", ".join([f"{machine['cores']} cores, Python {machine['python']}", *versions])
+    footer = f"{results['date']}, {about}. Repeat it: make bench"
+    return chart.drawn("Seconds for a whole playbook (less is better)", groups, footer, colours) if groups else ""
+
+
+def worded(row: Row) -> str:
+    return f"{row['seconds']:.1f} s, {row['logins']} login{'' if row['logins'] == 1 else 's'}"
+
+
+if __name__ == "__main__":
+    main()

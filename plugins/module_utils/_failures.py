@@ -1,0 +1,188 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What went wrong, in words for the user: what the service says, or why no answer came, and without secrets.
+
+It is a room of its own because most tasks need none of it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import ssl
+from collections.abc import Iterable, Mapping
+from html import escape, unescape
+from typing import Any
+from urllib.parse import quote, quote_plus, urlsplit
+
+from ansible_collections.platform9.pcd.plugins.module_utils._http import Transport, decoded
+
+try:
+    import requests
+    import urllib3
+except ImportError:  # the module says so with missing_required_lib before anything is sent
+    requests = None  # type: ignore[assignment]
+
+LONGEST_SERVER_MESSAGE = 600
+MARKUP = re.compile(r"<(script|style|title)\b.*?</\1\s*>|<!--.*?-->|<[^>]*>", re.DOTALL | re.IGNORECASE)
+
+
+def is_passing(error: Exception) -> bool:
+    """Whether the connection may not fail in a moment. A certificate and a name do not change in seconds."""
+    if isinstance(error, requests.exceptions.SSLError):
+        return "EOF occurred" in str(error)
+    if isinstance(error, requests.exceptions.ConnectionError):
+        return not (is_timeout(error) or _is_unresolved(error))
+    return isinstance(error, requests.exceptions.ChunkedEncodingError)
+
+
+def is_timeout(error: Exception) -> bool:
+    """Whether nothing came for as long as was waited for."""
+    # A body that stops coming is a ConnectionError for requests.
+    return isinstance(error, requests.exceptions.Timeout) or any(
+        isinstance(cause, urllib3.exceptions.TimeoutError) for cause in (error, *error.args)
+    )
+
+
+def server_words(content_type: str, body: str) -> str:
+    """What the service says about an error, in one line without markup.
+
+    Glance: {"message": "... <br />", "code": "404 Not Found"}; Keystone: {"error": {"message": ...}}, and
+    {"required_auth_methods": [["password", "totp"]]} where a factor is missing; proxies: HTML.
+    """
+    try:
+        document = decoded(body)
+    except ValueError:
+        document = None
+    words = body
+    if isinstance(document, dict):
+        words = _words_in(document)
+    elif document is not None or body.strip() == "null":
+        words = ""
+    if isinstance(document, dict) or "html" in content_type or "<" in words:
+        words = unescape(MARKUP.sub(" ", words))
+    words = " ".join(words.split())
+    return words if len(words) <= LONGEST_SERVER_MESSAGE else words[:LONGEST_SERVER_MESSAGE] + " ..."
+
+
+def _words_in(document: Mapping[str, Any]) -> str:
+    rules = document.get("required_auth_methods")
+    if isinstance(rules, list) and rules and all(isinstance(rule, list) for rule in rules):
+        ways = " or ".join(" and ".join(str(method) for method in rule) for rule in rules)
+        return f"this account logs in with {ways}"
+    error = document.get("error", document)
+    found = error.get("message") or error.get("title") if isinstance(error, dict) else error
+    return found if isinstance(found, str) else ""
+
+
+def is_json_object(body: str) -> bool:
+    try:
+        return isinstance(decoded(body), dict)
+    except ValueError:
+        return False
+
+
+def is_unsent(error: Exception) -> bool:
+    """Whether there was no connection that anything could have been sent through."""
+    causes: list[Any] = [error]
+    for cause in causes:
+        if isinstance(cause, (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)):
+            return True
+        causes += [each for each in (*cause.args, getattr(cause, "reason", None)) if isinstance(each, Exception)]
+    return False
+
+
+def _is_unresolved(error: Exception) -> bool:
+    # socket.gaierror reaches us as text alone: in the words of urllib3 2, or in those of the system with urllib3 1.26.
+    return any(words in str(error) for words in ("Failed to resolve", "[Errno -", "getaddrinfo failed"))
+
+
+def without_query(url: str) -> str:
+    return url.partition("?")[0]
+
+
+def with_request_id(message: str, request_id: str | None) -> str:
+    return f"{message} (request id {request_id})" if request_id else message
+
+
+def advice_for(status: int) -> str:
+    if status == 401:
+        return "The token is not valid, or has expired. Log in anew."
+    if status == 403:
+        return "Check the roles of the user in this project and the state of the image."
+    if status == 413:
+        return "Ask for less, or have the quota raised."
+    if status == 429 or status >= 500:
+        return "Run it again later; if it stays, give the administrator of the service the request id."
+    return ""
+
+
+def failure(error: Exception, url: str, transport: Transport) -> str:
+    """Why no answer came, and what to look at."""
+    text, host = str(error), urlsplit(url).netloc
+    if isinstance(error, requests.exceptions.ProxyError):
+        return f"the proxy for {host} does not answer. Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY. ({_reason(error)})"
+    if isinstance(error, requests.exceptions.SSLError):
+        return _tls_failure(error, host)
+    if is_timeout(error):
+        return (
+            f"{host} did not answer within {transport.timeout:g} seconds. "
+            "Check that it can be reached from here, or raise the option timeout."
+        )
+    if _is_unresolved(error):
+        return f"the name of {host} cannot be resolved. Check the address and the DNS."
+    if "Connection refused" in text:
+        return f"{host} refuses the connection. Check the address and the port, and that the service runs."
+    scheme = " and whether its address must begin with https://" if url.startswith("http:") else ""
+    return f"the connection to {host} failed or broke off ({_reason(error)}). Check the network{scheme}."
+
+
+def _tls_failure(error: Exception, host: str) -> str:
+    if any(
+        words in str(error) for words in ("CERTIFICATE_VERIFY_FAILED", "certificate verify failed", "doesn't match")
+    ):
+        return (
+            f"the certificate of {host} cannot be trusted ({_reason(error)}). "
+            "Name its authority with ca_cert; only where that is impossible, set validate_certs: false."
+        )
+    if "X509" in str(error) or "PEM" in str(error):
+        return (
+            f"there is no usable certificate or key, in PEM form, in one of the files for {host} ({_reason(error)}). "
+            "Check ca_cert, client_cert and client_key."
+        )
+    return (
+        f"{host} does not speak TLS as expected ({_reason(error)}). "
+        "Check that the address begins with the right one of http:// and https://, and the client certificate if any."
+    )
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost cause in its own words, without the objects that wrap it."""
+    seen: BaseException = error
+    while True:
+        inner = getattr(seen, "reason", None) or next((a for a in seen.args if isinstance(a, BaseException)), None)
+        if not isinstance(inner, BaseException):
+            break
+        seen = inner
+    if isinstance(seen, ssl.SSLCertVerificationError):
+        return seen.verify_message
+    # Without the names of objects and places in C sources.
+    return " ".join(re.sub(r"<[^>]*>:? ?|\(_ssl\.c:\d+\)", "", str(seen)).split())[:200] or type(seen).__name__
+
+
+def spellings(secrets: Iterable[str]) -> list[str]:
+    """The secrets in every form in which an answer may repeat them, the longest first."""
+    forms = set()
+    for secret in secrets:
+        json_forms = (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])
+        html_forms = (escape(secret), escape(secret, quote=False))
+        forms |= {secret, " ".join(secret.split()), quote(secret), quote(secret, safe=""), quote_plus(secret)}
+        forms |= {*json_forms, *html_forms, *(json.dumps(form)[1:-1] for form in html_forms)}
+    return sorted(forms - {""}, key=len, reverse=True)
+
+
+def masked(text: str, secrets: Iterable[str]) -> str:
+    """The text without the secrets, which are given in all their spellings."""
+    for secret in secrets:
+        text = text.replace(secret, "********")
+    return text
