@@ -16,7 +16,7 @@ in_venv := $(tools)/in-venv.sh
 collection := ansible_collections/platform9/pcd
 
 # The longest one first, the others beside it, where this make can keep their output apart.
-checks := contract controller lint types integration units sanity docs-lint
+checks := contract controller lint types integration units sanity docs-lint awx
 side_by_side := $(if $(filter output-sync,$(.FEATURES)),--jobs=2 --output-sync=target)
 
 .DEFAULT_GOAL := help
@@ -74,6 +74,12 @@ docs-lint: build ## Check the documentation and the changelog
 	@echo "== $@"
 	@cd .build/tree/$(collection) && $(CURDIR)/$(in_venv) antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=all .
 	@cd .build/tree/$(collection) && $(CURDIR)/$(in_venv) antsibull-changelog lint
+
+awx: build ## Run the jobs of AWX as AWX runs them, on a sandbox of their own
+	@echo "== $@"
+	@TOOLS=awx $(in_venv) $(tools)/awx-collection.sh
+	@TOOLS=awx $(in_venv) $(tools)/with-sandbox.sh awx env AWX_COLLECTION=$(CURDIR)/.build/awx-collection \
+	    PYTHONPATH=$(CURDIR)/.build/tree/$(collection)/tests/contract pytest -q .build/tree/$(collection)/tests/awx $(ARGS)
 
 build: venv ## Build the artefact, and the tree of its files and the tests
 	@$(in_venv) $(tools)/tree.sh
