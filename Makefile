@@ -7,6 +7,8 @@ PYTHON ?= python3
 # Where nothing is said: the newest ansible-core that runs on that Python, see tests/tools/requirements.txt.
 ANSIBLE_CORE ?=
 export PYTHON ANSIBLE_CORE
+CORES ?=
+CHECKS ?=
 # More words for one check: make units ARGS=tests/unit/plugins/module_utils/test__plan.py
 ARGS ?=
 
@@ -20,7 +22,7 @@ checks := contract controller lint types integration units sanity docs-lint awx
 side_by_side := $(if $(filter output-sync,$(.FEATURES)),--jobs=2 --output-sync=target)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench test $(checks) build venv sandbox sandbox-stop sandbox-test lock clean
+.PHONY: help demo bench test $(checks) test-core build venv sandbox sandbox-stop sandbox-test lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -69,6 +71,9 @@ controller: build ## Compare tasks within the controller with the same tasks as 
 integration: build ## Run the integration targets on a sandbox of their own
 	@echo "== $@"
 	@$(in_venv) $(tools)/with-sandbox.sh integration $(tools)/integration.sh $(ARGS)
+
+test-core: venv ## Run units, sanity and integration on every line of ansible-core: make test-core CORES=2.16.19 CHECKS=units
+	@$(in_venv) $(tools)/with-sandbox.sh core env CORES="$(CORES)" CHECKS="$(CHECKS)" $(tools)/test-core.sh
 
 docs-lint: build ## Check the documentation and the changelog
 	@echo "== $@"
