@@ -18,11 +18,11 @@ in_venv := $(tools)/in-venv.sh
 collection := ansible_collections/platform9/pcd
 
 # The longest one first, the others beside it, where this make can keep their output apart.
-checks := contract controller lint types integration units sanity docs-lint awx
+checks := contract controller lint types integration units sanity docs-lint awx certify
 side_by_side := $(if $(filter output-sync,$(.FEATURES)),--jobs=2 --output-sync=target)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench test $(checks) test-core build venv sandbox sandbox-stop sandbox-test lock clean
+.PHONY: help demo bench test $(checks) test-core build venv sandbox sandbox-stop sandbox-test release-notes lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -86,6 +86,10 @@ awx: build ## Run the jobs of AWX as AWX runs them, on a sandbox of their own
 	@TOOLS=awx $(in_venv) $(tools)/with-sandbox.sh awx env AWX_COLLECTION=$(CURDIR)/.build/awx-collection \
 	    PYTHONPATH=$(CURDIR)/.build/tree/$(collection)/tests/contract pytest -q .build/tree/$(collection)/tests/awx $(ARGS)
 
+certify: build ## Check what Galaxy and its certification ask for
+	@echo "== $@"
+	@TOOLS=certify $(in_venv) env REPOSITORY=$(CURDIR) pytest -q tests/certify $(ARGS)
+
 build: venv ## Build the artefact, and the tree of its files and the tests
 	@$(in_venv) $(tools)/tree.sh
 
@@ -97,6 +101,9 @@ sandbox: ## Start a Keystone and a Glance to try things on
 
 sandbox-stop: ## Stop them
 	@$(PYTHON) tests/sandbox/sandbox.py down
+
+release-notes: build ## Bring the fragments of the changelog into CHANGELOG.rst, for the version in galaxy.yml
+	@$(in_venv) $(tools)/release-notes.sh
 
 sandbox-test: venv ## Check the sandbox itself (minutes, and only of interest where it changes)
 	@$(in_venv) pytest -q tests/sandbox
