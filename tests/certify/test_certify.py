@@ -131,7 +131,7 @@ def test_ansible_lint_passes_with_the_profile_for_production(tmp_path: Path) -> 
     said = passed(
         TREE,
         "ansible-lint",
-        *("--config-file", str(SOURCE / ".ansible-lint"), "--exclude", "tests/output"),
+        *("--config-file", str(SOURCE / ".ansible-lint"), "--exclude", "tests/output", "changelogs/changelog.yaml"),
         HOME=str(tmp_path),
         ANSIBLE_HOME=str(tmp_path),
         ANSIBLE_COLLECTIONS_PATH=str(TREE.parents[2]),
