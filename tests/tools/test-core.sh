@@ -6,7 +6,7 @@
 # prints one table. CORES and CHECKS name some of them: make test-core CORES='2.16.19 2.22.0rc1' CHECKS=integration
 # What a check has to say lies in .build/core.
 set -uo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit
 
 # The newest release of each line, and the Python that it runs on: the oldest one that the collection supports for the
 # oldest line, and at least one line for every other.
