@@ -193,3 +193,41 @@ def test_the_installed_copy_documents_every_module_and_runs(installed: Path, tmp
         assert done.returncode != 0
         assert "No credentials were given" in done.stdout
         assert "Traceback" not in done.stdout + done.stderr
+
+
+def targets() -> dict[str, str]:
+    """The targets of the Makefile and what `make help` says of each."""
+    text = (SOURCE / "Makefile").read_text(encoding="utf-8")
+    (phony,) = re.findall(r"^\.PHONY: (.+)$", text, re.MULTILINE)
+    (checks,) = re.findall(r"^checks := (.+)$", text, re.MULTILINE)
+    said = dict(re.findall(r"^([a-z-]+|\$\(checks\)):.*?## (.+)$", text, re.MULTILINE))
+    return {name: said.get(name, "") for name in phony.replace("$(checks)", checks).split()}
+
+
+def test_every_target_of_make_is_described() -> None:
+    assert [name for name, said in targets().items() if not said] == []
+
+
+def workflows() -> list[Mapping[str, Any]]:
+    return [
+        yaml.safe_load(path.read_text(encoding="utf-8")) for path in (SOURCE / ".github" / "workflows").glob("*.yml")
+    ]
+
+
+def test_the_workflows_run_targets_of_make_and_nothing_else() -> None:
+    steps = [step for workflow in workflows() for job in workflow["jobs"].values() for step in job["steps"]]
+    commands = [step["run"].split() for step in steps if "run" in step]
+    assert commands
+    assert [words for words in commands if words[0] != "make" or words[1] not in targets()] == []
+
+
+def test_the_workflows_know_every_line_of_ansible_core() -> None:
+    text = (SOURCE / "tests" / "tools" / "test-core.sh").read_text(encoding="utf-8")
+    (lines,) = re.findall(r"^lines=\((.+)\)$", text, re.MULTILINE)
+    (matrix,) = (
+        job["strategy"]["matrix"]["include"]
+        for workflow in workflows()
+        for job in workflow["jobs"].values()
+        if "strategy" in job
+    )
+    assert [f"{row['core']}:{row['python']}" for row in matrix] == lines.split()
