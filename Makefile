@@ -7,6 +7,8 @@ PYTHON ?= python3
 # Where nothing is said: the newest ansible-core that runs on that Python, see tests/tools/requirements.txt.
 ANSIBLE_CORE ?=
 export PYTHON ANSIBLE_CORE
+CORES ?=
+CHECKS ?=
 # More words for one check: make units ARGS=tests/unit/plugins/module_utils/test__plan.py
 ARGS ?=
 
@@ -15,11 +17,11 @@ in_venv := $(tools)/in-venv.sh
 collection := ansible_collections/platform9/pcd
 
 # The longest one first, the others beside it, where this make can keep their output apart.
-checks := contract controller lint types integration units sanity bandit docs-lint
+checks := contract controller lint types integration units sanity bandit docs-lint awx certify
 side_by_side := $(if $(filter output-sync,$(.FEATURES)),--jobs=2 --output-sync=target)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench test $(checks) audit build venv sandbox sandbox-stop sandbox-test lock clean test-matrix test-load
+.PHONY: help demo bench test $(checks) audit build venv sandbox sandbox-stop sandbox-test lock clean test-matrix test-load test-core release-notes
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -83,10 +85,22 @@ test-load: build ## Work on 2,000 images with 10 forks, and upload 50 at once: m
 	@$(in_venv) $(tools)/with-sandbox.sh load env PYTHONPATH=$(CURDIR)/.build/tree:$(CURDIR)/tests/contract:$(CURDIR)/tests/tools \
 	    ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/.build/tree python tests/load/load.py $(ARGS)
 
+test-core: venv ## Run units, sanity and integration on every line of ansible-core: make test-core CORES=2.16.19 CHECKS=units
+	@$(in_venv) $(tools)/with-sandbox.sh core env CORES="$(CORES)" CHECKS="$(CHECKS)" $(tools)/test-core.sh
 docs-lint: build ## Check the documentation and the changelog
 	@echo "== $@"
 	@cd .build/tree/$(collection) && $(CURDIR)/$(in_venv) antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=all .
 	@cd .build/tree/$(collection) && $(CURDIR)/$(in_venv) antsibull-changelog lint
+
+awx: build ## Run the jobs of AWX as AWX runs them, on a sandbox of their own
+	@echo "== $@"
+	@TOOLS=awx $(in_venv) $(tools)/awx-collection.sh
+	@TOOLS=awx $(in_venv) $(tools)/with-sandbox.sh awx env AWX_COLLECTION=$(CURDIR)/.build/awx-collection \
+	    PYTHONPATH=$(CURDIR)/.build/tree/$(collection)/tests/contract pytest -q .build/tree/$(collection)/tests/awx $(ARGS)
+
+certify: build ## Check what Galaxy and its certification ask for
+	@echo "== $@"
+	@TOOLS=certify $(in_venv) env REPOSITORY=$(CURDIR) pytest -q tests/certify $(ARGS)
 
 build: venv ## Build the artefact, and the tree of its files and the tests
 	@$(in_venv) $(tools)/tree.sh
@@ -99,6 +113,9 @@ sandbox: ## Start a Keystone and a Glance to try things on
 
 sandbox-stop: ## Stop them
 	@$(PYTHON) tests/sandbox/sandbox.py down
+
+release-notes: build ## Bring the fragments of the changelog into CHANGELOG.rst, for the version in galaxy.yml
+	@$(in_venv) $(tools)/release-notes.sh
 
 sandbox-test: venv ## Check the sandbox itself (minutes, and only of interest where it changes)
 	@$(in_venv) pytest -q tests/sandbox

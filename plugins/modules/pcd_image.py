@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: pcd_image
 short_description: Declare an image of Platform9 Private Cloud Director
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Creates, updates and deletes an image, its record and its data, so that it is as the options say.
   - An option that is not given is left alone on an image that is there. No option that the service stores has a

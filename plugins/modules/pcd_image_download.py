@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: pcd_image_download
 short_description: Download an image of Platform9 Private Cloud Director into a file
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Downloads the data of an image into a file on the host where the task runs.
   - Nothing is downloaded where the file already has the data. Its size is compared first, and then the hash that the

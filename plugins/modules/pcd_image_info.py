@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: pcd_image_info
 short_description: List the images of Platform9 Private Cloud Director
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Lists the images that the login can see, filtered by the service, or shows one by its id.
   - Pages of the list follow by themselves.

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: pcd_image_service_info
 short_description: Show what the image service of Platform9 Private Cloud Director offers
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Shows the versions of the API, the import methods and the stores of the image service, so that a playbook can
     choose among them.

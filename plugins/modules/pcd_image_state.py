@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: pcd_image_state
 short_description: Deactivate or reactivate an image of Platform9 Private Cloud Director
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Deactivates an image, so that nobody but an administrator can read its data and no machine can be made from it,
     or makes it active again.

@@ -286,7 +286,9 @@ def test_a_refused_format_is_told_with_the_words_of_the_service(bench: Any, stre
     assert caught.value.facts["status"] == 415
 
 
-@pytest.mark.parametrize(("data", "kind"), [(gzip.compress(b"x", mtime=0), "gz"), (b"PK\x03\x04zip", "zip")])
+@pytest.mark.parametrize(
+    ("data", "kind"), [(gzip.compress(b"x", mtime=0), "gz"), (b"PK\x03\x04zip", "zip")], ids=["gz", "zip"]
+)
 def test_a_refused_file_that_is_packed_gets_a_hint(data: bytes, kind: str, bench: Any, tmp_path: Path) -> None:
     made = bench(Reply(415, {"message": "no"}), shown(queued(checksum="a" * 32)))
     with pytest.raises(RefusedData, match=f"It looks like {kind}: set decompress: true"):
