@@ -16,7 +16,7 @@ in_venv := $(tools)/in-venv.sh
 collection := ansible_collections/platform9/pcd
 
 # The longest one first, the others beside it, where this make can keep their output apart.
-checks := contract controller lint types integration units sanity docs-lint
+checks := contract controller docs-test lint types integration units sanity docs docs-lint
 side_by_side := $(if $(filter output-sync,$(.FEATURES)),--jobs=2 --output-sync=target)
 
 .DEFAULT_GOAL := help
@@ -69,6 +69,16 @@ controller: build ## Compare tasks within the controller with the same tasks as 
 integration: build ## Run the integration targets on a sandbox of their own
 	@echo "== $@"
 	@$(in_venv) $(tools)/with-sandbox.sh integration $(tools)/integration.sh $(ARGS)
+
+docs: build ## Build the documentation site in .build/docs; warnings and dead links are errors
+	@echo "== $@"
+	@TOOLS=docs $(in_venv) $(tools)/docs.sh
+
+docs-test: build ## Follow README, guides and examples on a sandbox of their own
+	@echo "== $@"
+	@$(in_venv) $(tools)/with-sandbox.sh docs-test \
+	    env PYTHONPATH=$(CURDIR)/.build/tree:$(CURDIR)/.build/tree/$(collection)/tests/contract \
+	    pytest -q .build/tree/$(collection)/tests/docs $(ARGS)
 
 docs-lint: build ## Check the documentation and the changelog
 	@echo "== $@"

@@ -14,7 +14,9 @@ COLLECTION = Path(__file__).resolve().parents[2]
 DOCUMENTS = [COLLECTION / "README.md", *sorted((COLLECTION / "docs" / "docsite" / "rst").glob("*.rst"))]
 
 NOT_RUN = re.compile(r"^\s*(?:\.\. not run: (?P<rst>.+?)|<!-- not run: (?P<md>.+?) -->)\s*$")
-DIRECTIVE = re.compile(r"^(?P<indent> *)\.\. (?P<kind>code-block|code|sourcecode|highlight|parsed-literal)::\s*(?P<language>\S*)\s*$")
+DIRECTIVE = re.compile(
+    r"^(?P<indent> *)\.\. (?P<kind>code-block|code|sourcecode|highlight|parsed-literal)::\s*(?P<language>\S*)\s*$"
+)
 OPTION = re.compile(r"^\s+:(?P<name>[a-z-]+):\s*(?P<value>.*?)\s*$")
 FENCE = re.compile(r"^(?P<indent>\s*)(?P<marks>`{3,}|~{3,})\s*(?P<language>\S*)\s*$")
 # A paragraph that ends so opens a literal block, which says nothing of its language.

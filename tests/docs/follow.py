@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A reader who follows a document from top to bottom, and does what its blocks say.
 
-yaml     with a caption: a file of that name. Otherwise plays or tasks, which ansible-playbook runs; tasks that follow each
-         other are one playbook, so that what one registers is known to the next. {"clouds": ...}: more of clouds.yaml.
+yaml     with a caption: a file of that name. Otherwise plays or tasks, which ansible-playbook runs; tasks that follow
+         each other are one playbook, so that what one registers is known to the next. {"clouds": ...}: more of
+         clouds.yaml.
 console  commands of one shell: variables and the folder last until the end of the document.
 text     what the block before it prints: each line must be in its output, in this order. `...` stands for anything,
          and an id for any id.
@@ -86,7 +87,9 @@ class Reader:
             self._play_tasks()
             self._printed = self._run(block, text)
         else:
-            raise AssertionError(f"{block.place}: nobody knows what to do with a block of {block.language or 'nothing'}")
+            raise AssertionError(
+                f"{block.place}: nobody knows what to do with a block of {block.language or 'nothing'}"
+            )
 
     def _read_yaml(self, block: Block, text: str) -> None:
         content = yaml.safe_load(text)
@@ -130,7 +133,7 @@ class Reader:
     def _run(self, block: Block, commands: str) -> str:
         """What the commands print; an error where one of them fails or Ansible warns."""
         shell = shlex.quote(str(self._shell))
-        script = f"source {shell}\nset -e\n{commands}\n{{ export -p; echo cd $(printf %q \"$PWD\"); }} > {shell}\n"
+        script = f'source {shell}\nset -e\n{commands}\n{{ export -p; echo cd $(printf %q "$PWD"); }} > {shell}\n'
         done = subprocess.run(
             ["bash", "-c", script], stdin=subprocess.DEVNULL, capture_output=True, text=True, env={}, check=False
         )

@@ -14,6 +14,7 @@ from follow import Reader
 from harness import MODULES, Server
 from places import PLACES, laid_out
 
+pytest_plugins = ["service"]
 MODULE_NAMES = sorted(path.stem for path in (COLLECTION / "plugins" / "modules").glob("*.py"))
 
 

@@ -18,6 +18,7 @@ from follow import pattern_of
 from harness import BYTES, Outcome, Runner, Server
 from vendor import Vendor, open_vendor
 
+pytest_plugins = ["service"]
 GUIDE = COLLECTION / "docs" / "docsite" / "rst" / "guide_troubleshooting.rst"
 QUOTED = {block.name: block for block in blocks_of(GUIDE) if block.language == "text"}
 FORMATS = {"disk_format": "raw", "container_format": "bare"}

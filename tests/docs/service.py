@@ -1,6 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The sandbox, its witness and the runner of modules: those of the contract tests, whose folder is in PYTHONPATH."""
+"""The sandbox, its witness and the runner of modules: those of the contract tests, whose folder is in PYTHONPATH.
+
+No conftest.py, because the types of both folders are checked together.
+"""
 
 from __future__ import annotations
 
