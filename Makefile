@@ -20,7 +20,7 @@ checks := contract controller docs-test lint types integration units sanity docs
 side_by_side := $(if $(filter output-sync,$(.FEATURES)),--jobs=2 --output-sync=target)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench test $(checks) build venv sandbox sandbox-stop sandbox-test lock clean
+.PHONY: help demo bench test $(checks) build venv docs-screenshots sandbox sandbox-stop sandbox-test lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -73,6 +73,9 @@ integration: build ## Run the integration targets on a sandbox of their own
 docs: build ## Build the documentation site in .build/docs; warnings and dead links are errors
 	@echo "== $@"
 	@TOOLS=docs $(in_venv) $(tools)/docs.sh
+
+docs-screenshots: docs ## Take pictures of its pages with chromium, wide and narrow, to be looked at
+	@$(tools)/screenshots.sh $(ARGS)
 
 docs-test: build ## Follow README, guides and examples on a sandbox of their own
 	@echo "== $@"

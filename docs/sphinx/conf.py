@@ -41,7 +41,9 @@ nitpick_ignore_regex = [("std:ref", r"ansible_collections\.ansible\.builtin\..*"
 # narrow screens alone (site.css), and this class says that it is meant.
 CONTENTS_ARE_MEANT = "this-will-duplicate-information-and-it-is-still-useful-here"
 MODULE = re.compile(r"^    (pcd_\w+)_module$", re.MULTILINE)
-SECTION = re.compile(r"^(?P<title>.+)\n(?P<line>([-~])\3+)\n\n(?P<between>(?:\* .*\n|\n)*)\.\. toctree::\n", re.MULTILINE)
+SECTION = re.compile(
+    r"^(?P<title>.+)\n(?P<line>([-~])\3+)\n\n(?P<between>(?:\* .*\n|\n)*)\.\. toctree::\n", re.MULTILINE
+)
 
 
 def caption_sections(app: Sphinx, docname: str, source: list[str]) -> None:
