@@ -36,6 +36,11 @@ class Block:
     not_run: str | None = None
 
     @property
+    def is_of_the_repository(self) -> bool:
+        """Whether it is about targets of the Makefile, which are played in a clone and by CI, not by a user."""
+        return self.language == "console" and all(line.startswith("make ") for line in self.text.splitlines())
+
+    @property
     def place(self) -> str:
         return f"{self.document}:{self.line}"
 

@@ -5,7 +5,7 @@
 yaml     with a caption: a file of that name. Otherwise plays or tasks, which ansible-playbook runs; tasks that follow
          each other are one playbook, so that what one registers is known to the next. {"clouds": ...}: more of
          clouds.yaml.
-console  commands of one shell: variables and the folder last until the end of the document.
+console  commands of one shell: variables and the folder last until the end of the document. `make ...` is for a clone.
 text     what the block before it prints: each line must be in its output, in this order. `...` stands for anything,
          and an id for any id.
 others   with a caption: a file of that name.
@@ -67,7 +67,7 @@ class Reader:
 
     def follow(self, blocks: Sequence[Block]) -> None:
         for block in blocks:
-            if block.not_run is None:
+            if block.not_run is None and not block.is_of_the_repository:
                 self._do(block)
         self._play_tasks()
 

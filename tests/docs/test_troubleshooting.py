@@ -137,7 +137,7 @@ def refused_connection(scene: Scene) -> Outcome:
 @case
 def no_answer(scene: Scene) -> Outcome:
     with silence() as address:
-        return scene.info(auth_url=f"{address}/keystone/v3", timeout=0.5)
+        return scene.info(auth_url=f"{address}/keystone/v3", timeout=0.5, retries=1)
 
 
 @case
