@@ -17,11 +17,12 @@ in_venv := $(tools)/in-venv.sh
 collection := ansible_collections/platform9/pcd
 
 # The longest one first, the others beside it, where this make can keep their output apart.
-checks := contract controller lint types integration units sanity bandit docs-lint awx certify
+checks := contract controller docs-test lint awx types integration certify units docs sanity bandit docs-lint
 side_by_side := $(if $(filter output-sync,$(.FEATURES)),--jobs=2 --output-sync=target)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench test $(checks) audit build venv sandbox sandbox-stop sandbox-test lock clean test-matrix test-load test-core release-notes
+.PHONY: help demo bench test test-core test-matrix test-load $(checks) audit build venv docs-screenshots sandbox sandbox-stop \
+    sandbox-test release-notes lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -87,6 +88,17 @@ test-load: build ## Work on 2,000 images with 10 forks, and upload 50 at once: m
 
 test-core: venv ## Run units, sanity and integration on every line of ansible-core: make test-core CORES=2.16.19 CHECKS=units
 	@$(in_venv) $(tools)/with-sandbox.sh core env CORES="$(CORES)" CHECKS="$(CHECKS)" $(tools)/test-core.sh
+
+docs: build ## Build the documentation site in .build/docs; warnings and dead links are errors
+	@echo "== $@"
+	@TOOLS=docs $(in_venv) $(tools)/docs.sh
+docs-screenshots: docs ## Take pictures of its pages with chromium, wide and narrow, to be looked at
+	@$(tools)/screenshots.sh $(ARGS)
+docs-test: build ## Follow README, guides and examples on a sandbox of their own
+	@echo "== $@"
+	@$(in_venv) $(tools)/with-sandbox.sh docs-test \
+	    env PYTHONPATH=$(CURDIR)/.build/tree:$(CURDIR)/.build/tree/$(collection)/tests/contract \
+	    pytest -q .build/tree/$(collection)/tests/docs $(ARGS)
 docs-lint: build ## Check the documentation and the changelog
 	@echo "== $@"
 	@cd .build/tree/$(collection) && $(CURDIR)/$(in_venv) antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=all .

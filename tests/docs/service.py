@@ -1,0 +1,48 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The sandbox, its witness and the runner of modules: those of the contract tests, whose folder is in PYTHONPATH.
+
+No conftest.py, because the types of both folders are checked together.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness import Runner, Server
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> dict[str, Any]:
+    """What sandbox.json says."""
+    described = os.environ.get("PCD_SANDBOX_JSON")
+    if not described:
+        pytest.exit("PCD_SANDBOX_JSON is not set. Run `make docs-test`, or name the one of a running sandbox.", 4)
+    content: dict[str, Any] = json.loads(Path(described).read_text(encoding="utf-8"))
+    return content
+
+
+@pytest.fixture(scope="session")
+def server(sandbox: dict[str, Any]) -> Server:
+    return Server(sandbox)
+
+
+@pytest.fixture(autouse=True)
+def clean(server: Server) -> Iterator[None]:
+    """Every document begins and ends with a service that has no images."""
+    assert server.everything() == {}
+    yield
+    for image_id in server.everything():
+        server.delete(image_id)
+
+
+@pytest.fixture(scope="session")
+def run(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
+    runner = Runner(server, tmp_path_factory.mktemp("home"))
+    yield runner
+    runner.close()

@@ -1,0 +1,66 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""README and guides are followed from top to bottom, and the EXAMPLES of the modules run as they stand."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import pytest
+from documents import COLLECTION, DOCUMENTS, Block, blocks_of
+from follow import Reader
+from harness import MODULES, Server
+from places import PLACES, laid_out
+
+pytest_plugins = ["service"]
+# The blocks of the other one are messages: test_troubleshooting.py brings them about.
+FOLLOWED = [path for path in DOCUMENTS if path.stem != "guide_troubleshooting"]
+MODULE_NAMES = sorted(path.stem for path in (COLLECTION / "plugins" / "modules").glob("*.py"))
+
+
+def test_blocks_that_nobody_runs_are_as_many_as_was_decided() -> None:
+    counted = {path.name: sum(block.not_run is not None for block in blocks_of(path)) for path in DOCUMENTS}
+    assert {name: count for name, count in counted.items() if count} == PLACES["not_run"]
+
+
+@pytest.mark.parametrize("path", FOLLOWED, ids=lambda path: path.stem)
+def test_the_document_can_be_followed(path: Path, server: Server, tmp_path: Path) -> None:
+    for name, attributes in PLACES["images"].get(path.name, {}).items():
+        server.create(name, **attributes)
+    _follow(blocks_of(path), server, tmp_path)
+
+
+def test_the_playbook_of_the_readme_does_what_it_says_and_its_second_run_nothing(
+    server: Server, tmp_path: Path
+) -> None:
+    retired = server.create("ubuntu-24.04-retired", active=True, tags=["retired"])
+    (playbook,) = (block for block in blocks_of(DOCUMENTS[0]) if "hosts: localhost" in block.text)
+    recaps = [
+        Block("README.md", playbook.line, "text", f"localhost : {counts}\n")
+        for counts in ("ok=4 changed=2", "ok=3 changed=0 unreachable=0 failed=0 skipped=1")
+    ]
+    _follow([playbook, recaps[0], playbook, recaps[1]], server, tmp_path)
+    assert server.get(retired["id"])["status"] == "deactivated"
+    (ubuntu,) = server.named("ubuntu-24.04")
+    assert (ubuntu["min_disk"], ubuntu["hw_qemu_guest_agent"]) == (10, "true")
+
+
+@pytest.mark.parametrize("module", MODULE_NAMES)
+def test_the_examples_of_the_module_run_one_after_the_other(module: str, server: Server, tmp_path: Path) -> None:
+    if module != "pcd_image":  # whose examples begin by making the image
+        server.create("ubuntu-24.04", active=True)
+    examples = importlib.import_module(f"{MODULES}.{module}").EXAMPLES
+    _follow([Block(module, 1, "yaml", examples)], server, tmp_path)
+
+
+def test_everything_that_can_be_replaced_stands_in_some_document() -> None:
+    texts = [path.read_text(encoding="utf-8") for path in DOCUMENTS]
+    texts += [str(importlib.import_module(f"{MODULES}.{module}").EXAMPLES) for module in MODULE_NAMES]
+    assert [name for name in PLACES["replaced"] if not any(name in text for text in texts)] == []
+    assert set(PLACES["images"]) | set(PLACES["not_run"]) <= {path.name for path in DOCUMENTS}
+
+
+def _follow(blocks: list[Block], server: Server, folder: Path) -> None:
+    with laid_out(folder, server) as (place, variables):
+        Reader(folder, place, variables).follow(blocks)
