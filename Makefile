@@ -92,13 +92,16 @@ test-core: venv ## Run units, sanity and integration on every line of ansible-co
 docs: build ## Build the documentation site in .build/docs; warnings and dead links are errors
 	@echo "== $@"
 	@TOOLS=docs $(in_venv) $(tools)/docs.sh
+
 docs-screenshots: docs ## Take pictures of its pages with chromium, wide and narrow, to be looked at
 	@$(tools)/screenshots.sh $(ARGS)
+
 docs-test: build ## Follow README, guides and examples on a sandbox of their own
 	@echo "== $@"
 	@$(in_venv) $(tools)/with-sandbox.sh docs-test \
 	    env PYTHONPATH=$(CURDIR)/.build/tree:$(CURDIR)/.build/tree/$(collection)/tests/contract \
 	    pytest -q .build/tree/$(collection)/tests/docs $(ARGS)
+
 docs-lint: build ## Check the documentation and the changelog
 	@echo "== $@"
 	@cd .build/tree/$(collection) && $(CURDIR)/$(in_venv) antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=all .
