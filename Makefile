@@ -15,14 +15,16 @@ ARGS ?=
 tools := tests/tools
 in_venv := $(tools)/in-venv.sh
 collection := ansible_collections/platform9/pcd
+# They share the witness, the vendor and the nursery of the contract tests.
+faults_path := $(CURDIR)/.build/tree:$(CURDIR)/.build/tree/$(collection)/tests/contract:$(CURDIR)/.build/tree/$(collection)/tests/faults
 
 # The longest one first, the others beside it, where this make can keep their output apart.
-checks := contract controller docs-test lint awx types integration certify units docs sanity bandit docs-lint
+checks := contract controller docs-test faults lint awx types integration certify units docs sanity bandit docs-lint
 side_by_side := $(if $(filter output-sync,$(.FEATURES)),--jobs=2 --output-sync=target)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench test test-core test-matrix test-load $(checks) audit build venv docs-screenshots sandbox sandbox-stop \
-    sandbox-test release-notes lock clean
+.PHONY: help demo bench test test-core test-faults test-load test-matrix $(checks) audit build venv docs-screenshots sandbox \
+    sandbox-stop sandbox-test release-notes lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -74,6 +76,15 @@ controller: build ## Compare tasks within the controller with the same tasks as 
 	@echo "== $@"
 	@$(in_venv) $(tools)/with-sandbox.sh controller env PYTHONPATH=$(CURDIR)/.build/tree \
 	    pytest -q .build/tree/$(collection)/tests/controller $(ARGS)
+
+faults: build ## Let requests fail and kill runs: a part of the table of faults
+	@echo "== $@"
+	@$(in_venv) $(tools)/with-sandbox.sh faults env PYTHONPATH=$(faults_path) pytest -q .build/tree/$(collection)/tests/faults $(ARGS)
+
+test-faults: build ## Play the whole table of faults, and write its figures into the guide (up to 45 minutes)
+	@$(in_venv) $(tools)/with-sandbox.sh test-faults env PYTHONPATH=$(faults_path) \
+	    python .build/tree/$(collection)/tests/faults/play.py --figures docs/docsite/rst/guide_faults.rst \
+	    --lock tests/sandbox/requirements.lock $(ARGS)
 
 integration: build ## Run the integration targets on a sandbox of their own
 	@echo "== $@"

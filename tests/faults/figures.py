@@ -1,0 +1,156 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The figures of a whole table, between two marks of a guide."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from operations import OPERATIONS
+from player import Verdict
+
+BEGIN = ".. Figures of `make test-faults`: written by it, not by hand.\n"
+END = ".. End of the figures.\n"
+
+
+@dataclass
+class Count:
+    """How a group of cells went."""
+
+    cells: int = 0
+    reached: int = 0
+    failed: int = 0
+    held: int = 0
+    writes: int = 0
+
+    def add(self, verdict: Verdict) -> None:
+        self.cells += 1
+        self.reached += verdict.reached
+        self.failed += not verdict.reached
+        self.held += not verdict.wrong
+        self.writes = max(self.writes, verdict.writes)
+
+
+def write_figures(
+    guide: Path, verdicts: Sequence[Verdict], unplayed: int, seconds: float, versions: Mapping[str, str]
+) -> None:
+    """Put the figures of these verdicts in place of those that stand in the guide."""
+    text = guide.read_text(encoding="utf-8")
+    before, found, rest = text.partition(BEGIN)
+    dummy, ended, after = rest.partition(END)
+    if not (found and ended):
+        raise ValueError(f"{guide} has no marks for the figures")
+    told = figures(verdicts, unplayed, seconds, versions, time.strftime("%Y-%m-%d"))
+    guide.write_text(f"{before}{BEGIN}\n{told}\n{END}{after}", encoding="utf-8")
+
+
+def figures(verdicts: Sequence[Verdict], unplayed: int, seconds: float, versions: Mapping[str, str], date: str) -> str:
+    verdicts = sorted(verdicts, key=in_order)
+    met = [verdict for verdict in verdicts if verdict.cell.kill is None]
+    killed = [verdict for verdict in verdicts if verdict.cell.kill is not None]
+    every = sum_of(verdicts)
+    run = sum_of(met)
+    services = " and ".join(f"{name} {version}" for name, version in versions.items())
+    late = f"; {unplayed} were not played for want of time" if unplayed else ""
+    parts = [
+        f"Played on {date} with {services} in {seconds / 60:.0f} minutes: **{every.cells} cells, of which {every.held} "
+        f"were as promised**{late}. {run.cells} runs met a fault: {run.reached} reached the wish all the same, "
+        f"{run.failed} failed with a clear error. {len(killed)} runs were killed. Nothing was lost or doubled where a "
+        "cell is as promised, and the next run reached the wish.",
+        "Cells in which a request meets a fault, by what the task does:",
+        table(
+            ("Operation", "Cells", "Reached", "Failed clearly", "As promised", "Most writes"),
+            (
+                (name, count.cells, count.reached, count.failed, count.held, count.writes)
+                for name, count in grouped(met, lambda verdict: verdict.cell.operation.name).items()
+            ),
+        ),
+        "The same cells, by fault:",
+        table(
+            ("Fault", "Cells", "Reached", "Failed clearly", "As promised"),
+            (
+                (name, count.cells, count.reached, count.failed, count.held)
+                for name, count in grouped(sorted(met, key=lambda verdict: in_order(verdict)[1:]), words_for).items()
+            ),
+        ),
+        "Cells in which the process is killed, with SIGKILL and with SIGINT, while one of its requests is under way:",
+        table(
+            ("Operation", "Kills", "Next run as promised"),
+            (
+                (name, count.cells, count.held)
+                for name, count in grouped(killed, lambda verdict: verdict.cell.operation.name).items()
+            ),
+        ),
+    ]
+    wrong = [verdict for verdict in verdicts if verdict.wrong]
+    if wrong:
+        parts.append("Cells that were not as promised:")
+        parts.append("\n".join(f"* {verdict.cell}: {plain(verdict.wrong[0])}" for verdict in wrong))
+    return "\n\n".join(parts) + "\n"
+
+
+def in_order(verdict: Verdict) -> tuple[int, int, str]:
+    """By operation, as they stand in their list, and by fault."""
+    fault = verdict.cell.strike.what
+    number = list(FAULTS).index(fault) if fault in FAULTS else len(FAULTS)
+    return OPERATIONS.index(verdict.cell.operation), number, str(verdict.cell)
+
+
+def sum_of(verdicts: Iterable[Verdict]) -> Count:
+    count = Count()
+    for verdict in verdicts:
+        count.add(verdict)
+    return count
+
+
+def grouped(verdicts: Iterable[Verdict], key: Callable[[Verdict], str]) -> dict[str, Count]:
+    groups: dict[str, Count] = {}
+    for verdict in verdicts:
+        groups.setdefault(key(verdict), Count()).add(verdict)
+    return groups
+
+
+FAULTS = {
+    "close": "connection closed without an answer",
+    "reset": "connection reset",
+    "stall": "no answer within timeout",
+    "nobody": "nobody listens at the address of the catalogue",
+    "html 200": "HTML with the status of success",
+    "html 502": "HTML with 502",
+    "empty": "an empty answer",
+    "null": "null as the answer",
+    "half": "half a JSON document",
+    "redirect": "a redirect to another host",
+    "cut head": "the answer ends within its first line",
+    "cut body": "the answer ends before its last byte",
+    "cut": "the request breaks off within its body",
+    "short": "half of the body is passed on as all of it",
+    "short unannounced": "the same, and the announced size is hidden",
+    "429": "429 with Retry-After",
+}
+
+
+def words_for(verdict: Verdict) -> str:
+    fault = verdict.cell.strike
+    where = {"before": ", before the service has seen it", "after": ", after the service has done it", "inside": ""}
+    if fault.what in ("nobody", "cut head", "cut body"):
+        return FAULTS[fault.what]
+    if fault.what == "reset" and fault.when == "inside":
+        return "connection reset, within the body"
+    return FAULTS.get(fault.what, fault.what) + where[fault.when]
+
+
+def plain(text: str) -> str:
+    """Text without what reStructuredText reads as markup, on one line."""
+    return re.sub(r"[*`|_\\]", " ", " ".join(text.split()))[:300]
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    lines = [".. list-table::", "   :header-rows: 1", ""]
+    for row in (head, *rows):
+        lines += [f"   {'* -' if number == 0 else '  -'} {cell}" for number, cell in enumerate(row)]
+    return "\n".join(lines)
