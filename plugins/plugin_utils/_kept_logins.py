@@ -12,12 +12,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
-
-import requests
+from typing import TYPE_CHECKING
 
 from ansible_collections.platform9.pcd.plugins.module_utils._connection import Connection
 from ansible_collections.platform9.pcd.plugins.module_utils._http import new_session
 from ansible_collections.platform9.pcd.plugins.module_utils._identity import Access, Logins, log_in
+
+if TYPE_CHECKING:
+    import requests
 
 # Seconds that a token must still be good for, so that it does not expire on its way.
 SHORTEST_LIFE = 60

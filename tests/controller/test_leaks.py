@@ -30,7 +30,7 @@ from harness import FERNET_TOKEN, Server, unused
 from loopback import Handler, serve
 from plays import AS_MODULE, IN_PROCESS, LONGEST, Player, play, step
 
-from ansible_collections.platform9.pcd.plugins.module_utils._http import spellings
+from ansible_collections.platform9.pcd.plugins.module_utils._failures import spellings
 
 BOTH = pytest.mark.parametrize("in_process", [True, False], ids=["in process", "as a module"])
 
@@ -383,12 +383,8 @@ def successes(run: Player, name: str, user: Mapping[str, str]) -> dict[str, dict
     }
     # A passcode of half a minute ago is taken, too, but is spent after one login.
     tasks = {f"list by {way}": step(f"list by {way}", "pcd_image_info", {**ways[way], "limit": 1}) for way in ways}
-    options: dict[str, Any]
-    for what, options in {
-        "create": {},
-        "update": {"min_disk": 1},
-        "delete": {"state": "absent"},
-    }.items():
+    changes: dict[str, dict[str, Any]] = {"create": {}, "update": {"min_disk": 1}, "delete": {"state": "absent"}}
+    for what, options in changes.items():
         tasks[what] = step(what, "pcd_image", {**ways["odd password"], "name": name, **options})
     # First, while the passcode is fresh.
     return {key: tasks[key] for key in sorted(tasks, key=lambda key: "passcode" not in key)}
