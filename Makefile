@@ -23,8 +23,7 @@ checks := contract controller docs-test faults lint awx types integration certif
 side_by_side := $(if $(filter output-sync,$(.FEATURES)),--jobs=2 --output-sync=target)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench test test-core test-faults test-load test-matrix $(checks) audit build venv docs-screenshots sandbox \
-    sandbox-stop sandbox-test release-notes lock clean
+.PHONY: help demo bench test test-core test-faults test-load test-matrix $(checks) audit build venv docs-screenshots sandbox sandbox-stop sandbox-test release-notes lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))

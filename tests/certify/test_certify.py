@@ -36,6 +36,7 @@ CONTENTS = (
     "changelogs/config.yaml",
     "docs/docsite/*.yml",
     "docs/docsite/rst/*.rst",
+    "docs/docsite/rst/images/*.svg",
     "meta/*",
     "plugins/action/*.py",
     "plugins/doc_fragments/*.py",
