@@ -198,7 +198,7 @@ def test_the_installed_copy_documents_every_module_and_runs(installed: Path, tmp
 
 def targets() -> dict[str, str]:
     """The targets of the Makefile and what `make help` says of each."""
-    text = (SOURCE / "Makefile").read_text(encoding="utf-8")
+    text = (SOURCE / "Makefile").read_text(encoding="utf-8").replace("\\\n", "")
     (phony,) = re.findall(r"^\.PHONY: (.+)$", text, re.MULTILINE)
     (checks,) = re.findall(r"^checks := (.+)$", text, re.MULTILINE)
     said = dict(re.findall(r"^([a-z-]+|\$\(checks\)):.*?## (.+)$", text, re.MULTILINE))
