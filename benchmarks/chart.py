@@ -39,15 +39,15 @@ def drawn(title: str, groups: Mapping[str, Sequence[Bar]], footer: str, colours:
         y += TITLE
         lines.append(_text(0, y, heading, colours["text"], size=14, weight=600))
         y += 12
-        longest = max(bar.value for bar in bars)
-        for bar in bars:
-            colour = colours["ours" if bar.ours else "other"]
-            length = max(2.0, bar.value / longest * (WIDTH - LABELS - VALUES))
+        longest = max(each.value for each in bars)
+        for each in bars:
+            colour = colours["ours" if each.ours else "other"]
+            length = max(2.0, each.value / longest * (WIDTH - LABELS - VALUES))
             middle = y + BAR - 6
-            weight = 600 if bar.ours else 400
-            lines.append(_text(LABELS - 10, middle, bar.label, colours["text"], anchor="end", weight=weight))
+            weight = 600 if each.ours else 400
+            lines.append(_text(LABELS - 10, middle, each.label, colours["text"], anchor="end", weight=weight))
             lines.append(f'<rect x="{LABELS}" y="{y}" width="{length:.1f}" height="{BAR}" rx="3" fill="{colour}"/>')
-            lines.append(_text(round(LABELS + length + 8), middle, bar.told, colours["text"], weight=weight))
+            lines.append(_text(round(LABELS + length + 8), middle, each.told, colours["text"], weight=weight))
             y += BAR + GAP
     y += 24
     lines.append(_text(0, y, footer, colours["faint"], size=12))
@@ -58,7 +58,7 @@ def drawn(title: str, groups: Mapping[str, Sequence[Bar]], footer: str, colours:
 
 
 def _described(heading: str, bars: Sequence[Bar]) -> str:
-    return f"{heading}: " + ", ".join(f"{bar.label} {bar.told}" for bar in bars)
+    return f"{heading}: " + ", ".join(f"{each.label} {each.told}" for each in bars)
 
 
 def _text(x: int, y: int, text: str, colour: str, size: int = 13, weight: int = 400, anchor: str = "start") -> str:

@@ -116,7 +116,9 @@ class Contest:
         position = self._log.position()
         began, busy_before = time.monotonic(), _busy()
         for command in commands:
-            done = subprocess.run(command, cwd=self._folder, env=dict(self._environ), capture_output=True, text=True)
+            done = subprocess.run(
+                command, cwd=self._folder, env=dict(self._environ), capture_output=True, text=True, check=False
+            )
             if done.returncode:
                 raise SystemExit(f"{contestant}: {' '.join(command)}\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
         seconds, busy = time.monotonic() - began, _busy() - busy_before

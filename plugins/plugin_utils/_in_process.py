@@ -23,6 +23,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
@@ -34,17 +35,6 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action.normal import ActionModule as OrdinaryAction
 from ansible.utils.display import Display
 
-# What tasks import only where they need it; once here is once for the run.
-from ansible_collections.platform9.pcd.plugins.module_utils import (  # noqa: F401
-    _clouds,
-    _content,
-    _delivery,
-    _failures,
-    _source,
-    _transfer,
-    _url,
-    _writing,
-)
 from ansible_collections.platform9.pcd.plugins.module_utils._arguments import check_arguments
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError, PcdError
 from ansible_collections.platform9.pcd.plugins.module_utils._identity import Logins
@@ -52,16 +42,18 @@ from ansible_collections.platform9.pcd.plugins.module_utils._progress import FIR
 from ansible_collections.platform9.pcd.plugins.module_utils._task import Result, Surroundings, Task, perform
 from ansible_collections.platform9.pcd.plugins.plugin_utils._kept_logins import KeptLogins
 
-with suppress(ImportError):  # a task that needs it then runs as a module, which says what is missing
-    import jsonpatch  # noqa: F401
-
 try:
     # ansible-core 2.22 masks secrets where they would be shown, and deprecates that results are changed for it.
     from ansible.module_utils.secrets import register_secrets
 except ImportError:
-    from ansible.module_utils.common.parameters import remove_values
-
     register_secrets = None
+
+# What tasks import only where they need it; once here is once for the run.
+ROOMS = "ansible_collections.platform9.pcd.plugins.module_utils"
+for room in ("_clouds", "_content", "_delivery", "_failures", "_source", "_transfer", "_url", "_writing"):
+    import_module(f"{ROOMS}.{room}")
+with suppress(ImportError):  # a task that needs it then runs as a module, which says what is missing
+    import_module("jsonpatch")
 
 IN_PROCESS = "platform9_pcd_in_process"
 KEEP_LOGIN = "platform9_pcd_keep_login"
@@ -168,6 +160,8 @@ class InProcess(OrdinaryAction):
         if register_secrets is not None:
             register_secrets(secrets)
             return result
+        from ansible.module_utils.common.parameters import remove_values
+
         kept = {key: value for key, value in result.items() if value is None or isinstance(value, bool)}
         return {**remove_values(result, secrets), **kept}
 

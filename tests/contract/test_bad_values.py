@@ -89,7 +89,7 @@ def test_the_table_is_large_and_covers_every_module() -> None:
 
 
 def modules_folder() -> str:
-    import ansible_collections.platform9.pcd.plugins.modules as modules
+    from ansible_collections.platform9.pcd.plugins import modules
 
     return next(iter(modules.__path__))
 

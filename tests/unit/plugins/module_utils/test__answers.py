@@ -169,14 +169,14 @@ TASKS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def outcome(what: str, services: Services, folder: Path, login: Mapping[str, Any] = LOGIN) -> str:
+def outcome(what: str, services: Services, folder: Path, login: Mapping[str, Any] | None = None) -> str:
     """ "result" or "error"; any other exception than ours comes out."""
     module, given_options = TASKS[what]
     task: Task = import_module(f"{MODULES}.{module}").TASK
     source = folder / "image.raw"
     source.write_bytes(BYTES)
     places = {FILE: str(source), "DEST": str(folder / "downloaded.raw")}
-    params = options(task.argument_spec, **login, **IMPATIENT, **given_options)
+    params = options(task.argument_spec, **(LOGIN if login is None else login), **IMPATIENT, **given_options)
     params = {key: places.get(value, value) if isinstance(value, str) else value for key, value in params.items()}
     warnings: list[str] = []
     with pytest.MonkeyPatch.context() as patch:

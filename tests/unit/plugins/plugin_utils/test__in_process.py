@@ -183,7 +183,7 @@ def test_options_arrive_as_a_module_gets_them() -> None:
         }
     )
     params = made._validated().validated_parameters
-    assert type(params["name"]) is str
+    assert not isinstance(params["name"], Text)
     assert params["tags"] == ["a", "b"]
     assert params["properties"] == {"built": "2026-04-01", "at": "2026-04-01T12:00:00", "5": True}
 

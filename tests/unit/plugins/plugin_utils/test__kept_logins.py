@@ -114,7 +114,7 @@ def test_processes_that_begin_together_log_in_once(keystone: Keystone, folder: s
             "application_credential_secret": PASSWORD,
         },
     ],
-    ids=lambda other: " ".join(other),
+    ids=" ".join,
 )
 def test_another_connection_has_a_login_of_its_own(keystone: Keystone, folder: str, other: dict[str, Any]) -> None:
     KeptLogins(folder).access(keystone.connection())
