@@ -383,12 +383,8 @@ def successes(run: Player, name: str, user: Mapping[str, str]) -> dict[str, dict
     }
     # A passcode of half a minute ago is taken, too, but is spent after one login.
     tasks = {f"list by {way}": step(f"list by {way}", "pcd_image_info", {**ways[way], "limit": 1}) for way in ways}
-    options: dict[str, Any]
-    for what, options in {
-        "create": {},
-        "update": {"min_disk": 1},
-        "delete": {"state": "absent"},
-    }.items():
+    changes: dict[str, dict[str, Any]] = {"create": {}, "update": {"min_disk": 1}, "delete": {"state": "absent"}}
+    for what, options in changes.items():
         tasks[what] = step(what, "pcd_image", {**ways["odd password"], "name": name, **options})
     # First, while the passcode is fresh.
     return {key: tasks[key] for key in sorted(tasks, key=lambda key: "passcode" not in key)}
