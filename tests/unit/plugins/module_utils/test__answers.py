@@ -301,7 +301,7 @@ def places_in(document: Any) -> Any:
         yield from places_in(inner)
 
 
-FUZZING = settings(max_examples=40, suppress_health_check=list(HealthCheck))
+FUZZING = settings(max_examples=25, suppress_health_check=list(HealthCheck))
 
 
 @pytest.mark.parametrize("what", TASKS)
