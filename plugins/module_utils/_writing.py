@@ -106,6 +106,11 @@ class Writer(NamedTuple):
                     if isinstance(error, NotFound) and plan.after is None:
                         # Somebody else was faster.
                         return None
+                    if made is None and current is not None and self._has_given_way(current):
+                        raise Overtaken(
+                            f"{describe(current)}, which another run had made, is gone, again and again. Run the task "
+                            "once the others have ended."
+                        ) from None
                     raise self._cleared(error, made) from None
         return current
 
@@ -339,6 +344,19 @@ class Writer(NamedTuple):
             f"Other runs make the image {quoted(str(made.get('name')))} at the same moment, again and again, so that "
             "this one has removed its own. Run the task once they have ended."
         )
+
+    def _has_given_way(self, image: Image) -> bool:
+        """Whether another run has removed what it had made itself, and what this one has taken for the image."""
+        if not is_ours(image["id"]):
+            return False
+        try:
+            self.images.get(image["id"])
+        except NotFound:
+            return True
+        except PcdError:
+            # What went wrong before is what there is to tell.
+            pass
+        return False
 
     def _rivals(self, made: Image) -> list[Image]:
         """The images that stand in the same place as this one, or shall, the first one first.

@@ -41,7 +41,8 @@ def together(runners: Sequence[Runner], module: str, tasks: Sequence[Mapping[str
 
 
 def succeeded(outcomes: Sequence[Outcome]) -> None:
-    assert [outcome.msg for outcome in outcomes if outcome.failed] == []
+    failures = [outcome.msg for outcome in outcomes if outcome.failed]
+    assert not failures, "\n".join(failures)
 
 
 @pytest.mark.parametrize("count", [2, MOST_RUNS])
