@@ -148,7 +148,12 @@ class NotFinished(PcdError):
 
 
 class Overtaken(PcdError):
-    """Another run has done the same at the same moment, and what this one had made for it is gone again."""
+    """Another run does the same at the same moment, so that it has to be looked at anew what there is left to do.
+
+    `kept` says whether this run has made something by then that stays.
+    """
+
+    kept = False
 
 
 def quoted(text: str) -> str:

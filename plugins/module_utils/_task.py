@@ -186,17 +186,21 @@ def perform(
     """What the task answers; every error that is not a bug of ours is a PcdError."""
     task.check(params)
     session = open_session(params, warn, environ, surroundings or Surroundings(), task.secrets(params))
+    kept = False
     for plans in range(1, MOST_PLANS + 1):
         work = task.work(params, session)
         if isinstance(work, dict):
             return {"changed": False, **work}
         deed = _OnImage(session, work, task.returns_patch) if isinstance(work, Plan) else work
         try:
-            return deed.foretold() if check_mode else deed.carry_out()
-        except Overtaken:
-            # What this run has made is gone again, and another one stands in its place.
+            result = deed.foretold() if check_mode else deed.carry_out()
+        except Overtaken as error:
+            # What this run has made is gone again, and another one stands in its place; or another one goes on with it.
+            kept = kept or error.kept
             if plans == MOST_PLANS:
                 raise
+        else:
+            return {**result, "changed": result["changed"] or kept}
     raise AssertionError("the last plan is carried out, or raises")
 
 

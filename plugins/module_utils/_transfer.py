@@ -31,6 +31,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     ConnectionFailed,
     DataError,
     NotFinished,
+    Overtaken,
     PcdError,
     PlanError,
     RefusedData,
@@ -168,6 +169,12 @@ class Transfers:
                 self._refuse_taken(image, step)
                 raise
             except (ConnectionFailed, ApiError) as error:
+                if isinstance(error, Conflict) and not repeats:
+                    raise Overtaken(
+                        f"Another run brings data into {describe(image)} at the same moment. {error} Run the task once "
+                        "that one has ended.",
+                        **error.facts,
+                    ) from None
                 after = self._after_failure(image, step, error)
                 if after["status"] == status and _has_all(after, step):
                     # The service has everything, though its answer was lost.

@@ -101,7 +101,11 @@ class Writer(NamedTuple):
                     current = self._carried_out(current, step)
                     if isinstance(step, Create) and current is not None:
                         made = current
-                        self._give_way(made, plan.sends_data)
+                        try:
+                            self._give_way(made, plan.sends_data)
+                        except Overtaken:
+                            made = None
+                            raise
                 except PcdError as error:
                     if isinstance(error, NotFound) and plan.after is None:
                         # Somebody else was faster.
@@ -294,6 +298,8 @@ class Writer(NamedTuple):
 
     def _cleared(self, error: PcdError, made: Image | None) -> PcdError:
         """The error, and what was done about the image that should not stay as it is now."""
+        if isinstance(error, Overtaken):
+            error.kept = made is not None
         if isinstance(error, (NotFinished, Overtaken)):
             return error
         if made is not None:

@@ -21,12 +21,12 @@ import pytest
 from ansible_collections.platform9.pcd.plugins.module_utils._data import BLOCK, Content, Digest, File, Stream
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     ApiError,
-    Conflict,
     ConnectionFailed,
     DataError,
     Forbidden,
     NotFinished,
     NotFound,
+    Overtaken,
     PcdError,
     PlanError,
     RefusedData,
@@ -194,7 +194,14 @@ def test_before_it_is_sent_again_the_service_must_have_noticed(bench: Any, strea
     assert made.asked == ["PUT file", LOOK, LOOK, LOOK, "PUT file", LOOK]
 
 
-@pytest.mark.parametrize(("status", "kind"), [(400, ApiError), (403, Forbidden), (409, Conflict), (413, TooLarge)])
+def test_where_another_run_sends_data_too_the_task_looks_anew(bench: Any, stream: Stream) -> None:
+    made = bench(Reply(409, {"message": "uploading to uploading is not allowed"}), repeats=3)
+    with pytest.raises(Overtaken, match="uploading to uploading is not allowed"):
+        made.upload(stream)
+    assert made.asked == ["PUT file"]
+
+
+@pytest.mark.parametrize(("status", "kind"), [(400, ApiError), (403, Forbidden), (413, TooLarge)])
 def test_what_stays_refused_is_not_sent_again(status: int, kind: type[ApiError], bench: Any, stream: Stream) -> None:
     made = bench(Reply(status, {"message": "no such luck"}), shown(queued()), repeats=3)
     with pytest.raises(kind, match="no such luck") as caught:
