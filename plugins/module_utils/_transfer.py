@@ -152,6 +152,8 @@ class Transfers:
                     after = self.settled(image["id"], step.patience)
                 if _has_begun(step, image, after):
                     return
+                if isinstance(error, Conflict) and not (unclear or is_others):
+                    raise _overtaken(image, error) from None
                 if not (unclear or is_others) or not attempts.again(error.retry_after):
                     raise
 
@@ -170,11 +172,7 @@ class Transfers:
                 raise
             except (ConnectionFailed, ApiError) as error:
                 if isinstance(error, Conflict) and not repeats:
-                    raise Overtaken(
-                        f"Another run brings data into {describe(image)} at the same moment. {error} Run the task once "
-                        "that one has ended.",
-                        **error.facts,
-                    ) from None
+                    raise _overtaken(image, error) from None
                 after = self._after_failure(image, step, error)
                 if after["status"] == status and _has_all(after, step):
                     # The service has everything, though its answer was lost.
@@ -373,6 +371,14 @@ def _refused(error: PcdError, image: Image, step: Upload | Stage) -> RefusedData
             )
         ),
         image["id"],
+        **error.facts,
+    )
+
+
+def _overtaken(image: Image, error: PcdError) -> Overtaken:
+    return Overtaken(
+        f"Another run brings data into {describe(image)} at the same moment. {error} Run the task once that one has "
+        "ended.",
         **error.facts,
     )
 
