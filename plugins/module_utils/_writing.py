@@ -63,6 +63,9 @@ from ansible_collections.platform9.pcd.plugins.module_utils._wait import Attempt
 if TYPE_CHECKING:
     from ansible_collections.platform9.pcd.plugins.module_utils._transfer import Transfers
 
+# The statuses of an image for the moment in which it is deleted (glance/domain/__init__.py, Image).
+GOING = ("deleted", "pending_delete")
+
 # How often a change is made again that others undo.
 MOST_ROUNDS = 10
 
@@ -356,13 +359,12 @@ class Writer(NamedTuple):
         if not is_ours(image["id"]):
             return False
         try:
-            self.images.get(image["id"])
+            return self.images.get(image["id"])["status"] in GOING
         except NotFound:
             return True
         except PcdError:
             # What went wrong before is what there is to tell.
-            pass
-        return False
+            return False
 
     def _rivals(self, made: Image) -> list[Image]:
         """The images that stand in the same place as this one, or shall, the first one first.
