@@ -45,6 +45,13 @@ def succeeded(outcomes: Sequence[Outcome]) -> None:
     assert not failures, "\n".join(failures)
 
 
+def told(outcomes: Sequence[Outcome]) -> None:
+    """Each run has reached what was wished, or says in one line why not; at least one has reached it."""
+    failures = [outcome.msg for outcome in outcomes if outcome.failed]
+    assert len(failures) < len(outcomes), "\n".join(failures)
+    assert all("\n" not in message for message in failures)
+
+
 @pytest.mark.parametrize("count", [2, MOST_RUNS])
 def test_runs_that_create_one_name_end_with_one_image(
     count: int, runners: list[Runner], server: Server, name: str
@@ -60,12 +67,11 @@ def test_runs_that_create_one_name_end_with_one_image(
 
 
 @pytest.mark.parametrize("count", [2, MOST_RUNS])
-@pytest.mark.parametrize("method", ["upload", "glance-direct"])
 def test_runs_that_upload_one_name_end_with_one_image(
-    method: str, count: int, runners: list[Runner], server: Server, name: str, path: Path
+    count: int, runners: list[Runner], server: Server, name: str, path: Path
 ) -> None:
     server.remember_name(name)
-    outcomes = together(runners, "pcd_image", [{"name": name, "path": str(path), "method": method, **FORMATS}] * count)
+    outcomes = together(runners, "pcd_image", [{"name": name, "path": str(path), **FORMATS}] * count)
     succeeded(outcomes)
     (left,) = server.named(name)
     assert left["status"] == "active"
@@ -73,15 +79,32 @@ def test_runs_that_upload_one_name_end_with_one_image(
 
 
 @pytest.mark.parametrize("count", [2, MOST_RUNS])
+def test_runs_that_stage_one_name_end_with_one_image_once_one_more_has_run(
+    count: int, runners: list[Runner], server: Server, name: str, path: Path
+) -> None:
+    """Glance lets several stage one record, and answers 409 or 500 to all but one: such a run may fail, and says so."""
+    server.remember_name(name)
+    task = {"name": name, "path": str(path), "method": "glance-direct", **FORMATS}
+    told(together(runners, "pcd_image", [task] * count))
+    assert not runners[0]("pcd_image", **task).failed
+    (left,) = server.named(name)
+    assert left["status"] == "active"
+    assert left["os_hash_value"] == hashlib.sha512(DATA).hexdigest()
+    assert not runners[0]("pcd_image", **task).changed
+
+
+@pytest.mark.parametrize("count", [2, MOST_RUNS])
 def test_runs_that_replace_one_image_end_with_one_of_its_name(
     count: int, runners: list[Runner], server: Server, name: str, path: Path
 ) -> None:
+    """A run may fail where another one has taken back what both worked on; one more run ends what is left to do."""
     old = server.create(name, active=True)
     server.remember_name(name)
     task = {"name": name, "path": str(path), "on_content_change": "replace", "retired": "rename", **FORMATS}
-    outcomes = together(runners, "pcd_image", [{**task, "retired_suffix": "-old"}] * count)
+    task["retired_suffix"] = "-old"
+    told(together(runners, "pcd_image", [task] * count))
+    assert not runners[0]("pcd_image", **task).failed
     retired = server.get(old["id"])
-    succeeded(outcomes)
     (left,) = server.named(name)
     assert (left["status"], left["os_hidden"]) == ("active", False)
     assert left["os_hash_value"] == hashlib.sha512(DATA).hexdigest()
