@@ -21,7 +21,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from harness import Image, RequestLog, Server
 
 PLAY = Path(__file__).with_name("play.yml")
 MEBIBYTE = 1 << 20
+MARK = "PCD_LOAD_RUN"  # in the environment of every process of a run
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Run:
         share, rest = divmod(total, hosts)
         assert not rest, f"{total} images cannot be shared evenly among {hosts} hosts"
         inventory = self._folder / f"{stage}-inventory.json"
-        local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+        local = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
         names: dict[str, dict[str, str]] = {f"{number:02}": {} for number in range(hosts)}
         inventory.write_text(json.dumps({"all": {"hosts": names, "vars": local}}), encoding="utf-8")
         extra = self._folder / f"{stage}.json"
@@ -97,6 +98,8 @@ class Run:
         logins = sum(request["service"] == "keystone" for request in requests)
         self.stages.append(Stage(stage, tasks, seconds, len(failed) + len(broken), counts, logins))
         say(f"{stage}: {tasks} tasks in {seconds:.1f} s, {sum(counts.values())} requests, {logins} logins")
+        # A module logs in for itself; what runs within the controller shares one login.
+        assert self._options.as_modules or logins < tasks, f"{stage}: {tasks} tasks with {logins} logins ran as modules"
         if status or failed or broken:
             for line in [*failed[:5], *map(str, broken[:5])]:
                 say(line[:1000])
@@ -106,16 +109,29 @@ class Run:
         """The exit status of a program that may not outlive this run."""
         with open(output, "w", encoding="utf-8") as file:
             process = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, MARK: self.name},
             )
             try:
                 return process.wait(max(1.0, self._ends - time.monotonic()))
             except BaseException as error:
-                os.killpg(process.pid, signal.SIGKILL)
+                self._kill_all()
                 process.wait()
                 if isinstance(error, subprocess.TimeoutExpired):
                     raise SystemExit(f"not done after {self._options.within} s: stopped; see --within") from None
                 raise
+
+    def _kill_all(self) -> None:
+        """End ansible-playbook and its workers, which are in sessions of their own."""
+        mark = f"{MARK}={self.name}".encode()
+        for entry in Path("/proc").iterdir():
+            # Its own process, or another user's, or one that has ended meanwhile.
+            with suppress(OSError, ValueError):
+                if int(entry.name) != os.getpid() and mark in (entry / "environ").read_bytes().split(b"\0"):
+                    os.kill(int(entry.name), signal.SIGKILL)
 
     def come_and_go(self) -> None:
         """Create, change, list and remove the images."""
