@@ -84,7 +84,7 @@ def test_runs_that_stage_one_name_end_with_one_image_once_one_more_has_run(
 ) -> None:
     """Glance lets several stage one record, and answers 409 or 500 to all but one: such a run may fail, and says so."""
     server.remember_name(name)
-    task = {"name": name, "path": str(path), "method": "glance-direct", **FORMATS}
+    task: dict[str, Any] = {"name": name, "path": str(path), "method": "glance-direct", **FORMATS}
     told(together(runners, "pcd_image", [task] * count))
     assert not runners[0]("pcd_image", **task).failed
     (left,) = server.named(name)
@@ -100,8 +100,8 @@ def test_runs_that_replace_one_image_end_with_one_of_its_name(
     """A run may fail where another one has taken back what both worked on; one more run ends what is left to do."""
     old = server.create(name, active=True)
     server.remember_name(name)
-    task = {"name": name, "path": str(path), "on_content_change": "replace", "retired": "rename", **FORMATS}
-    task["retired_suffix"] = "-old"
+    task: dict[str, Any] = {"name": name, "path": str(path), "on_content_change": "replace", **FORMATS}
+    task.update(retired="rename", retired_suffix="-old")
     told(together(runners, "pcd_image", [task] * count))
     assert not runners[0]("pcd_image", **task).failed
     retired = server.get(old["id"])
