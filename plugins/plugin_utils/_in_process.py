@@ -260,14 +260,15 @@ def _is_clean(validation: ValidationResult) -> bool:
     return all(words == [] for words in said) and hasattr(validation, "_no_log_values")
 
 
+@cache
 def _is_this_python(interpreter: str | None) -> bool:
     """Whether the interpreter that is asked for, if any, has the libraries that this process has."""
     if not interpreter or str(interpreter).startswith("auto"):
         return True
-    asked, ours = os.path.abspath(str(interpreter)), os.path.abspath(sys.executable)
+    asked, ours = str(interpreter), sys.executable
     # python3 and python3.11 of one folder are one; the same file in another folder may be another environment.
     same_file = os.path.realpath(asked) == os.path.realpath(ours)
-    return asked == ours or (os.path.dirname(asked) == os.path.dirname(ours) and same_file)
+    return same_file and os.path.realpath(os.path.dirname(asked)) == os.path.realpath(os.path.dirname(ours))
 
 
 def _is_under_awx(variables: Mapping[str, Any]) -> bool:

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An image service in memory: it keeps records and data, and fails at the operation that a test asks it to."""
+"""Image services in memory: one that keeps records and data, and one that notes what is done to its records."""
 
 from __future__ import annotations
 
@@ -9,13 +9,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.platform9.pcd.plugins.module_utils._data import Body
-from ansible_collections.platform9.pcd.plugins.module_utils._errors import ApiError, Conflict, Forbidden, NotFound
+from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
+    ApiError,
+    Conflict,
+    Forbidden,
+    NotFound,
+    PcdError,
+)
 from ansible_collections.platform9.pcd.plugins.module_utils._http import Transport
 from ansible_collections.platform9.pcd.plugins.module_utils._image import CREATED, REPLACES
 from ansible_collections.platform9.pcd.plugins.module_utils._images import Image, Images, Items, Names, Query
-from ansible_collections.platform9.pcd.plugins.module_utils._plan import apply_patch
+from ansible_collections.platform9.pcd.plugins.module_utils._plan import apply_patch, wish_of
 from ansible_collections.platform9.pcd.plugins.module_utils._task import Session
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import PROJECT, Clock
+from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import PROJECT, Clock, image
 
 STORES: Items = [{"id": "fast", "default": "true"}, {"id": "slow"}, {"id": "http", "read-only": "true"}]
 METHODS: Names = ["glance-direct", "web-download", "copy-image"]
@@ -155,6 +161,58 @@ class Glance(Images):
         if self.offered_stores is None:
             raise error(NotFound, 404)
         return self.offered_stores
+
+
+class Shelf(Images):
+    """It notes each operation in `done`. What `failures` has under the name of one is raised instead of it."""
+
+    def __init__(self, *images: Image, **failures: PcdError) -> None:
+        self.images = {each["id"]: each for each in images}
+        self.failures = failures
+        self.done: list[Any] = []
+        self.queries: list[list[tuple[str, str]]] = []
+
+    def _do(self, operation: str, *content: Any) -> None:
+        self.done.append((operation, *content))
+        if operation in self.failures:
+            raise self.failures[operation]
+
+    def list(self, query: Query = (), at_most: int | None = None, page_size: int | None = None) -> Iterator[Image]:
+        """As a database that ignores the case of names."""
+        self.queries.append([*query])
+        asked = dict(query)
+        hidden = asked.get("os_hidden") == "true"
+        for each in self.images.values():
+            if str(each["name"]).lower() != asked["name"].removeprefix("eq:").lower() or each["os_hidden"] != hidden:
+                continue
+            if asked.get("owner") in (None, each["owner"]):
+                yield each
+
+    def get(self, image_id: str) -> Image:
+        self._do("get", image_id)
+        if image_id not in self.images:
+            raise error(NotFound, 404)
+        return self.images[image_id]
+
+    def create(self, attributes: Image) -> Image:
+        self._do("create", attributes)
+        self.images[attributes["id"]] = image(**attributes)
+        return self.images[attributes["id"]]
+
+    def update(self, image_id: str, patch: Sequence[dict[str, Any]]) -> Image:
+        self._do("update", image_id, [*patch])
+        self.images[image_id] = {**self.images[image_id], "updated_at": "2026-11-23T08:00:00Z", **wish_of([*patch])}
+        return self.images[image_id]
+
+    def delete(self, image_id: str) -> None:
+        self._do("delete", image_id)
+        del self.images[image_id]
+
+    def deactivate(self, image_id: str) -> None:
+        self._do("deactivate", image_id)
+
+    def reactivate(self, image_id: str) -> None:
+        self._do("reactivate", image_id)
 
 
 def session_with(

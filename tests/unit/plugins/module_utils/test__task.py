@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     ConfigurationError,
     DataError,
     Forbidden,
-    NotFound,
     Overtaken,
-    PcdError,
     PlanError,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._http import Transport
@@ -34,12 +32,11 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image import (
     REPLACES,
     image_shape,
 )
-from ansible_collections.platform9.pcd.plugins.module_utils._images import Image, Images, Query
+from ansible_collections.platform9.pcd.plugins.module_utils._images import Image, Query
 from ansible_collections.platform9.pcd.plugins.module_utils._plan import (
     Plan,
     plan_absent,
     plan_present,
-    wish_of,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._task import (
     MOST_LISTED,
@@ -48,7 +45,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._task import (
     Task,
     perform,
 )
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.glance import Glance, error, hashed
+from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.glance import Glance, Shelf, error, hashed
 from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.glance import session_with as patient
 from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import (
     ID,
@@ -62,55 +59,6 @@ from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples i
 from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.service import Reply, Request, Serve, Service
 
 THIRD_PROJECT = "c0ffee00c0ffee00c0ffee00c0ffee00"
-
-
-class Shelf(Images):
-    """A service in memory. What stands in `failures` under the name of an operation is raised instead of it."""
-
-    def __init__(self, *images: Image, **failures: PcdError) -> None:
-        self.images = {each["id"]: each for each in images}
-        self.failures = failures
-        self.done: list[Any] = []
-        self.queries: list[list[tuple[str, str]]] = []
-
-    def _do(self, operation: str, *content: Any) -> None:
-        self.done.append((operation, *content))
-        if operation in self.failures:
-            raise self.failures[operation]
-
-    def list(self, query: Query = (), at_most: int | None = None, page_size: int | None = None) -> Iterator[Image]:
-        """As a database that ignores the case of names."""
-        self.queries.append([*query])
-        asked = dict(query)
-        hidden = asked.get("os_hidden") == "true"
-        for each in self.images.values():
-            if str(each["name"]).lower() != asked["name"].removeprefix("eq:").lower() or each["os_hidden"] != hidden:
-                continue
-            if asked.get("owner") in (None, each["owner"]):
-                yield each
-
-    def get(self, image_id: str) -> Image:
-        self._do("get", image_id)
-        if image_id not in self.images:
-            raise error(NotFound, 404)
-        return self.images[image_id]
-
-    def create(self, attributes: Image) -> Image:
-        self._do("create", attributes)
-        return image(**attributes)
-
-    def update(self, image_id: str, patch: Sequence[dict[str, Any]]) -> Image:
-        self._do("update", image_id, [*patch])
-        return {**image(id=image_id, updated_at="2026-11-23T08:00:00Z"), **wish_of([*patch])}
-
-    def delete(self, image_id: str) -> None:
-        self._do("delete", image_id)
-
-    def deactivate(self, image_id: str) -> None:
-        self._do("deactivate", image_id)
-
-    def reactivate(self, image_id: str) -> None:
-        self._do("reactivate", image_id)
 
 
 # --- find --------------------------------------------------------------------------------------------------------

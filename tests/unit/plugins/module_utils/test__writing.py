@@ -34,14 +34,13 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     UnsupportedMedia,
     WrongData,
 )
-from ansible_collections.platform9.pcd.plugins.module_utils._http import Transport
 from ansible_collections.platform9.pcd.plugins.module_utils._image import (
     CREATED,
     REPLACES,
     is_ours,
     new_id,
 )
-from ansible_collections.platform9.pcd.plugins.module_utils._images import Image, Images, Query
+from ansible_collections.platform9.pcd.plugins.module_utils._images import Image
 from ansible_collections.platform9.pcd.plugins.module_utils._plan import (
     Create,
     Delete,
@@ -51,14 +50,15 @@ from ansible_collections.platform9.pcd.plugins.module_utils._plan import (
     plan_absent,
     plan_present,
     plan_status,
-    wish_of,
-)
-from ansible_collections.platform9.pcd.plugins.module_utils._task import (
-    Session,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._writing import MOST_ROUNDS
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.glance import Glance, error, hashed
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.glance import session_with as patient
+from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.glance import (
+    Glance,
+    Shelf,
+    error,
+    hashed,
+    session_with,
+)
 from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import (
     ID,
     OTHER_ID,
@@ -67,67 +67,6 @@ from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples i
     Clock,
     image,
 )
-
-
-class Shelf(Images):
-    """A service in memory. What stands in `failures` under the name of an operation is raised instead of it."""
-
-    def __init__(self, *images: Image, **failures: PcdError) -> None:
-        self.images = {each["id"]: each for each in images}
-        self.failures = failures
-        self.done: list[Any] = []
-        self.queries: list[list[tuple[str, str]]] = []
-
-    def _do(self, operation: str, *content: Any) -> None:
-        self.done.append((operation, *content))
-        if operation in self.failures:
-            raise self.failures[operation]
-
-    def list(self, query: Query = (), at_most: int | None = None, page_size: int | None = None) -> Iterator[Image]:
-        """As a database that ignores the case of names."""
-        self.queries.append([*query])
-        asked = dict(query)
-        hidden = asked.get("os_hidden") == "true"
-        for each in self.images.values():
-            if str(each["name"]).lower() != asked["name"].removeprefix("eq:").lower() or each["os_hidden"] != hidden:
-                continue
-            if asked.get("owner") in (None, each["owner"]):
-                yield each
-
-    def get(self, image_id: str) -> Image:
-        self._do("get", image_id)
-        if image_id not in self.images:
-            raise error(NotFound, 404)
-        return self.images[image_id]
-
-    def create(self, attributes: Image) -> Image:
-        self._do("create", attributes)
-        self.images[attributes["id"]] = image(**attributes)
-        return self.images[attributes["id"]]
-
-    def update(self, image_id: str, patch: Sequence[dict[str, Any]]) -> Image:
-        self._do("update", image_id, [*patch])
-        self.images[image_id] = {**self.images[image_id], "updated_at": "2026-11-23T08:00:00Z", **wish_of([*patch])}
-        return self.images[image_id]
-
-    def delete(self, image_id: str) -> None:
-        self._do("delete", image_id)
-        del self.images[image_id]
-
-    def deactivate(self, image_id: str) -> None:
-        self._do("deactivate", image_id)
-
-    def reactivate(self, image_id: str) -> None:
-        self._do("reactivate", image_id)
-
-
-def unheard(warning: str) -> None:
-    """There is none that these tests are about."""
-
-
-def session_with(shelf: Shelf) -> Session:
-    return Session(shelf, PROJECT, Transport(retries=0), unheard, waiting=Clock().waiting)
-
 
 # --- carry_out ---------------------------------------------------------------------------------------------------
 
@@ -322,7 +261,7 @@ def test_what_was_done_though_nobody_said_so_is_not_done_again(operation: str, f
     there, plan, is_done = OPERATIONS[operation]
     glance = Glance(*([there] if there else []))
     glance.afterwards = once(failing)
-    patient(glance, retries=0).writer.carry_out(plan)
+    session_with(glance, retries=0).writer.carry_out(plan)
     assert is_done(glance)
     assert glance.done == [operation.split()[0]]
 
@@ -333,7 +272,7 @@ def test_what_a_look_shows_not_to_be_done_is_done_again(operation: str, failing:
     there, plan, is_done = OPERATIONS[operation]
     glance, clock = Glance(*([there] if there else [])), Clock()
     glance.before = once(failing, times=2)
-    patient(glance, retries=2, clock=clock).writer.carry_out(plan)
+    session_with(glance, retries=2, clock=clock).writer.carry_out(plan)
     assert is_done(glance)
     assert glance.done == [operation.split()[0]]
     assert len([seconds for seconds in clock.slept if seconds > 0.2]) == 2
@@ -346,7 +285,7 @@ def test_it_is_tried_as_often_as_wished_and_then_fails(operation: str, failing: 
     glance = Glance(*([there] if there else []))
     glance.before = once(failing, times=3)
     with pytest.raises((ApiError, ConnectionFailed)):
-        patient(glance, retries=2).writer.carry_out(plan)
+        session_with(glance, retries=2).writer.carry_out(plan)
     assert not is_done(glance)
     assert glance.done == []
 
@@ -365,14 +304,14 @@ def test_a_refusal_is_not_tried_again(operation: str, kind: type[ApiError], stat
 
     glance.before = refuse
     with pytest.raises(kind, match="^said so$"):
-        patient(glance, retries=4).writer.carry_out(plan)
+        session_with(glance, retries=4).writer.carry_out(plan)
     assert asked == [operation.split()[0]]
 
 
 def test_another_deletion_that_is_under_way_is_waited_for() -> None:
     glance = Glance(image())
     glance.before = once(lambda: error(ApiError, 400), times=2)
-    assert patient(glance, retries=2).writer.carry_out(plan_absent(image())) is None
+    assert session_with(glance, retries=2).writer.carry_out(plan_absent(image())) is None
     assert glance.images == {}
 
 
@@ -394,7 +333,7 @@ def test_an_id_that_is_taken_after_an_unclear_answer_is_that_of_the_first_attemp
 
     sent: Image = {"id": new_id or fresh_id(), "name": "new"}
     glance.before = lose
-    after = patient(glance, retries=1).writer.carry_out(Plan(None, image(), (Create(sent),)))
+    after = session_with(glance, retries=1).writer.carry_out(Plan(None, image(), (Create(sent),)))
     assert after is not None
     assert [each["id"] for each in glance.named("new")] == [after["id"]] == [sent["id"]]
 
@@ -407,7 +346,7 @@ def test_what_became_of_it_is_told_to_be_unknown_where_nothing_answers_any_more(
     glance = Silent(image())
     glance.before = once(lambda: ConnectionFailed("nothing answered"))
     with pytest.raises(ConnectionFailed, match="^nothing answered.*not known: still nothing answers"):
-        patient(glance, retries=2).writer.carry_out(plan_absent(image()))
+        session_with(glance, retries=2).writer.carry_out(plan_absent(image()))
 
 
 # --- others at the same moment ------------------------------------------------------------------------------------
@@ -435,7 +374,7 @@ def undoing(glance: Glance, times: int) -> None:
 def test_a_change_that_another_one_undoes_is_made_again() -> None:
     glance = Glance(image())
     undoing(glance, times=3)
-    after = patient(glance).writer.carry_out(Plan(image(), image(min_disk=20), (Update(MIN_DISK),)))
+    after = session_with(glance).writer.carry_out(Plan(image(), image(min_disk=20), (Update(MIN_DISK),)))
     assert after is not None
     assert glance.images[ID]["min_disk"] == after["min_disk"] == 20
     assert glance.images[ID]["theirs"] == "0"
@@ -446,7 +385,7 @@ def test_a_change_that_others_undo_for_ever_is_an_error_that_names_the_attribute
     glance = Glance(image())
     undoing(glance, times=1000)
     with pytest.raises(PlanError, match="does not stay as wished: min_disk is 7, and 20 is wished"):
-        patient(glance).writer.carry_out(Plan(image(), image(min_disk=20), (Update(MIN_DISK),)))
+        session_with(glance).writer.carry_out(Plan(image(), image(min_disk=20), (Update(MIN_DISK),)))
     assert glance.done == ["update"] * MOST_ROUNDS
 
 
@@ -454,7 +393,7 @@ def test_with_purge_a_property_that_comes_meanwhile_goes_too() -> None:
     glance = Glance(image())
     plan = plan_present({"min_disk": 20}, image(), purge=True)
     undoing(glance, times=1)
-    patient(glance).writer.carry_out(plan)
+    session_with(glance).writer.carry_out(plan)
     assert "theirs" not in glance.images[ID]
     assert "os_distro" not in glance.images[ID]
 
@@ -501,14 +440,14 @@ def test_whoever_was_not_first_removes_its_own_image(ours: bool) -> None:
     glance, other = Glance(), rival(fresh_id() if ours else OTHER_ID)
     racing(glance, other, first=True, stays=True)
     with pytest.raises(Overtaken):
-        patient(glance).writer.carry_out(plan_present({"name": "new", "protected": True}, None))
+        session_with(glance).writer.carry_out(plan_present({"name": "new", "protected": True}, None))
     assert made_by(glance) == [other["id"]]
 
 
 def test_whoever_is_first_stays_where_the_others_go() -> None:
     glance, other = Glance(), rival(fresh_id())
     racing(glance, other, first=False, stays=False)
-    after = patient(glance).writer.carry_out(plan_present({"name": "new"}, None))
+    after = session_with(glance).writer.carry_out(plan_present({"name": "new"}, None))
     assert after is not None
     assert made_by(glance) == [after["id"]]
 
@@ -519,7 +458,7 @@ def test_whoever_is_first_goes_where_another_one_stays(ours: bool) -> None:
     glance, other = Glance(), rival(fresh_id() if ours else OTHER_ID)
     racing(glance, other, first=False, stays=True)
     with pytest.raises(Overtaken):
-        patient(glance).writer.carry_out(plan_present({"name": "new"}, None))
+        session_with(glance).writer.carry_out(plan_present({"name": "new"}, None))
     assert made_by(glance) == [other["id"]]
 
 
@@ -533,7 +472,7 @@ def test_whoever_is_first_goes_where_another_one_stays(ours: bool) -> None:
 )
 def test_what_does_not_stand_in_its_place_is_no_rival(other: Mapping[str, Any]) -> None:
     glance = Glance(rival(OTHER_ID, **other))
-    assert patient(glance).writer.carry_out(plan_present({"name": "new"}, None)) is not None
+    assert session_with(glance).writer.carry_out(plan_present({"name": "new"}, None)) is not None
     assert len(glance.images) == 2
 
 
@@ -546,13 +485,13 @@ def test_where_nobody_else_makes_it_one_look_says_so() -> None:
         return look(*arguments, **options)
 
     glance.list = counted  # type: ignore[method-assign]
-    assert patient(glance).writer.carry_out(plan_present({"name": "new"}, None)) is not None
+    assert session_with(glance).writer.carry_out(plan_present({"name": "new"}, None)) is not None
     assert len(looks) == 1
 
 
 def test_an_image_of_a_given_id_has_no_rivals() -> None:
     glance = Glance(rival(OTHER_ID))
-    assert patient(glance).writer.carry_out(plan_present({"name": "new"}, None, new_id=ID)) is not None
+    assert session_with(glance).writer.carry_out(plan_present({"name": "new"}, None, new_id=ID)) is not None
     assert sorted(glance.images) == sorted([ID, OTHER_ID])
 
 
@@ -608,7 +547,7 @@ def test_an_image_that_the_run_has_made_goes_again_where_its_data_does_not_come(
     glance = Failing(failure)
     wish: dict[str, Any] = {} if protected is None else {"protected": protected}
     with pytest.raises(type(failure), match=r"has been removed again\.$") as caught:
-        patient(glance).writer.carry_out(upload(stream, **wish))
+        session_with(glance).writer.carry_out(upload(stream, **wish))
     assert caught.value is failure
     assert glance.images == {}
 
@@ -620,7 +559,7 @@ def test_an_image_that_the_service_still_works_on_is_left_to_it(stream: Stream) 
 
     glance = Saving()
     with pytest.raises(NotFinished) as caught:
-        patient(glance).writer.carry_out(upload(stream))
+        session_with(glance).writer.carry_out(upload(stream))
     assert "removed" not in str(caught.value)
     (left,) = glance.images.values()
     assert left["status"] == "saving"
@@ -630,7 +569,7 @@ def test_an_image_that_the_service_still_works_on_is_left_to_it(stream: Stream) 
 def test_an_image_that_was_there_before_stays_where_its_data_does_not_come(stream: Stream) -> None:
     glance = Failing(error(ApiError, 500), waiting())
     with pytest.raises(ApiError, match="^said so$"):
-        patient(glance).writer.carry_out(upload(stream, waiting()))
+        session_with(glance).writer.carry_out(upload(stream, waiting()))
     assert glance.images == {ID: waiting()}
 
 
@@ -639,7 +578,7 @@ def test_an_image_that_was_there_before_is_deactivated_where_its_data_is_wrong(s
     glance = Glance(waiting())
     glance.arrives = lambda data: data[:-1]
     with pytest.raises(WrongData, match="was there before, so that it was deactivated and not removed; delete it"):
-        patient(glance).writer.carry_out(upload(stream, waiting()))
+        session_with(glance).writer.carry_out(upload(stream, waiting()))
     assert glance.images[ID]["status"] == "deactivated"
 
 
@@ -651,7 +590,7 @@ def test_wrong_data_that_cannot_be_taken_out_of_use_is_told(stream: Stream) -> N
     glance = Stubborn(waiting())
     glance.arrives = lambda data: data[:-1]
     with pytest.raises(WrongData, match="is active and could not be deactivated, delete it: not for you"):
-        patient(glance).writer.carry_out(upload(stream, waiting()))
+        session_with(glance).writer.carry_out(upload(stream, waiting()))
 
 
 def test_a_record_that_takes_no_more_data_is_told_where_it_was_there_before(stream: Stream) -> None:
@@ -662,10 +601,10 @@ def test_a_record_that_takes_no_more_data_is_told_where_it_was_there_before(stre
 
     glance = Refusing(waiting())
     with pytest.raises(RefusedData, match="not qcow2.*takes no other data after this: delete it .state: absent."):
-        patient(glance).writer.carry_out(upload(stream, waiting()))
+        session_with(glance).writer.carry_out(upload(stream, waiting()))
     assert list(glance.images) == [ID]
     with pytest.raises(RefusedData, match="has been removed again"):
-        patient(Refusing()).writer.carry_out(upload(stream))
+        session_with(Refusing()).writer.carry_out(upload(stream))
 
 
 def test_an_image_that_cannot_be_removed_again_is_told_with_its_id(stream: Stream) -> None:
@@ -675,7 +614,7 @@ def test_an_image_that_cannot_be_removed_again_is_told_with_its_id(stream: Strea
 
     glance = Stubborn(error(ApiError, 500, "the first one"))
     with pytest.raises(ApiError, match="^the first one") as caught:
-        patient(glance).writer.carry_out(upload(stream))
+        session_with(glance).writer.carry_out(upload(stream))
     (left,) = glance.images
     assert f"The image that was made for it, {left}, could not be removed again: in use" in str(caught.value)
 
@@ -687,7 +626,7 @@ def test_an_image_that_somebody_else_has_removed_by_then_is_gone_all_the_same(st
             raise self.failure
 
     with pytest.raises(Forbidden, match="has been removed again"):
-        patient(Helpful(error(Forbidden, 403))).writer.carry_out(upload(stream))
+        session_with(Helpful(error(Forbidden, 403))).writer.carry_out(upload(stream))
 
 
 def test_a_record_that_could_not_be_made_is_not_removed() -> None:
@@ -698,7 +637,7 @@ def test_a_record_that_could_not_be_made_is_not_removed() -> None:
 
     glance.before = refuse
     with pytest.raises(Forbidden, match="^said so$"):
-        patient(glance).writer.carry_out(plan_present({"name": "new"}, None))
+        session_with(glance).writer.carry_out(plan_present({"name": "new"}, None))
 
 
 def there_before() -> Image:
@@ -729,7 +668,7 @@ def test_a_replacement_stays_where_the_old_image_cannot_be_retired(
 
     glance.before = refuse
     with pytest.raises(kind, match=r"^said so\. .*stands in its place, but .* could not be retired") as caught:
-        patient(glance).writer.carry_out(replacing(there_before(), how, stream))
+        session_with(glance).writer.carry_out(replacing(there_before(), how, stream))
     assert "removed" not in str(caught.value)
     assert {key: glance.images[ID][key] for key in hashed(b"old")} == hashed(b"old")
     (new,) = [each for each in glance.images.values() if each["id"] != ID]
@@ -749,7 +688,7 @@ def test_a_replacement_that_is_not_seen_yet_goes_again(failing: int, stream: Str
 
     glance.before = refuse
     with pytest.raises(ApiError, match="has been removed again"):
-        patient(glance).writer.carry_out(replacing(there_before(), "hide", stream))
+        session_with(glance).writer.carry_out(replacing(there_before(), "hide", stream))
     assert glance.images == {ID: there_before()}
 
 
@@ -767,7 +706,7 @@ def test_of_several_images_to_retire_the_new_one_stays_from_the_first_on(stream:
 
     glance.before = refuse
     with pytest.raises(Conflict, match=f"stands in its place, but .*{ID}.* could not be retired"):
-        patient(glance).writer.carry_out(plan)
+        session_with(glance).writer.carry_out(plan)
     assert ID in glance.images
     assert OTHER_ID not in glance.images
     assert len(glance.images) == 2
@@ -784,7 +723,7 @@ def test_a_replacement_stays_once_the_old_image_is_retired(stream: Stream) -> No
 
     glance.before = fail_at_the_end
     with pytest.raises(ApiError, match="^said so$"):
-        patient(glance).writer.carry_out(plan)
+        session_with(glance).writer.carry_out(plan)
     (new,) = glance.images.values()
     assert (new["status"], new["os_hidden"], new["name"]) == ("active", False, "new")
 
@@ -799,11 +738,11 @@ def test_an_old_image_that_somebody_else_has_deleted_needs_no_retirement(stream:
             del glance.images[ID]
 
     glance.before = delete_meanwhile
-    after = patient(glance).writer.carry_out(plan)
+    after = session_with(glance).writer.carry_out(plan)
     assert after is not None
     assert list(glance.images) == [after["id"]]
 
 
 def test_a_step_that_needs_an_image_without_one_is_a_bug_and_no_error_of_the_user() -> None:
     with pytest.raises(ValueError, match="needs an image"):
-        patient(Glance()).writer.carry_out(Plan(None, image(), (Update([]),)))
+        session_with(Glance()).writer.carry_out(Plan(None, image(), (Update([]),)))

@@ -81,6 +81,11 @@ def test_what_makes_no_difference_keeps_a_task_within_the_controller(case: str) 
     assert why(action(**keywords), **variables) == ""
 
 
+def test_an_environment_by_another_name_is_the_same_environment(tmp_path: Path) -> None:
+    (tmp_path / "env").symlink_to(Path(sys.executable).parent)
+    assert why(action(), ansible_python_interpreter=str(tmp_path / "env" / Path(sys.executable).name)) == ""
+
+
 RUNS_AS_MODULE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "connection ssh": ({"connection": {"transport": "ssh"}}, {}),
     "delegate_to bastion": ({"delegate_to": "bastion"}, {}),
