@@ -42,8 +42,8 @@ test: venv ## Run everything that CI checks
 
 lint: venv ## Check style and format of Python, YAML and shell scripts
 	@echo "== $@"
-	@$(in_venv) ruff check --quiet plugins tests benchmarks
-	@$(in_venv) ruff format --check --quiet plugins tests benchmarks
+	@$(in_venv) ruff check --quiet .
+	@$(in_venv) ruff format --check --quiet .
 	@$(in_venv) yamllint --strict .
 	@git ls-files -co --exclude-standard '*.sh' .ci | xargs $(in_venv) shellcheck
 

@@ -27,7 +27,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._http import (
     new_session,
     proxies_for,
 )
-from ansible_collections.platform9.pcd.plugins.module_utils._wait import pause
+from ansible_collections.platform9.pcd.plugins.module_utils._wait import Waiting
 
 try:
     import requests
@@ -172,8 +172,8 @@ class Url:
         trusted = _is_same_host(self.address, address)
         # Packed for the way, its length and its hash would not be those of the file.
         headers = {"Accept": "*/*", **(self._trusted_headers() if trusted else {}), "Accept-Encoding": "identity"}
-        for attempt in range(1 + self._transport.retries):
-            last = attempt == self._transport.retries
+        attempts = self._transport.attempts(lambda seconds: Waiting(seconds, sleep=self._sleep))
+        while True:
             try:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
@@ -186,17 +186,16 @@ class Url:
                         allow_redirects=False,
                     )
             except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
-                if last or not is_passing(error):
-                    reason = masked(self._failure(error, address), spellings(_secrets_of(address)))
-                    # Without the cause, whose text may hold the whole address.
-                    raise DataError(f"{self._option}: could not fetch {self}: {reason}") from None
-                self._sleep(pause(attempt, None))
-                continue
-            if last or response.status_code not in BUSY:
-                break
+                if is_passing(error) and attempts.again():
+                    continue
+                reason = masked(self._failure(error, address), spellings(_secrets_of(address)))
+                # Without the cause, whose text may hold the whole address.
+                raise DataError(f"{self._option}: could not fetch {self}: {reason}") from None
+            if response.status_code not in BUSY:
+                return response
             response.close()
-            self._sleep(pause(attempt, response.headers.get("Retry-After")))
-        return response
+            if not attempts.again(response.headers.get("Retry-After")):
+                return response
 
     def _trusted_headers(self) -> dict[str, str]:
         if self._login is None:

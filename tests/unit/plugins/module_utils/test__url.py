@@ -47,7 +47,7 @@ SECRETS = (PASSWORD, SIGNATURE, HEADER, USER)
 
 def url(service: Service | str, path: str = "/images/debian.qcow2", clock: Clock | None = None, **given: Any) -> Url:
     transport: dict[str, Any] = {"timeout": 30, "retries": 0}
-    transport = {**transport, **{key: given.pop(key) for key in ("timeout", "retries", "verify") if key in given}}
+    transport = {**transport, **{key: given.pop(key) for key in Transport._fields if key in given}}
     address = f"{service.url}{path}" if isinstance(service, Service) else service
     return Url(address, Transport(**transport), sleep=(clock or Clock()).sleep, **given)
 
@@ -495,6 +495,14 @@ def test_it_is_asked_as_often_as_wished_and_no_more(passing: Reply | Fault, retr
     refused(url(service, clock=clock, retries=retries))
     assert len(service.requests) == 1 + retries
     assert len(clock.slept) == retries
+
+
+@pytest.mark.parametrize("passing", [Reply(503, "", {"Retry-After": "7"}), BREAK_OFF])
+def test_nothing_is_asked_again_after_the_deadline(passing: Reply | Fault, serve: Serve) -> None:
+    service, clock = serve(passing), Clock()
+    refused(url(service, clock=clock, retries=3, deadline=0))
+    assert len(service.requests) == 1
+    assert clock.slept == []
 
 
 def test_the_server_says_when_to_ask_again(serve: Serve) -> None:
