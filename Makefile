@@ -16,7 +16,7 @@ tools := tests/tools
 in_venv := $(tools)/in-venv.sh
 collection := ansible_collections/platform9/pcd
 # They share the witness, the vendor and the nursery of the contract tests.
-faults_path := $(CURDIR)/.build/tree:$(CURDIR)/.build/tree/$(collection)/tests/contract:$(CURDIR)/.build/tree/$(collection)/tests/faults
+faults_path := $(CURDIR)/.build/tree:$(CURDIR)/.build/tree/$(collection)/tests/contract:$(CURDIR)/.build/tree/$(collection)/tests/faults:$(CURDIR)/tests/tools
 
 # The longest one first, the others beside it, where this make can keep their output apart.
 checks := contract controller docs-test faults lint awx types integration certify units docs sanity bandit docs-lint

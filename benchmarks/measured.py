@@ -41,9 +41,12 @@ class Samples:
         seconds = self.seconds(contestant)
         return statistics.median(seconds) if seconds else None
 
-    def ratio(self, contestant: str, other: str) -> float | None:
+    def ratio(self, contestant: str, other: str, beyond: str | None = None) -> float | None:
+        """Of what both take; or of what both take more than a third, `beyond`."""
         ratios = [
-            values[contestant] / values[other] for values in self.rounds if contestant in values and other in values
+            (values[contestant] - values.get(beyond, 0.0)) / (values[other] - values.get(beyond, 0.0))
+            for values in self.rounds
+            if {contestant, other} <= values.keys() and (beyond is None or beyond in values)
         ]
         return statistics.median(ratios) if ratios else None
 

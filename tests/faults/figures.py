@@ -5,16 +5,13 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import recorded
 from operations import OPERATIONS
 from player import Verdict
-
-BEGIN = ".. Figures of `make test-faults`: written by it, not by hand.\n"
-END = ".. End of the figures.\n"
 
 
 @dataclass
@@ -39,13 +36,7 @@ def write_figures(
     guide: Path, verdicts: Sequence[Verdict], unplayed: int, seconds: float, versions: Mapping[str, str]
 ) -> None:
     """Put the figures of these verdicts in place of those that stand in the guide."""
-    text = guide.read_text(encoding="utf-8")
-    before, found, rest = text.partition(BEGIN)
-    dummy, ended, after = rest.partition(END)
-    if not (found and ended):
-        raise ValueError(f"{guide} has no marks for the figures")
-    told = figures(verdicts, unplayed, seconds, versions, time.strftime("%Y-%m-%d"))
-    guide.write_text(f"{before}{BEGIN}\n{told}\n{END}{after}", encoding="utf-8")
+    recorded.record(guide, "faults", figures(verdicts, unplayed, seconds, versions, recorded.today()))
 
 
 def figures(verdicts: Sequence[Verdict], unplayed: int, seconds: float, versions: Mapping[str, str], date: str) -> str:
@@ -150,7 +141,6 @@ def plain(text: str) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    lines = [".. list-table::", "   :header-rows: 1", ""]
-    for row in (head, *rows):
-        lines += [f"   {'* -' if number == 0 else '  -'} {cell}" for number, cell in enumerate(row)]
-    return "\n".join(lines)
+    """The first column has room for words, in a narrow window, too."""
+    others = [12] * (len(head) - 1)
+    return recorded.rst_table("", (head, *rows), widths=" ".join(map(str, (100 - sum(others), *others))))

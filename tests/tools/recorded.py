@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -26,9 +26,9 @@ def today() -> str:
     return date.today().isoformat()
 
 
-def rst_table(title: str, rows: Sequence[Sequence[str]]) -> str:
-    """A list-table; the first row is the heading."""
-    lines = [f".. list-table:: {title}", "   :header-rows: 1", ""]
+def rst_table(title: str, rows: Iterable[Sequence[object]], widths: str = "auto") -> str:
+    """A list-table; the first row is the heading. `widths` are those of its columns, in percent."""
+    lines = [f".. list-table:: {title}".rstrip(), "   :header-rows: 1", f"   :widths: {widths}", ""]
     for row in rows:
         lines += [f"   {'* -' if not number else '  -'} {cell}" for number, cell in enumerate(row)]
     return "\n".join(lines)
