@@ -43,11 +43,11 @@ class Samples:
 
     def ratio(self, contestant: str, other: str, beyond: str | None = None) -> float | None:
         """Of what both take; or of what both take more than a third, `beyond`."""
-        ratios = [
-            (values[contestant] - values.get(beyond, 0.0)) / (values[other] - values.get(beyond, 0.0))
-            for values in self.rounds
-            if {contestant, other} <= values.keys() and (beyond is None or beyond in values)
-        ]
+        ratios = []
+        for values in self.rounds:
+            if {contestant, other, beyond or other} <= values.keys():
+                start = 0.0 if beyond is None else values[beyond]
+                ratios.append((values[contestant] - start) / (values[other] - start))
         return statistics.median(ratios) if ratios else None
 
 

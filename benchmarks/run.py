@@ -22,7 +22,7 @@ import listing
 import peers
 import tasks
 import upload
-from harness import FOREIGN, Server
+from harness import FOREIGN, Server, running_sandbox
 from measured import Block, Row, Samples, Time, play_all
 
 HERE = Path(__file__).parent
@@ -62,7 +62,7 @@ def parsed() -> argparse.Namespace:
 
 def main() -> None:
     given = parsed()
-    server = Server(json.loads(Path(os.environ["PCD_SANDBOX_JSON"]).read_text(encoding="utf-8")))
+    server = Server(running_sandbox())
     try:
         results = measured(server, given)
     finally:

@@ -105,7 +105,7 @@ def with_request_id(message: str, request_id: str | None) -> str:
     return f"{message} (request id {request_id})" if request_id else message
 
 
-def advice_for(status: int) -> str:
+def advice_for(status: int, request_id: str | None) -> str:
     if status == 401:
         return "The token is not valid, or has expired. Log in anew."
     if status == 403:
@@ -113,7 +113,8 @@ def advice_for(status: int) -> str:
     if status == 413:
         return "Ask for less, or have the quota raised."
     if status == 429 or status >= 500:
-        return "Run it again later; if it stays, give the administrator of the service the request id."
+        whom = "the administrator of the service"
+        return f"Run it again later; if it stays, {f'give {whom} the request id' if request_id else f'tell {whom}'}."
     return ""
 
 

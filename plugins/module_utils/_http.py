@@ -273,7 +273,7 @@ class Http:
         message += f": {server_message}" if server_message not in ("", answered) else "."
         retry_after = response.headers.get("Retry-After")
         kind = BY_STATUS.get(status, ApiError)
-        advice = advice_for(status)
+        advice = advice_for(status, request_id)
         if status == 404 and not is_json_object(body):
             # OpenStack services say in JSON what they have not found; this is somebody else, who knows nothing of it.
             kind, advice = ApiError, "Check the address: the service itself did not answer this."

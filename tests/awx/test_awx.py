@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -20,6 +19,8 @@ from harness import BYTES, FERNET_TOKEN, FOREIGN, Server, unused
 from jobs import BIN, CredentialType, Finished, Job, Mesh
 from rules import answers, check_credential_type
 from vendor import open_vendor
+
+pytest_plugins = ["running"]
 
 COLLECTION = Path(__file__).resolve().parents[2]
 AWX = COLLECTION / "awx"
@@ -58,12 +59,6 @@ def command(folder: Path, *words: str, **more: str) -> str:
     )
     assert done.returncode == 0, f"{words}\n{done.stdout}\n{done.stderr}"
     return done.stdout
-
-
-@pytest.fixture(scope="session")
-def sandbox() -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(Path(os.environ["PCD_SANDBOX_JSON"]).read_text(encoding="utf-8"))
-    return content
 
 
 @pytest.fixture(scope="session")

@@ -5,26 +5,14 @@
 from __future__ import annotations
 
 import importlib.util
-import json
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
+from faults import Proxy, open_proxy
 from harness import MODULES, Runner, Server, unused
 
-
-@pytest.fixture(scope="session")
-def sandbox() -> dict[str, Any]:
-    """What sandbox.json says."""
-    described = os.environ.get("PCD_SANDBOX_JSON")
-    if not described:
-        pytest.exit(
-            "PCD_SANDBOX_JSON is not set. Run `make contract`, or name the sandbox.json of a running sandbox.", 4
-        )
-    content: dict[str, Any] = json.loads(Path(described).read_text(encoding="utf-8"))
-    return content
+pytest_plugins = ["running"]
 
 
 @pytest.fixture(scope="session")
@@ -57,3 +45,10 @@ def _nothing_is_left(server: Server) -> Iterator[None]:
 def name() -> str:
     """The name of the image that a test is about."""
     return unused("contract")
+
+
+@pytest.fixture
+def proxy(sandbox: dict[str, Any]) -> Iterator[Proxy]:
+    """A proxy in front of the image library."""
+    with open_proxy(sandbox["library_url"], sandbox["ca_file"]) as proxy:
+        yield proxy

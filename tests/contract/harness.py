@@ -127,6 +127,19 @@ class RequestLog:
             return [json.loads(line) for line in stream]
 
 
+class NoSandbox(Exception):
+    """Nobody has said where a running sandbox is described."""
+
+
+def running_sandbox() -> dict[str, Any]:
+    """What sandbox.json of the sandbox says that PCD_SANDBOX_JSON names."""
+    described = os.environ.get("PCD_SANDBOX_JSON")
+    if not described:
+        raise NoSandbox("PCD_SANDBOX_JSON is not set. Use make, or name the sandbox.json of a running sandbox.")
+    content: dict[str, Any] = json.loads(Path(described).read_text(encoding="utf-8"))
+    return content
+
+
 class Server:
     """The image service as somebody sees it who does not use the collection.
 

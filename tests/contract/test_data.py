@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from faults import Proxy, open_proxy
+from faults import Proxy
 from harness import Outcome, Runner, Server, unused
 from vendor import PASSWORD, USER, Vendor, open_vendor
 
@@ -34,12 +34,6 @@ PACKERS: dict[str, Callable[[bytes], bytes]] = {"gz": gzip.compress, "bz2": bz2.
 def vendor() -> Iterator[Vendor]:
     with open_vendor() as vendor:
         yield vendor
-
-
-@pytest.fixture
-def proxy(sandbox: dict[str, Any]) -> Iterator[Proxy]:
-    with open_proxy(sandbox["library_url"], sandbox["ca_file"]) as proxy:
-        yield proxy
 
 
 @pytest.fixture

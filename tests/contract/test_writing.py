@@ -9,22 +9,15 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from faults import Proxy, open_proxy
+from faults import Proxy
 from harness import MODULES, Runner, Server
 
 FORMATS: dict[str, Any] = {"disk_format": "raw", "container_format": "bare"}
 DATA = b"the bytes of an image that somebody kills" * 5000
-
-
-@pytest.fixture
-def proxy(sandbox: dict[str, Any]) -> Iterator[Proxy]:
-    with open_proxy(sandbox["library_url"], sandbox["ca_file"]) as proxy:
-        yield proxy
 
 
 @pytest.fixture

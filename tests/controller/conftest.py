@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,17 +12,7 @@ import pytest
 from harness import Server, unused
 from plays import Player
 
-
-@pytest.fixture(scope="session")
-def sandbox() -> dict[str, Any]:
-    """What sandbox.json says."""
-    described = os.environ.get("PCD_SANDBOX_JSON")
-    if not described:
-        pytest.exit(
-            "PCD_SANDBOX_JSON is not set. Run `make controller`, or name the sandbox.json of a running sandbox.", 4
-        )
-    content: dict[str, Any] = json.loads(Path(described).read_text(encoding="utf-8"))
-    return content
+pytest_plugins = ["running"]
 
 
 @pytest.fixture(scope="session")

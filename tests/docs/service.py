@@ -7,24 +7,13 @@ No conftest.py, because the types of both folders are checked together.
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from harness import Runner, Server
 
-
-@pytest.fixture(scope="session")
-def sandbox() -> dict[str, Any]:
-    """What sandbox.json says."""
-    described = os.environ.get("PCD_SANDBOX_JSON")
-    if not described:
-        pytest.exit("PCD_SANDBOX_JSON is not set. Run `make docs-test`, or name the one of a running sandbox.", 4)
-    content: dict[str, Any] = json.loads(Path(described).read_text(encoding="utf-8"))
-    return content
+pytest_plugins = ["running"]
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,6 @@
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import queue
 import random
 import re
@@ -18,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from figures import write_figures
-from harness import Server
+from harness import Server, running_sandbox
 from operations import OPERATIONS, Operation
 from player import Cell, Verdict, open_worker, play, rehearse
 from proxy import Seen
@@ -34,7 +32,7 @@ def main() -> int:
     parser.add_argument("--figures", type=Path, help="write the figures of the whole table into this guide")
     parser.add_argument("--lock", type=Path, help="the lock of the sandbox, which names the release of Glance")
     arguments = parser.parse_args()
-    sandbox = json.loads(Path(os.environ["PCD_SANDBOX_JSON"]).read_text(encoding="utf-8"))
+    sandbox = running_sandbox()
     began = time.monotonic()
     server = Server(sandbox)
     before = server.everything()

@@ -5,11 +5,8 @@ plays all of it."""
 
 from __future__ import annotations
 
-import json
-import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +16,8 @@ from operations import BY_NAME, OPERATIONS
 from player import Cell, Verdict, Worker, open_worker, play
 from proxy import CUT, INSIDE, INSIDE_DATA, KINDS, NOBODY, REPLACED, Fault, Seen, kind_of, open_proxy
 from requests.exceptions import ChunkedEncodingError
+
+pytest_plugins = ["running"]
 
 # Operation; fault; when; request; retries.
 PART = (
@@ -72,12 +71,6 @@ KILLED = (
     ("replace, delete", signal.SIGKILL, "before", "delete 1"),
     ("download", signal.SIGINT, "after", "download 1"),
 )
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(Path(os.environ["PCD_SANDBOX_JSON"]).read_text(encoding="utf-8"))
-    return content
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import recorded
-from harness import Image, RequestLog, Server
+from harness import Image, RequestLog, Server, running_sandbox
 
 PLAY = Path(__file__).with_name("play.yml")
 MEBIBYTE = 1 << 20
@@ -217,7 +217,7 @@ def main() -> None:
     options = parser.parse_args()
     # As an exception, so that a terminated run also stops ansible-playbook and removes its images.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    sandbox = json.loads(Path(os.environ["PCD_SANDBOX_JSON"]).read_text(encoding="utf-8"))
+    sandbox = running_sandbox()
     with run(sandbox, options) as this:
         this.come_and_go()
         this.upload()

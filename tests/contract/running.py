@@ -1,0 +1,19 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The sandbox that tests run beside, for every folder of tests that needs one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from harness import NoSandbox, running_sandbox
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> dict[str, Any]:
+    """What sandbox.json says."""
+    try:
+        return running_sandbox()
+    except NoSandbox as error:
+        pytest.exit(str(error), 4)
