@@ -66,7 +66,8 @@ class Reading(Protocol):
     """A source that has been opened. `size` is the number of bytes to come, None where nobody says it."""
 
     @property
-    def size(self) -> int | None: ...
+    def size(self) -> int | None:
+        """In bytes."""
 
     def read(self, count: int) -> bytes:
         """At most `count` bytes; none at the end."""
@@ -79,9 +80,11 @@ class Source(Protocol):
     """Where bytes come from. `filename` is what a checksum file calls it; `str()` is what users may read."""
 
     @property
-    def filename(self) -> str: ...
+    def filename(self) -> str:
+        """Without a folder."""
 
-    def open(self) -> AbstractContextManager[Reading]: ...
+    def open(self) -> AbstractContextManager[Reading]:
+        """Raises DataError where there are none to be had."""
 
 
 class File:

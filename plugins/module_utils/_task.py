@@ -67,7 +67,8 @@ class Deed(Protocol):
     def foretold(self) -> Result:
         """The result that doing it would have."""
 
-    def carry_out(self) -> Result: ...
+    def carry_out(self) -> Result:
+        """The result, once it is done."""
 
 
 class Surroundings(NamedTuple):

@@ -326,11 +326,13 @@ def open_proxy(sandbox: Mapping[str, Any], tls: bool = True) -> Iterator[Proxy]:
                 str(target.hostname), target.port, context=upstream, timeout=LONGEST
             )
             try:
-                connection.putrequest(self.command, self.path, skip_accept_encoding=True)
-                for name, value in headers.items():
-                    connection.putheader(name, value)
                 seen.passed = True
-                connection.endheaders()
+                try:
+                    self.send_head(connection, headers)
+                except ssl.SSLEOFError:
+                    # On a busy machine gunicorn closes a new connection now and then, before it has read anything.
+                    connection.close()
+                    self.send_head(connection, headers)
                 # A service that refuses a body may stop to read it before its end.
                 with suppress(BrokenPipeError, ConnectionResetError):
                     for block in blocks:
@@ -345,6 +347,12 @@ def open_proxy(sandbox: Mapping[str, Any], tls: bool = True) -> Iterator[Proxy]:
             if seen.kind == "login":
                 body = body.replace(library.removesuffix("/v2").encode(), f"{proxy.url}/glance".encode())
             return Reply(response.status, response.getheaders(), body)
+
+        def send_head(self, connection: http.client.HTTPSConnection, headers: Mapping[str, str]) -> None:
+            connection.putrequest(self.command, self.path, skip_accept_encoding=True)
+            for name, value in headers.items():
+                connection.putheader(name, value)
+            connection.endheaders()
 
         def answer(self, reply: Reply, cut: int | None = None) -> None:
             """Send the answer; with `cut`, only so many bytes of it, or all but so many, and no more on this way."""

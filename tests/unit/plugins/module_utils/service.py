@@ -170,7 +170,8 @@ class Serve(Protocol):
 
     def __call__(
         self, *replies: Reply | Fault | ReplyFunction, tls: Certificates | None = None, client_certificate: bool = False
-    ) -> Service: ...
+    ) -> Service:
+        """The service, which gives these answers one after the other, and the last one for ever."""
 
 
 class _Server(ThreadingHTTPServer):
