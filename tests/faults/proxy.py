@@ -326,13 +326,11 @@ def open_proxy(sandbox: Mapping[str, Any], tls: bool = True) -> Iterator[Proxy]:
                 str(target.hostname), target.port, context=upstream, timeout=LONGEST
             )
             try:
+                connection.putrequest(self.command, self.path, skip_accept_encoding=True)
+                for name, value in headers.items():
+                    connection.putheader(name, value)
                 seen.passed = True
-                try:
-                    self.send_head(connection, headers)
-                except ssl.SSLEOFError:
-                    # On a busy machine gunicorn closes a new connection now and then, before it has read anything.
-                    connection.close()
-                    self.send_head(connection, headers)
+                connection.endheaders()
                 # A service that refuses a body may stop to read it before its end.
                 with suppress(BrokenPipeError, ConnectionResetError):
                     for block in blocks:
@@ -348,12 +346,6 @@ def open_proxy(sandbox: Mapping[str, Any], tls: bool = True) -> Iterator[Proxy]:
                 body = body.replace(library.removesuffix("/v2").encode(), f"{proxy.url}/glance".encode())
             return Reply(response.status, response.getheaders(), body)
 
-        def send_head(self, connection: http.client.HTTPSConnection, headers: Mapping[str, str]) -> None:
-            connection.putrequest(self.command, self.path, skip_accept_encoding=True)
-            for name, value in headers.items():
-                connection.putheader(name, value)
-            connection.endheaders()
-
         def answer(self, reply: Reply, cut: int | None = None) -> None:
             """Send the answer; with `cut`, only so many bytes of it, or all but so many, and no more on this way."""
             skipped = ("transfer-encoding", "content-length", "connection", "keep-alive")
@@ -362,7 +354,11 @@ def open_proxy(sandbox: Mapping[str, Any], tls: bool = True) -> Iterator[Proxy]:
                 lines.append(f"Content-Length: {len(reply.body)}")
             phrase = HTTPStatus(reply.status).phrase
             head = "\r\n".join([f"HTTP/1.1 {reply.status} {phrase}", *lines, "", ""]).encode("latin-1")
-            self.wfile.write((head + reply.body)[:cut])
+            try:
+                self.wfile.write((head + reply.body)[:cut])
+            except OSError:
+                # The client has gone, as one does whose timeout is over; what it says of that is what counts.
+                self.close_connection = True
             if cut is not None:
                 self.end(False)
 
