@@ -40,7 +40,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import Confi
 from ansible_collections.platform9.pcd.plugins.module_utils._identity import Logins
 from ansible_collections.platform9.pcd.plugins.module_utils._progress import FIRST_INTERVAL, Progress
 from ansible_collections.platform9.pcd.plugins.module_utils._task import Result, Surroundings, Task, perform
-from ansible_collections.platform9.pcd.plugins.plugin_utils._kept_logins import KeptLogins
+from ansible_collections.platform9.pcd.plugins.plugin_utils._kept_logins import SECRET_SIZE, KeptLogins
 
 try:
     # ansible-core 2.22 masks secrets where they would be shown, and deprecates that results are changed for it.
@@ -70,7 +70,8 @@ OF_RUNNER = ("AWX_ISOLATED_DATA_DIR", "RUNNER_OMIT_EVENTS")
 # What the module that sets the attributes of a file tells of it, and every module of a path that it has written.
 ABOUT_FILE = ("uid", "gid", "owner", "group", "mode", "state", "secontext", "size")
 
-KEPT_LOGINS = KeptLogins(C.DEFAULT_LOCAL_TMP)
+# Made before Ansible forks its workers, which so have the same secret.
+KEPT_LOGINS = KeptLogins(C.DEFAULT_LOCAL_TMP, os.urandom(SECRET_SIZE))
 
 display = Display()
 

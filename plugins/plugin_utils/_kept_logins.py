@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -18,23 +18,39 @@ from ansible_collections.platform9.pcd.plugins.module_utils._connection import C
 from ansible_collections.platform9.pcd.plugins.module_utils._http import new_session
 from ansible_collections.platform9.pcd.plugins.module_utils._identity import Access, Logins, log_in
 
+try:
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    CIPHER: Callable[[bytes], AESGCM] | None = AESGCM
+    UNREADABLE: tuple[type[Exception], ...] = (OSError, ValueError, TypeError, InvalidTag)
+except ImportError:  # ansible-core requires it; without it, every task logs in
+    CIPHER, UNREADABLE = None, (OSError, ValueError, TypeError)
+
 if TYPE_CHECKING:
     import requests
 
 # Seconds that a token must still be good for, so that it does not expire on its way.
 SHORTEST_LIFE = 60
 PAUSE = 0.05
+# In bytes: the key of AES-256, and what NIST SP 800-38D recommends for GCM.
+SECRET_SIZE = 32
+NONCE_SIZE = 12
 
 
 class KeptLogins(Logins):
     """Logins in files of `folder`, for every process of a run; open connections in memory, for the items of a loop.
 
-    The folder is Ansible's own for the run: only its user may enter it, and it is removed when the run ends. A file
-    is for one connection, with everything that makes it another one: credentials, project, region, addresses and TLS.
+    The folder is Ansible's own for the run: only its user may enter it, and it is removed when the run ends. A run that
+    is killed leaves it behind; so the files are encrypted with a `secret` that is in the memory of the run's processes
+    alone. A file is for one connection, with everything that makes it another one: credentials, project, region,
+    addresses and TLS.
     """
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, secret: bytes) -> None:
         self._folder = folder
+        self._secret = secret
+        self._cipher = CIPHER and CIPHER(secret)
         self._known: dict[str, Access] = {}
         self._sessions: dict[str, requests.Session] = {}
 
@@ -73,27 +89,33 @@ class KeptLogins(Logins):
         """A name that tells nothing of the connection, whose secrets are a part of it."""
         transport = connection.transport
         told = [type(connection.credential).__name__, *connection[:6], transport.verify, transport.client_cert]
-        # The folder has another name in every run, so that nothing can be computed beforehand.
-        salt = os.path.basename(self._folder).encode()[-64:]
-        return hashlib.blake2b(json.dumps(told).encode(), key=salt, digest_size=20).hexdigest()
+        return hashlib.blake2b(json.dumps(told).encode(), key=self._secret, digest_size=20).hexdigest()
 
     def _path(self, key: str) -> str:
         return os.path.join(self._folder, f"pcd-login-{key}")
 
     def _read(self, key: str) -> Access | None:
+        if self._cipher is None:
+            return None
         try:
-            with open(self._path(key), encoding="utf-8") as stream:
-                return self._good(Access(**json.load(stream)))
-        except (OSError, ValueError, TypeError):
+            with open(self._path(key), "rb") as stream:
+                content = stream.read()
+            told = self._cipher.decrypt(content[:NONCE_SIZE], content[NONCE_SIZE:], key.encode())
+            return self._good(Access(**json.loads(told)))
+        except UNREADABLE:
             return None
 
     def _write(self, key: str, access: Access) -> None:
         """The file appears as a whole, so that others may read it at any moment."""
+        if self._cipher is None:
+            return
+        nonce = os.urandom(NONCE_SIZE)
+        content = nonce + self._cipher.encrypt(nonce, json.dumps(access._asdict()).encode(), key.encode())
         path = self._path(key)
         unfinished = f"{path}.{os.getpid()}"
         descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(descriptor, "w", encoding="utf-8") as stream:
-            json.dump(access._asdict(), stream)
+        with open(descriptor, "wb") as stream:
+            stream.write(content)
         os.replace(unfinished, path)
 
     @contextmanager

@@ -65,6 +65,7 @@ class Player:
         self.environ = {
             **kept,
             "ANSIBLE_COLLECTIONS_PATH": str(TREE),
+            "ANSIBLE_ACTION_PLUGINS": str(HERE / "action_plugins"),
             "ANSIBLE_CALLBACK_PLUGINS": str(HERE / "callback_plugins"),
             "ANSIBLE_CALLBACKS_ENABLED": "record",
             "ANSIBLE_ASYNC_DIR": str(folder / "async"),

@@ -4,11 +4,15 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Any
 
+from harness import FERNET_TOKEN
 from plays import Player, play, step
 
 LIST: dict[str, Any] = {"limit": 1}
+# In bytes; a token and the address of the image service are longer.
+SHORTEST_LOGIN = 100
 
 
 def hosts(count: int) -> dict[str, Any]:
@@ -70,18 +74,28 @@ def test_what_is_kept_can_be_read_by_its_user_alone_and_is_gone_with_the_run(run
     assert played.left_over == []
 
 
-def test_a_token_that_is_not_good_any_more_costs_one_login_and_no_failure(run: Player) -> None:
-    # Nobody can make a token of Keystone expire at will; the service refuses this one for the same reason.
-    spoil = {
-        "name": "Spoil what is kept",
-        "ansible.builtin.shell": {
-            "cmd": 'sed -i \'s/"token": "[^"]*"/"token": "gone"/\' "$(ls -1 {{ local }}/*/pcd-login-* | grep -v lock)"',
-            "executable": "/bin/sh",
+def test_a_run_that_is_killed_leaves_nothing_that_anybody_can_read(run: Player) -> None:
+    kill = {
+        "name": "Kill the run",
+        "ansible.builtin.command": {"argv": ["kill", "-KILL", "{{ run_id }}", "{{ worker_id }}"]},
+        "vars": {
+            "worker_id": "{{ lookup('ansible.builtin.pipe', 'echo $PPID') }}",
+            "run_id": "{{ lookup('ansible.builtin.pipe', 'grep PPid /proc/$PPID/status').split() | last }}",
         },
-        "vars": {"local": str(run.folder / "local")},
     }
+    played = run(play(step("List", "pcd_image_info", LIST), kill), succeeds=False)
+    assert played.rc == -signal.SIGKILL
+    kept = [path for path in played.left_over if path.name.startswith("pcd-login-")]
+    told = b"".join(path.read_bytes() for path in kept)
+    assert len(told) > SHORTEST_LOGIN
+    assert not FERNET_TOKEN.search(told.decode("latin-1"))
+    assert not any(word in told for word in (b"token", b"://", run.server.project_id().encode()))
+
+
+def test_a_token_that_is_not_good_any_more_costs_one_login_and_no_failure(run: Player) -> None:
     tasks = [step(f"List {number}", "pcd_image_info", LIST) for number in range(4)]
-    played = run(play(tasks[0], spoil, *tasks[1:]))
+    played = run(play(tasks[0], {"name": "Refuse what is kept", "refuse_logins": {}}, *tasks[1:]))
+    assert played.tasks["Refuse what is kept"]["changed"]
     assert played.logins == 2
     assert len([request for request in played.requests if request["status"] == 401]) == 1
 

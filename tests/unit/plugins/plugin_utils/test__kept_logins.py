@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ansible_collections.platform9.pcd.plugins.module_utils._connection import (
     CONNECTION_OPTIONS,
@@ -20,9 +21,20 @@ from ansible_collections.platform9.pcd.plugins.module_utils._connection import (
     connection_from,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import PcdError
-from ansible_collections.platform9.pcd.plugins.plugin_utils._kept_logins import KeptLogins
+from ansible_collections.platform9.pcd.plugins.plugin_utils._kept_logins import (
+    NONCE_SIZE,
+    SECRET_SIZE,
+    KeptLogins,
+)
 from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import PASSWORD, PROJECT, options
 from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.service import Reply, Request, Serve, Service
+
+# What the processes of one run share.
+SECRET = b"a-secret-of-the-run-of-32-bytes."
+
+
+def kept(folder: str) -> KeptLogins:
+    return KeptLogins(folder, SECRET)
 
 
 class Keystone:
@@ -70,8 +82,8 @@ def folder(tmp_path: Path) -> str:
 
 
 def test_a_second_process_takes_the_login_of_the_first(keystone: Keystone, folder: str) -> None:
-    first = KeptLogins(folder).access(keystone.connection())
-    second = KeptLogins(folder).access(keystone.connection())
+    first = kept(folder).access(keystone.connection())
+    second = kept(folder).access(keystone.connection())
     assert first == second
     assert keystone.logins == 1
 
@@ -82,7 +94,7 @@ def test_processes_that_begin_together_log_in_once(keystone: Keystone, folder: s
 
     def begin() -> None:
         together.wait()
-        found.append(KeptLogins(folder).access(keystone.connection()).token)
+        found.append(kept(folder).access(keystone.connection()).token)
 
     threads = [threading.Thread(target=begin) for dummy in range(8)]
     for thread in threads:
@@ -117,66 +129,90 @@ def test_processes_that_begin_together_log_in_once(keystone: Keystone, folder: s
     ids=" ".join,
 )
 def test_another_connection_has_a_login_of_its_own(keystone: Keystone, folder: str, other: dict[str, Any]) -> None:
-    KeptLogins(folder).access(keystone.connection())
-    assert KeptLogins(folder).access(keystone.connection(**other)).token == "token-2"
+    kept(folder).access(keystone.connection())
+    assert kept(folder).access(keystone.connection(**other)).token == "token-2"
 
 
 def test_what_does_not_change_the_login_shares_it(keystone: Keystone, folder: str) -> None:
-    KeptLogins(folder).access(keystone.connection())
-    KeptLogins(folder).access(keystone.connection(timeout=7, retries=0))
+    kept(folder).access(keystone.connection())
+    kept(folder).access(keystone.connection(timeout=7, retries=0))
     assert keystone.logins == 1
 
 
 def test_a_token_that_is_about_to_expire_is_not_used(keystone: Keystone, folder: str) -> None:
     keystone.life = 30
-    logins = KeptLogins(folder)
+    logins = kept(folder)
     logins.access(keystone.connection())
     assert logins.access(keystone.connection()).token == "token-2"
     assert os.listdir(folder) == [name for name in os.listdir(folder) if name.endswith(".lock")]
 
 
 def test_a_refused_token_costs_one_login(keystone: Keystone, folder: str) -> None:
-    logins, other = KeptLogins(folder), KeptLogins(folder)
+    logins, other = kept(folder), kept(folder)
     for each in (logins, other):
         each.access(keystone.connection())
     assert logins.anew(keystone.connection(), "token-1").token == "token-2"
     # The other process holds the refused one still, and finds the new one when it is told.
     assert other.anew(keystone.connection(), "token-1").token == "token-2"
-    assert KeptLogins(folder).access(keystone.connection()).token == "token-2"
+    assert kept(folder).access(keystone.connection()).token == "token-2"
     assert keystone.logins == 2
 
 
 def test_only_its_user_can_read_what_is_kept_and_names_tell_nothing(keystone: Keystone, folder: str) -> None:
-    KeptLogins(folder).access(keystone.connection())
+    kept(folder).access(keystone.connection())
     files = sorted(Path(folder).iterdir())
     assert [stat.S_IMODE(path.stat().st_mode) for path in files] == [0o600, 0o600]
     assert not any(word in path.name for path in files for word in ("anna", PASSWORD, "demo"))
-    assert not any(PASSWORD in path.read_text(encoding="utf-8") for path in files)
+    told = b"".join(path.read_bytes() for path in files)
+    assert not any(word in told for word in (PASSWORD.encode(), b"token", b"library.example.com"))
 
 
-@pytest.mark.parametrize("content", ["", "null", "[]", '{"token": "t"}', "{", "\udcff", '{"expires_at": 1}'])
-def test_a_file_that_is_no_login_counts_as_none(keystone: Keystone, folder: str, content: str) -> None:
-    logins = KeptLogins(folder)
-    logins.access(keystone.connection())
-    kept = next(path for path in Path(folder).iterdir() if path.suffix != ".lock")
-    kept.write_text(content, encoding="utf-8", errors="surrogateescape")
-    assert KeptLogins(folder).access(keystone.connection()).token == "token-2"
+def test_what_a_killed_run_leaves_is_of_no_use_to_others(keystone: Keystone, folder: str) -> None:
+    kept(folder).access(keystone.connection())
+    later = KeptLogins(folder, os.urandom(SECRET_SIZE))
+    names = os.listdir(folder)
+    assert later.access(keystone.connection()).token == "token-2"
+    assert len(os.listdir(folder)) == 2 * len(names)
+
+
+def test_one_file_is_not_taken_for_another(keystone: Keystone, folder: str) -> None:
+    kept(folder).access(keystone.connection())
+    kept(folder).access(keystone.connection(username="berta"))
+    one, other = (path for path in Path(folder).iterdir() if path.suffix != ".lock")
+    first, second = one.read_bytes(), other.read_bytes()
+    one.write_bytes(second)
+    other.write_bytes(first)
+    for username in ("anna", "berta"):
+        kept(folder).access(keystone.connection(username=username))
+    assert keystone.logins == 4
+
+
+@pytest.mark.parametrize("content", [b"", b"null", b"[]", b'{"token": "t"}', b"{", b"\xff", b'{"expires_at": 1}'])
+@pytest.mark.parametrize("encrypted", [True, False])
+def test_a_file_that_is_no_login_counts_as_none(
+    keystone: Keystone, folder: str, content: bytes, encrypted: bool
+) -> None:
+    kept(folder).access(keystone.connection())
+    file = next(path for path in Path(folder).iterdir() if path.suffix != ".lock")
+    nonce, key = os.urandom(NONCE_SIZE), file.name.removeprefix("pcd-login-").encode()
+    file.write_bytes(nonce + AESGCM(SECRET).encrypt(nonce, content, key) if encrypted else content)
+    assert kept(folder).access(keystone.connection()).token == "token-2"
 
 
 def test_where_nothing_can_be_kept_every_task_logs_in(keystone: Keystone, folder: str) -> None:
     gone = os.path.join(folder, "gone")
-    assert KeptLogins(gone).access(keystone.connection()).token == "token-1"
-    assert KeptLogins(gone).access(keystone.connection()).token == "token-2"
+    assert kept(gone).access(keystone.connection()).token == "token-1"
+    assert kept(gone).access(keystone.connection()).token == "token-2"
 
 
 def test_a_login_that_fails_is_not_kept_and_keeps_nobody_waiting(serve: Serve, folder: str) -> None:
     keystone = Keystone(serve)
     refusing = serve(Reply(401, {"error": {"message": "no"}}))
-    logins = KeptLogins(folder)
+    logins = kept(folder)
     with pytest.raises(PcdError):
         logins.access(keystone.connection(auth_url=refusing.url))
     with pytest.raises(PcdError):
-        KeptLogins(folder).access(keystone.connection(auth_url=refusing.url))
+        kept(folder).access(keystone.connection(auth_url=refusing.url))
     assert len(refusing.requests) == 2
 
 
@@ -186,7 +222,7 @@ def test_a_process_that_hangs_in_its_login_is_waited_for_no_longer_than_its_time
     import fcntl
 
     connection = keystone.connection(timeout=0.2)
-    logins = KeptLogins(folder)
+    logins = kept(folder)
     logins.access(connection)
     lock = next(path for path in Path(folder).iterdir() if path.suffix == ".lock")
     with open(lock, "w", encoding="ascii") as held:
@@ -195,7 +231,7 @@ def test_a_process_that_hangs_in_its_login_is_waited_for_no_longer_than_its_time
 
 
 def test_the_items_of_a_loop_share_a_session_and_other_connections_do_not(keystone: Keystone, folder: str) -> None:
-    logins = KeptLogins(folder)
+    logins = kept(folder)
     session = logins.session(keystone.connection())
     assert logins.session(keystone.connection()) is session
     assert logins.session(keystone.connection(username="berta")) is not session

@@ -1,0 +1,24 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Makes each token that the run keeps one that the service does not accept, as one that was revoked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ansible import constants as C
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.platform9.pcd.plugins.plugin_utils._in_process import KEPT_LOGINS
+
+
+class ActionModule(ActionBase):
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        super().run(tmp, task_vars)
+        keys = [path.name.removeprefix("pcd-login-") for path in Path(C.DEFAULT_LOCAL_TMP).glob("pcd-login-*[!k]")]
+        for key in keys:
+            access = KEPT_LOGINS._read(key)
+            assert access is not None
+            KEPT_LOGINS._write(key, access._replace(token="gone"))
+        return {"changed": bool(keys)}
