@@ -123,7 +123,7 @@ class InProcess(OrdinaryAction):
             "become": task.become or connection.become,
             "async": task.async_val,
             "environment": environment,
-            f"ansible_python_interpreter {interpreter}": not _is_this_python(interpreter),
+            f"ansible_python_interpreter {interpreter}": not _is_this_python(str(interpreter or "")),
             # It tells of everything that a module would tell: errors in options, aliases, deprecations.
             "options that call for a word": not _is_clean(validation),
             "unsafe_writes": validation.validated_parameters.get("unsafe_writes"),
@@ -262,14 +262,14 @@ def _is_clean(validation: ValidationResult) -> bool:
 
 
 @cache
-def _is_this_python(interpreter: str | None) -> bool:
+def _is_this_python(interpreter: str) -> bool:
     """Whether the interpreter that is asked for, if any, has the libraries that this process has."""
-    if not interpreter or str(interpreter).startswith("auto"):
+    if not interpreter or interpreter.startswith("auto"):
         return True
-    asked, ours = str(interpreter), sys.executable
     # python3 and python3.11 of one folder are one; the same file in another folder may be another environment.
-    same_file = os.path.realpath(asked) == os.path.realpath(ours)
-    return same_file and os.path.realpath(os.path.dirname(asked)) == os.path.realpath(os.path.dirname(ours))
+    same_file = os.path.realpath(interpreter) == os.path.realpath(sys.executable)
+    asked, ours = os.path.dirname(interpreter), os.path.dirname(sys.executable)
+    return same_file and os.path.realpath(asked) == os.path.realpath(ours)
 
 
 def _is_under_awx(variables: Mapping[str, Any]) -> bool:

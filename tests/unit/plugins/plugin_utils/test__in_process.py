@@ -94,6 +94,7 @@ RUNS_AS_MODULE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "environment": ({"environment": {"OS_CLOUD": "pcd"}}, {}),
     "platform9_pcd_in_process is false": ({}, {"platform9_pcd_in_process": False}),
     "ansible_python_interpreter /opt/other/bin/python3": ({}, {"ansible_python_interpreter": "/opt/other/bin/python3"}),
+    "ansible_python_interpreter ['python3']": ({}, {"ansible_python_interpreter": ["python3"]}),
     f"ansible_python_interpreter {BESIDE_IT}": ({}, {"ansible_python_interpreter": BESIDE_IT}),
     "unsafe_writes": (
         {"task": pcd_image_download.TASK, "options": {"name": "ubuntu", "dest": "/tmp/x", "unsafe_writes": True}},
