@@ -202,7 +202,7 @@ def promises(blocks: list[Block]) -> list[dict[str, Any]]:
             ratio = samples.ratio(contestant, other, beyond=tasks.NOTHING)
             checked.append(promise(f"{what}, {BEYOND}", rounded(ratio), round(most, 4)))
     case = tasks.named("no-op", 100)
-    logins = found[case].seen.get(tasks.IN_PROCESS, {}).get("logins") if case in found else None
+    logins = found.get(case, Samples()).seen.get(tasks.IN_PROCESS, {}).get("logins")
     return [*checked, promise(f"logins of {tasks.IN_PROCESS}, {case}", logins, 1)]
 
 

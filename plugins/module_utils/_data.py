@@ -63,11 +63,11 @@ class Content:
 
 
 class Reading(Protocol):
-    """A source that has been opened. `size` is the number of bytes to come, None where nobody says it."""
+    """A source that has been opened."""
 
     @property
     def size(self) -> int | None:
-        """In bytes."""
+        """The number of bytes to come; None where nobody says it."""
 
     def read(self, count: int) -> bytes:
         """At most `count` bytes; none at the end."""
@@ -77,11 +77,11 @@ class Reading(Protocol):
 
 
 class Source(Protocol):
-    """Where bytes come from. `filename` is what a checksum file calls it; `str()` is what users may read."""
+    """Where bytes come from; `str()` is what users may read."""
 
     @property
     def filename(self) -> str:
-        """Without a folder."""
+        """What a checksum file calls it."""
 
     def open(self) -> AbstractContextManager[Reading]:
         """Raises DataError where there are none to be had."""

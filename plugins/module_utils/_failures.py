@@ -113,8 +113,9 @@ def advice_for(status: int, request_id: str | None) -> str:
     if status == 413:
         return "Ask for less, or have the quota raised."
     if status == 429 or status >= 500:
-        whom = "the administrator of the service"
-        return f"Run it again later; if it stays, {f'give {whom} the request id' if request_id else f'tell {whom}'}."
+        if request_id:
+            return "Run it again later; if it stays, give the administrator of the service the request id."
+        return "Run it again later; if it stays, tell the administrator of the service."
     return ""
 
 

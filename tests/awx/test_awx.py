@@ -61,11 +61,6 @@ def command(folder: Path, *words: str, **more: str) -> str:
     return done.stdout
 
 
-@pytest.fixture(scope="session")
-def server(sandbox: dict[str, Any]) -> Server:
-    return Server(sandbox)
-
-
 @pytest.fixture(autouse=True)
 def _nothing_is_left(server: Server) -> Iterator[None]:
     yield

@@ -9,8 +9,10 @@ import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
+from harness import Server
 from loopback import Handler, serve
 
 BLOCK = 1 << 16
@@ -125,3 +127,8 @@ def open_proxy(target: str, ca_file: str) -> Iterator[Proxy]:
     with serve(PassesOn) as address:
         proxy = Proxy(f"{address}{parts.path}")
         yield proxy
+
+
+def through(proxy: Proxy, server: Server) -> dict[str, Any]:
+    """The options that lead through the proxy, and log in as a user does, so that a token can be renewed."""
+    return {**server.login("member"), "image_endpoint_override": proxy.url}

@@ -1,13 +1,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The sandbox that tests run beside, for every folder of tests that needs one."""
+"""The sandbox that tests run beside, and its witness, for every folder of tests that needs them."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from harness import NoSandbox, running_sandbox
+from harness import NoSandbox, Server, running_sandbox
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +17,8 @@ def sandbox() -> dict[str, Any]:
         return running_sandbox()
     except NoSandbox as error:
         pytest.exit(str(error), 4)
+
+
+@pytest.fixture(scope="session")
+def server(sandbox: dict[str, Any]) -> Server:
+    return Server(sandbox)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from faults import Proxy
+from faults import Proxy, through
 from harness import MODULES, Runner, Server
 
 FORMATS: dict[str, Any] = {"disk_format": "raw", "container_format": "bare"}
@@ -25,11 +25,6 @@ def path(tmp_path: Path) -> Path:
     path = tmp_path / "image"
     path.write_bytes(DATA)
     return path
-
-
-def through(proxy: Proxy, server: Server) -> dict[str, Any]:
-    """The options that lead through the proxy, and log in as a user does, so that a token can be renewed."""
-    return {**server.login("member"), "image_endpoint_override": proxy.url}
 
 
 # What is lost or refused on the way, and by how many requests the service is asked for it then.

@@ -6,18 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from harness import Server, unused
 from plays import Player
 
 pytest_plugins = ["running"]
-
-
-@pytest.fixture(scope="session")
-def server(sandbox: dict[str, Any]) -> Server:
-    return Server(sandbox)
 
 
 @pytest.fixture

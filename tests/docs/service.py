@@ -8,17 +8,11 @@ No conftest.py, because the types of both folders are checked together.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from harness import Runner, Server
 
 pytest_plugins = ["running"]
-
-
-@pytest.fixture(scope="session")
-def server(sandbox: dict[str, Any]) -> Server:
-    return Server(sandbox)
 
 
 @pytest.fixture(autouse=True)

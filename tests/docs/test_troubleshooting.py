@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from documents import COLLECTION, blocks_of
-from faults import open_proxy
+from faults import Proxy, open_proxy, through
 from follow import pattern_of
 from harness import BYTES, Outcome, Runner, Server
 from vendor import Vendor, open_vendor
@@ -25,13 +25,6 @@ QUOTED = {block.name: block for block in blocks_of(GUIDE) if block.language == "
 FORMATS = {"disk_format": "raw", "container_format": "bare"}
 # A port of loopback that nobody can listen on without being root, and nobody does.
 NOBODY = "https://127.0.0.1:1"
-
-
-Watch = Callable[[int, bool], object]
-
-
-def unwatched(number: int, answered: bool) -> None:
-    """Nothing is done beside the task."""
 
 
 class Scene:
@@ -53,12 +46,11 @@ class Scene:
     def image(self, user: str | None = "member", **options: Any) -> Outcome:
         return self.run("pcd_image", user, **{"name": "appliance", **options})
 
-    def through(self, spoil: dict[str, list[str]], watch: Watch, **options: Any) -> Outcome:
-        """pcd_image by a proxy that spoils requests by their method and is watched; see open_proxy."""
+    @contextmanager
+    def proxy(self) -> Iterator[tuple[Proxy, dict[str, Any]]]:
+        """A proxy before the image library, and the options that lead through it."""
         with open_proxy(self.server.sandbox["library_url"], self.ca) as proxy:
-            proxy.others, proxy.watch = spoil, watch
-            login = {**self.server.login("member"), "image_endpoint_override": proxy.url}
-            return self.image(None, **login, **options)
+            yield proxy, through(proxy, self.server)
 
     def state(self, **options: Any) -> Outcome:
         return self.run("pcd_image_state", **{"name": "appliance", "state": "deactivated", **options})
@@ -237,18 +229,24 @@ def undone(scene: Scene) -> Outcome:
         if number and answered:
             scene.server.change(image_id, min_disk=7)
 
-    return scene.through({}, undo, min_disk=20)
+    with scene.proxy() as (proxy, way):
+        proxy.watch = undo
+        return scene.image(None, **way, min_disk=20)
 
 
 @case
 def unavailable(scene: Scene) -> Outcome:
-    return scene.through({"GET": ["503 early"] * 2}, unwatched, retries=1)
+    with scene.proxy() as (proxy, way):
+        proxy.others = {"GET": ["503 early"] * 2}
+        return scene.image(None, **way, retries=1)
 
 
 @case
 def unclear(scene: Scene) -> Outcome:
     scene.server.create("appliance")
-    return scene.through({"PATCH": ["503 late"], "GET": ["", "503 early"]}, unwatched, min_disk=20, retries=0)
+    with scene.proxy() as (proxy, way):
+        proxy.others = {"PATCH": ["503 late"], "GET": ["", "503 early"]}
+        return scene.image(None, **way, min_disk=20, retries=0)
 
 
 @case

@@ -1,13 +1,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The figures of a whole table, between two marks of a guide."""
+"""The figures of a whole table, as its guide tells them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import recorded
 from operations import OPERATIONS
@@ -32,14 +31,7 @@ class Count:
         self.writes = max(self.writes, verdict.writes)
 
 
-def write_figures(
-    guide: Path, verdicts: Sequence[Verdict], unplayed: int, seconds: float, versions: Mapping[str, str]
-) -> None:
-    """Put the figures of these verdicts in place of those that stand in the guide."""
-    recorded.record(guide, "faults", figures(verdicts, unplayed, seconds, versions, recorded.today()))
-
-
-def figures(verdicts: Sequence[Verdict], unplayed: int, seconds: float, versions: Mapping[str, str], date: str) -> str:
+def figures(verdicts: Sequence[Verdict], unplayed: int, seconds: float, versions: Mapping[str, str]) -> str:
     verdicts = sorted(verdicts, key=in_order)
     met = [verdict for verdict in verdicts if verdict.cell.kill is None]
     killed = [verdict for verdict in verdicts if verdict.cell.kill is not None]
@@ -48,10 +40,10 @@ def figures(verdicts: Sequence[Verdict], unplayed: int, seconds: float, versions
     services = " and ".join(f"{name} {version}" for name, version in versions.items())
     late = f"; {unplayed} were not played for want of time" if unplayed else ""
     parts = [
-        f"Played on {date} with {services} in {seconds / 60:.0f} minutes: **{every.cells} cells, of which {every.held} "
-        f"were as promised**{late}. {run.cells} runs met a fault: {run.reached} reached the wish all the same, "
-        f"{run.failed} failed with a clear error. {len(killed)} runs were killed. Nothing was lost or doubled where a "
-        "cell is as promised, and the next run reached the wish.",
+        f"Played on {recorded.today()} with {services} in {seconds / 60:.0f} minutes: **{every.cells} cells, of which "
+        f"{every.held} were as promised**{late}. {run.cells} runs met a fault: {run.reached} reached the wish all the "
+        f"same, {run.failed} failed with a clear error. {len(killed)} runs were killed. Nothing was lost or doubled "
+        "where a cell is as promised, and the next run reached the wish.",
         "Cells in which a request meets a fault, by what the task does:",
         table(
             ("Operation", "Cells", "Reached", "Failed clearly", "As promised", "Most writes"),

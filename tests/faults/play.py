@@ -15,7 +15,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from figures import write_figures
+import recorded
+from figures import figures
 from harness import Server, running_sandbox
 from operations import OPERATIONS, Operation
 from player import Cell, Verdict, open_worker, play, rehearse
@@ -55,7 +56,8 @@ def main() -> int:
     unplayed = len(cells) - len(verdicts)
     print(f"\n{len(verdicts)} cells, {len(wrong)} not as promised, {unplayed} not played, {seconds / 60:.0f} minutes")
     if arguments.figures and not arguments.only:
-        write_figures(arguments.figures, verdicts, unplayed, seconds, releases(arguments.lock))
+        told = figures(verdicts, unplayed, seconds, releases(arguments.lock))
+        recorded.record(arguments.figures, "faults", told)
     return 1 if wrong or left or unplayed else 0
 
 

@@ -16,7 +16,8 @@ from ansible_collections.platform9.pcd.plugins.plugin_utils._in_process import K
 class ActionModule(ActionBase):
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
-        keys = [path.name.removeprefix("pcd-login-") for path in Path(C.DEFAULT_LOCAL_TMP).glob("pcd-login-*[!k]")]
+        files = Path(C.DEFAULT_LOCAL_TMP).glob("pcd-login-*")
+        keys = [path.name.removeprefix("pcd-login-") for path in files if path.suffix != ".lock"]
         for key in keys:
             access = KEPT_LOGINS._read(key)
             assert access is not None
