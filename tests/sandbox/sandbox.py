@@ -64,13 +64,18 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--port", type=int, metavar="N", help="the TLS port (default: the last one of this state, else any free one)"
     )
+    parser.add_argument(
+        "--convert",
+        choices=("raw", "qcow2", "vmdk"),
+        help="up: let the image service convert every import to this disk format (needs qemu-img)",
+    )
     parser.add_argument("--fresh", action="store_true", help="up: throw this state's images and everything else away")
     return parser.parse_args(arguments)
 
 
 def up(sandbox: Sandbox, options: argparse.Namespace) -> int:
     started = time.monotonic()
-    new = sandbox.up(options.port, options.fresh)
+    new = sandbox.up(options.port, options.fresh, options.convert)
     print(summary(sandbox, f"ready after {time.monotonic() - started:.1f} s" if new else "already running"))
     return 0
 

@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import json
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -69,20 +70,20 @@ class Sandbox:
     def __init__(self, state: Path) -> None:
         self.state = state
 
-    def command(self, verb: str) -> list[str]:
-        return [sys.executable, str(PROGRAM), verb, "--state", str(self.state), "--venv", VENV]
+    def command(self, verb: str, *options: str) -> list[str]:
+        return [sys.executable, str(PROGRAM), verb, "--state", str(self.state), "--venv", VENV, *options]
 
-    def start(self, verb: str) -> subprocess.Popen[str]:
+    def start(self, verb: str, *options: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            self.command(verb),
+            self.command(verb, *options),
             env={**os.environ, **DISTURBANCE},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
 
-    def run(self, verb: str) -> str:
-        process = self.start(verb)
+    def run(self, verb: str, *options: str) -> str:
+        process = self.start(verb, *options)
         output = process.communicate(timeout=240)[0]
         assert process.returncode == 0, output
         return output
@@ -605,3 +606,33 @@ def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
     assert "choose another folder" in start.communicate(timeout=60)[0]
     assert start.returncode == 1
     assert [path.name for path in tmp_path.iterdir()] == ["precious"]
+
+
+# A service that converts
+
+
+def test_convert_without_qemu_img_says_what_is_missing(tmp_path: Path) -> None:
+    argv = Sandbox(tmp_path / "state").command("up", "--convert", "raw")
+    refused = subprocess.run(
+        argv, env={**os.environ, "PATH": str(tmp_path)}, capture_output=True, text=True, check=False
+    )
+    assert refused.returncode == 1
+    assert "qemu-img" in refused.stderr
+    assert "apt-get install qemu-utils" in refused.stderr
+    assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.skipif(not shutil.which("qemu-img"), reason="qemu-img is not here (Debian: qemu-utils)")
+def test_convert_is_a_setting_of_the_start(tmp_path: Path) -> None:
+    sandbox = Sandbox(tmp_path / "state")
+    try:
+        sandbox.run("up", "--convert", "raw")
+        assert sandbox.facts()["convert"] == "raw"
+        configured = list(sandbox.state.glob("etc/*/glance-image-import.conf"))
+        assert sorted(path.parent.name for path in configured) == ["gateway", "library"]
+        assert "already running" in sandbox.run("up", "--convert", "raw")
+        assert "ready" in sandbox.run("up")
+        assert sandbox.facts()["convert"] is None
+        assert list(sandbox.state.glob("etc/*/glance-image-import.conf")) == []
+    finally:
+        sandbox.run("down")

@@ -21,9 +21,13 @@ RC_UNSET = (
 )
 
 
-def write_client_files(state: State, line: Line, origins: Mapping[str, str], ids: Mapping[str, Any]) -> None:
+def write_client_files(
+    state: State, line: Line, origins: Mapping[str, str], ids: Mapping[str, Any], convert: str | None
+) -> None:
     keystone = f"{origins['gateway']}/keystone/v3"
-    write_private(state.description, json.dumps(describe(state, line, origins, ids), indent=2) + "\n")
+    write_private(
+        state.description, json.dumps({**describe(state, line, origins, ids), "convert": convert}, indent=2) + "\n"
+    )
 
     clouds = {
         user.name: cloud(state, password_login(keystone, user)) for user in layout.USERS if not user.totp_required

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import time
@@ -19,6 +20,8 @@ from stack.state import State, render_configuration
 from stack.venv import Venv
 from stack.web import Web, warm_up
 
+# What Glance's conversion runs (glance/async_/flows/plugins/image_conversion.py).
+CONVERTER = "qemu-img"
 READY_WITHIN = 300.0  # seconds; a few on a machine that is not busy
 
 
@@ -32,19 +35,22 @@ class Sandbox:
         for venv in dict.fromkeys((self.keystone, self.glance)):
             venv.install()
 
-    def up(self, port: int | None, fresh: bool) -> bool:
-        """Make it run; False when it already did."""
+    def up(self, port: int | None, fresh: bool, convert: str | None = None) -> bool:
+        """Make it run; False when it already did. With `convert`, it makes that disk format of every import."""
+        if convert is not None and not shutil.which(CONVERTER):
+            raise SandboxError(f"--convert needs {CONVERTER}, which is not in PATH: apt-get install qemu-utils")
         self.install()
         self.state.claim()
         with self.state.lock():
-            if not fresh and self.is_whole() and self.is_current() and port in (None, self.port(layout.GATEWAY)):
+            is_as_asked = port in (None, self.port(layout.GATEWAY)) and convert == self.state.remembered()["convert"]
+            if not fresh and is_as_asked and self.is_whole() and self.is_current():
                 return False
             if processes.stop(self.state.root):
                 say("stopped what was left of an earlier start")
             if fresh:
                 self.state.renew()
             try:
-                self._start(port)
+                self._start(port, convert)
             except BaseException:
                 processes.stop(self.state.root)
                 raise
@@ -78,14 +84,14 @@ class Sandbox:
         """Whether its databases come from the present line, lock and layout."""
         return self.state.remembered()["seed"] == seed_key(self.keystone, self.glance)
 
-    def _start(self, port: int | None) -> None:
+    def _start(self, port: int | None, convert: str | None) -> None:
         self._fill()
         sockets = reserve(self.state.remembered()["ports"], port)
         try:
             ports = {name: listener.getsockname()[1] for name, listener in sockets.items()}
             origins = layout.origins(ports)
-            self.state.remember(ports=ports, processes=[])
-            render_configuration(self.state.root, self.glance, origins)
+            self.state.remember(ports=ports, processes=[], convert=convert)
+            render_configuration(self.state.root, self.glance, origins, convert)
             point_catalogue(self.state, origins)
             servers = {server: self._spawn(server, sockets[server.name], origins) for server in layout.SERVERS}
         finally:
@@ -99,7 +105,7 @@ class Sandbox:
         warm_up(web, f"{origins['gateway']}/keystone/v3", glances)
         # The warm-up's lines are all there once it has its answers, and the start is not announced yet.
         os.truncate(self.state.request_log, 0)
-        write_client_files(self.state, self.glance.line, origins, self.state.remembered()["ids"])
+        write_client_files(self.state, self.glance.line, origins, self.state.remembered()["ids"], convert)
         self.state.remember(processes=[astuple(process) for process in processes.find(self.state.root)])
 
     def _fill(self) -> None:

@@ -27,6 +27,8 @@ SUBFOLDERS = (
     *(f"{folder}/{server.name}" for server in layout.GLANCES for folder in ("cache", "etc", "staging", "tasks")),
 )
 DATABASES = ("keystone", "glance")
+# The second file that Glance reads, if it is there.
+IMPORT_PLUGINS = "glance-image-import.conf"
 
 
 class State:
@@ -59,12 +61,12 @@ class State:
         self.remember(ports=ports)
 
     def remembered(self) -> dict[str, Any]:
-        """Seed key, ports by server name, and the processes of the last completed start."""
+        """Seed key, ports by server name, the processes of the last completed start, and the format it converts to."""
         try:
             memory = json.loads(self._memory.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             memory = {}
-        return {"seed": None, "ports": {}, "processes": [], "ids": {}, **memory}
+        return {"seed": None, "ports": {}, "processes": [], "ids": {}, "convert": None, **memory}
 
     def remember(self, **facts: Any) -> None:
         write_private(self._memory, json.dumps({**self.remembered(), **facts}))
@@ -83,7 +85,8 @@ def render(template: str, folder: Path, names: Mapping[str, object]) -> None:
     write_private(folder / template, text.format_map(names))
 
 
-def render_configuration(root: Path, glance: Venv, origins: Mapping[str, str]) -> None:
+def render_configuration(root: Path, glance: Venv, origins: Mapping[str, str], convert: str | None = None) -> None:
+    """All configuration files; with `convert`, Glance's plugin makes that disk format of every import."""
     names = {
         "root": root,
         "glance_user": layout.GLANCE.name,
@@ -104,3 +107,7 @@ def render_configuration(root: Path, glance: Venv, origins: Mapping[str, str]) -
         render("glance-api.conf", root / "etc" / server.name, {**names, **own})
         # Here, because a Glance before 2025.1 also reads it as a part of its configuration.
         write_private(root / "etc" / server.name / "glance-api-paste.ini", pipelines)
+        if convert is None:
+            (root / "etc" / server.name / IMPORT_PLUGINS).unlink(missing_ok=True)
+        else:
+            render(IMPORT_PLUGINS, root / "etc" / server.name, {"output_format": convert})
