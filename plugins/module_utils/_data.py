@@ -106,7 +106,7 @@ class File:
         with ExitStack() as stack:
             try:
                 # Unbuffered: the blocks are large enough, and a copy is saved.
-                stream = stack.enter_context(open(self.path, "rb", buffering=0))
+                stream = stack.enter_context(open(self.path, "rb", buffering=0, opener=_without_waiting))
             except OSError as error:
                 raise self._unreadable(error) from None
             yield _FileReading(self.path, stream)
@@ -114,9 +114,7 @@ class File:
     def _look(self) -> os.stat_result:
         try:
             found = os.stat(self.path)
-            if not stat.S_ISREG(found.st_mode):
-                kind = "a folder" if stat.S_ISDIR(found.st_mode) else "no regular file"
-                raise DataError(f"path: {self.path} is {kind}. Give the path of the file that holds the image.")
+            _refuse_no_file(self.path, found)
             if not os.access(self.path, os.R_OK):
                 raise PermissionError(13, "Permission denied")
         except OSError as error:
@@ -132,12 +130,25 @@ class File:
         )
 
 
+def _refuse_no_file(path: str, found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        kind = "a folder" if stat.S_ISDIR(found.st_mode) else "no regular file"
+        raise DataError(f"path: {path} is {kind}. Give the path of the file that holds the image.")
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Opens a file; a pipe that has taken its place since it was looked at is not waited for."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
 class _FileReading:
     def __init__(self, path: str, stream: io.FileIO) -> None:
+        found = os.fstat(stream.fileno())
+        _refuse_no_file(path, found)
         self._path = path
         self._stream = stream
-        self._start = _state(os.fstat(stream.fileno()))
-        self.size: int = os.fstat(stream.fileno()).st_size
+        self._start = _state(found)
+        self.size: int = found.st_size
         self._count = 0
 
     def read(self, count: int) -> bytes:
@@ -162,7 +173,8 @@ class _FileReading:
 
 
 def _state(found: os.stat_result) -> tuple[int, ...]:
-    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+    # The time of the last change of the inode as well: whoever may write a file can set st_mtime to any value.
+    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
 class Stream:

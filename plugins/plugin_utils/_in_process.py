@@ -203,13 +203,19 @@ class InProcess(OrdinaryAction):
         path = self._task.args.get("path")
         if "path" not in self.task.options or not isinstance(path, str) or self._connection.transport not in LOCAL:
             return
+        if self._task.args.get("state") == "absent":
+            # It has no effect then, whether it is there or not.
+            return
         path = os.path.expanduser(os.path.expandvars(path))
         if not path or os.path.isabs(path):
             return
         try:
             found = self._find_needle("files", path)
         except AnsibleError as error:
-            raise ConfigurationError(f"path: {' '.join(str(error).split())}") from None
+            # Ansible goes on with an option that its own modules have and these have not.
+            found, on_controller, dummy = " ".join(str(error).split()).partition(" on the Ansible Controller.")
+            advice = f"{on_controller} Put the file into one of these places, or give its absolute path."
+            raise ConfigurationError(f"path: {found}{advice if on_controller else ''}") from None
         self._task.args = {**self._task.args, "path": found}
 
     @contextmanager

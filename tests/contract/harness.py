@@ -29,6 +29,13 @@ PATCH_TYPE = "application/openstack-images-v2.1-json-patch"
 FERNET_TOKEN = re.compile(r"gAAAAA[\w-]{20,}")
 BYTES = b"the bytes of an image"
 
+# What `python -c` gets to run the module that is its first argument. A process that a shell has started in the
+# background ignores SIGINT, and so do those that it starts.
+INTERRUPTIBLE = (
+    "import runpy, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); sys.argv.pop(0); "
+    "runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)"
+)
+
 # What a caller's shell may hold and what would change the outcome of a module.
 FOREIGN = re.compile(
     r"OS_.*|ANSIBLE_.*|(https?|all|no)_proxy|(REQUESTS|CURL)_CA_BUNDLE|SSL_CERT_.*|XDG_CONFIG_HOME"

@@ -239,19 +239,30 @@ def test_what_cannot_be_unpacked_leaves_no_image(
     assert server.named(name) == []
 
 
+def grow(path: Path) -> None:
+    with open(path, "ab") as stream:
+        stream.write(b"more")
+
+
+def rewrite_with_the_old_time(path: Path) -> None:
+    before = path.stat()
+    with open(path, "r+b") as stream:
+        stream.write(b"x" * (1 << 20))
+        stream.seek(-(1 << 20), os.SEEK_END)
+        stream.write(b"x" * (1 << 20))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+@pytest.mark.parametrize("change", [grow, rewrite_with_the_old_time])
 def test_a_file_that_changes_while_it_is_sent_leaves_no_image(
-    run: Runner, server: Server, proxy: Proxy, name: str, tmp_path: Path
+    change: Callable[[Path], None], run: Runner, server: Server, proxy: Proxy, name: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "growing.raw"
     with open(path, "wb") as stream:
         # More than the buffers on the way hold, so that the end has not been read when the middle arrives.
         stream.truncate(64 << 20)
 
-    def grow() -> None:
-        with open(path, "ab") as stream:
-            stream.write(b"more")
-
-    proxy.meanwhile = grow
+    proxy.meanwhile = lambda: change(path)
     failed = run("pcd_image", None, name=name, path=str(path), **RAW, **through(proxy, server))
     assert "was changed while it was read" in failed.msg
     assert server.named(name) == []

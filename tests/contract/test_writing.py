@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from faults import Proxy, through
-from harness import MODULES, Runner, Server
+from harness import INTERRUPTIBLE, MODULES, Runner, Server
 
 FORMATS: dict[str, Any] = {"disk_format": "raw", "container_format": "bare"}
 DATA = b"the bytes of an image that somebody kills" * 5000
@@ -110,7 +110,7 @@ def test_a_token_that_was_given_cannot_be_renewed(run: Runner, server: Server, n
 
 def start(options: dict[str, Any]) -> subprocess.Popen[str]:
     process = subprocess.Popen(
-        [sys.executable, "-m", f"{MODULES}.pcd_image"],
+        [sys.executable, "-c", INTERRUPTIBLE, f"{MODULES}.pcd_image"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -70,8 +70,20 @@ def test_a_file_that_is_nowhere_is_told_with_the_places_that_were_searched(
     said = played.tasks["Upload"]["msg"]
     assert said.startswith("path: Could not find or access 'image.raw'")
     assert str(run.folder / "files" / "image.raw") in said
+    assert said.endswith("Put the file into one of these places, or give its absolute path.")
+    # An option of Ansible's own modules, and none of these.
+    assert "remote_src" not in said
     assert "\n" not in said
     assert played.requests == []
+
+
+@BOTH_WAYS
+def test_a_deletion_needs_no_file(in_process: bool, run: Player, name: str) -> None:
+    run.server.create(name)
+    deletion = step("Delete", "pcd_image", {"name": name, "path": "nowhere/image.raw", "state": "absent"})
+    played = run(play(deletion), platform9_pcd_in_process=in_process)
+    assert played.tasks["Delete"]["changed"] is True
+    assert run.server.named(name) == []
 
 
 def test_on_another_host_a_relative_path_is_left_to_that_host(run: Player, name: str) -> None:

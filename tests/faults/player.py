@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import harness
-from harness import FERNET_TOKEN, FOREIGN, MODULES, Server
+from harness import FERNET_TOKEN, FOREIGN, INTERRUPTIBLE, MODULES, Server
 from operations import Operation, Subject
 from proxy import LONGEST, WRITES, Fault, Hold, Proxy, Seen, open_proxy
 from vendor import Vendor, open_vendor
@@ -29,11 +29,6 @@ STALL = {"timeout": 2, "wait_timeout": 3}
 # What passes, so that a read is sent again, and a write after a look at what it has done.
 PASSING = ("close", "reset", "408", "429", "500", "502", "503", "504", "html 502")
 LONGEST_MESSAGE = 3000
-# A process that a shell has started in the background ignores SIGINT, and so do those that it starts.
-START = (
-    "import runpy, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); sys.argv.pop(0); "
-    "runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)"
-)
 
 
 @dataclass(frozen=True)
@@ -133,7 +128,7 @@ class Worker:
         paths = {name: self.folder / name for name in ("stdin", "stdout", "stderr")}
         with open(paths["stdin"]) as stdin, open(paths["stdout"], "w") as out, open(paths["stderr"], "w") as err:
             process = subprocess.Popen(
-                [sys.executable, "-c", START, f"{MODULES}.{module}"],
+                [sys.executable, "-c", INTERRUPTIBLE, f"{MODULES}.{module}"],
                 stdin=stdin,
                 stdout=out,
                 stderr=err,

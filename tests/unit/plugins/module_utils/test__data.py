@@ -291,6 +291,13 @@ def touch(path: str) -> None:
     os.utime(path, ns=(1, 1))
 
 
+def rewrite_with_the_old_time(path: str) -> None:
+    before = os.stat(path)
+    with open(path, "r+b") as stream:
+        stream.write(bytes(before.st_size))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
 @pytest.mark.parametrize("blocks", [1, 2, 3])
 def test_of_a_file_that_grows_never_as_much_goes_out_as_was_promised(blocks: int, tmp_path: Path) -> None:
     """A service that has got what was promised makes an image of it."""
@@ -308,7 +315,7 @@ def test_of_a_file_that_grows_never_as_much_goes_out_as_was_promised(blocks: int
     assert len(b"".join(reading_on)) <= size
 
 
-@pytest.mark.parametrize("change", [write_more, cut, replace_by_the_same, touch, os.unlink])
+@pytest.mark.parametrize("change", [write_more, cut, replace_by_the_same, touch, rewrite_with_the_old_time, os.unlink])
 @pytest.mark.parametrize("read_before", [1, 2])
 def test_a_file_that_changes_while_it_is_read_is_not_sent_to_its_end(
     change: Callable[[str], None], read_before: int, tmp_path: Path
@@ -323,6 +330,14 @@ def test_a_file_that_changes_while_it_is_read_is_not_sent_to_its_end(
             out.extend(blocks)
     assert len(b"".join(out)) < len(PATTERN)
     assert stream.content is None
+
+
+def test_a_pipe_that_has_taken_the_place_of_the_file_is_told_and_not_waited_for(tmp_path: Path) -> None:
+    found = file(tmp_path, PATTERN)
+    os.unlink(found.path)
+    os.mkfifo(found.path)
+    with pytest.raises(DataError, match="^path: .* is no regular file"):
+        Stream(found).read_through()
 
 
 def test_a_file_that_changes_between_two_passes_is_simply_another_one(tmp_path: Path) -> None:
