@@ -21,6 +21,7 @@ from typing import Any, Protocol
 
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError, DataError, quoted
 from ansible_collections.platform9.pcd.plugins.module_utils._image import SERVICE_ALGORITHMS
+from ansible_collections.platform9.pcd.plugins.module_utils._redact import redacted
 
 BLOCK = 1 << 20
 
@@ -353,8 +354,9 @@ def digest_from(option: str, text: str) -> tuple[str, str]:
     algorithm, colon, rest = text.partition(":")
     algorithm = algorithm.strip().lower()
     if not colon or not rest.strip() or algorithm not in _algorithms():
+        found = quoted(redacted(algorithm)[:LONGEST_ALGORITHM])
         raise ConfigurationError(
-            f"{option}: {quoted(algorithm[:LONGEST_ALGORITHM])} does not begin <algorithm>:<checksum>, such as "
+            f"{option}: {found} does not begin <algorithm>:<checksum>, such as "
             "sha256:0123abcd..., or sha256:https://vendor.example.com/SHA256SUMS. The algorithms are "
             f"{', '.join(_algorithms())}."
         )
@@ -367,7 +369,7 @@ def digest_of(option: str, algorithm: str, value: str) -> Digest:
     seen = NOT_A_WORD.sub("", value)
     if not HEX.fullmatch(seen) or len(seen) != digits:
         raise ConfigurationError(
-            f"{option}: {quoted(value)} is no {algorithm} checksum, which has {digits} hexadecimal digits."
+            f"{option}: {quoted(redacted(value))} is no {algorithm} checksum, which has {digits} hexadecimal digits."
         )
     return Digest(algorithm, seen.lower())
 

@@ -22,6 +22,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.platform9.pcd.plugins.module_utils._redact import printable, redacted_text
+
 # Answers that say "not now" rather than "no", and those after which nobody knows what was done.
 PASSING = (408, 429, 500, 502, 503, 504)
 
@@ -37,14 +39,13 @@ class PcdError(Exception):
     retry_after: str | None = None
 
     def __init__(self, message: str, **facts: Any) -> None:
-        # What a user or a service has written may have line breaks; a message is one line.
-        super().__init__(" ".join(message.splitlines()))
+        super().__init__(_safe(message))
         self.facts = facts
 
     def also(self, message: str) -> PcdError:
         """The same error, with one sentence more about what became of it."""
         text = str(self)
-        self.args = (f"{text}{'' if text.endswith(('.', ')')) else '.'} {message}",)
+        self.args = (f"{text}{'' if text.endswith(('.', ')')) else '.'} {_safe(message)}",)
         return self
 
 
@@ -157,8 +158,13 @@ class Overtaken(PcdError):
 
 
 def quoted(text: str) -> str:
-    """A user's word within a message, on one line."""
-    return f"'{' '.join(text.splitlines())}'"
+    """A word of a user or a service within a message, on one line and without control characters."""
+    return f"'{printable(text)}'"
+
+
+def _safe(message: str) -> str:
+    # Users and services write line breaks, control characters and addresses with a password; a message shows none.
+    return redacted_text(printable(message))
 
 
 BY_STATUS: dict[int, type[ApiError]] = {

@@ -7,15 +7,14 @@ It is a room of its own because most tasks need none of it.
 
 from __future__ import annotations
 
-import json
 import re
 import ssl
-from collections.abc import Iterable, Mapping
-from html import escape, unescape
+from collections.abc import Mapping
+from html import unescape
 from typing import Any
-from urllib.parse import quote, quote_plus, urlsplit
 
-from ansible_collections.platform9.pcd.plugins.module_utils._http import Transport, decoded
+from ansible_collections.platform9.pcd.plugins.module_utils._http import Transport, decoded, proxies_for
+from ansible_collections.platform9.pcd.plugins.module_utils._redact import host_in, masked, secrets_in, spellings
 
 try:
     import requests
@@ -97,10 +96,6 @@ def _is_unresolved(error: Exception) -> bool:
     return any(words in str(error) for words in ("Failed to resolve", "[Errno -", "getaddrinfo failed"))
 
 
-def without_query(url: str) -> str:
-    return url.partition("?")[0]
-
-
 def with_request_id(message: str, request_id: str | None) -> str:
     return f"{message} (request id {request_id})" if request_id else message
 
@@ -121,7 +116,13 @@ def advice_for(status: int, request_id: str | None) -> str:
 
 def failure(error: Exception, url: str, transport: Transport) -> str:
     """Why no answer came, and what to look at."""
-    text, host = str(error), urlsplit(url).netloc
+    # Libraries quote the address of a proxy that they cannot use.
+    proxies = (secret for proxy in proxies_for(url).values() for secret in secrets_in(proxy))
+    return masked(_failure(error, url, transport), spellings(proxies))
+
+
+def _failure(error: Exception, url: str, transport: Transport) -> str:
+    text, host = str(error), host_in(url)
     if isinstance(error, requests.exceptions.ProxyError):
         return f"the proxy for {host} does not answer. Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY. ({_reason(error)})"
     if isinstance(error, requests.exceptions.SSLError):
@@ -170,21 +171,3 @@ def _reason(error: BaseException) -> str:
         return seen.verify_message
     # Without the names of objects and places in C sources.
     return " ".join(re.sub(r"<[^>]*>:? ?|\(_ssl\.c:\d+\)", "", str(seen)).split())[:200] or type(seen).__name__
-
-
-def spellings(secrets: Iterable[str]) -> list[str]:
-    """The secrets in every form in which an answer may repeat them, the longest first."""
-    forms = set()
-    for secret in secrets:
-        json_forms = (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])
-        html_forms = (escape(secret), escape(secret, quote=False))
-        forms |= {secret, " ".join(secret.split()), quote(secret), quote(secret, safe=""), quote_plus(secret)}
-        forms |= {*json_forms, *html_forms, *(json.dumps(form)[1:-1] for form in html_forms)}
-    return sorted(forms - {""}, key=len, reverse=True)
-
-
-def masked(text: str, secrets: Iterable[str]) -> str:
-    """The text without the secrets, which are given in all their spellings."""
-    for secret in secrets:
-        text = text.replace(secret, "********")
-    return text

@@ -25,10 +25,18 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     TooLarge,
     Unauthorized,
 )
+from ansible_collections.platform9.pcd.plugins.module_utils._redact import (
+    host_in,
+    masked,
+    redacted,
+    redacted_text,
+    spellings,
+)
 from ansible_collections.platform9.pcd.plugins.module_utils._wait import Attempts, Waiting
 
 try:
     import requests
+    import urllib3
 except ImportError:  # the module says so with missing_required_lib before anything is sent
     requests = None  # type: ignore[assignment]
 
@@ -227,7 +235,7 @@ class Http:
                 ) from None
             return Answer(response.status_code, response.headers, payload, request_id)
         if 300 <= response.status_code < 400:
-            where = response.headers.get("Location", "another address")
+            where = redacted(response.headers.get("Location", "another address"))
             raise self._api_error(
                 response, wanted, f"answered with a redirect to {where}, which is not followed", request_id
             )
@@ -239,7 +247,7 @@ class Http:
         """The error for a successful answer whose JSON is not what the operation gives."""
         from ansible_collections.platform9.pcd.plugins.module_utils._failures import with_request_id
 
-        url = self.base_url + path
+        url = redacted(self.base_url + path)
         message = (
             f"Could not {wanted}: {method} {url} answered {answer.status}, but with {lacking}. "
             "Check that the address is that of the service itself and that no proxy answers in its place."
@@ -259,15 +267,14 @@ class Http:
             is_json_object,
             server_words,
             with_request_id,
-            without_query,
         )
 
         request_id = None if request_id is None else self._masked(request_id)
         status = response.status_code
-        method, url = str(response.request.method), without_query(response.url)
+        method, url = str(response.request.method), redacted(response.url)
         # Before it is cut or read: a part of a secret, or another spelling of it, would not be found afterwards.
         body = self._masked(response.content.decode(errors="replace"))[:LARGEST_ERROR_BODY]
-        server_message = self._masked(server_words(response.headers.get("Content-Type", ""), body))
+        server_message = redacted_text(self._masked(server_words(response.headers.get("Content-Type", ""), body)))
         answered = f"{status} {response.reason}"
         message = f"Could not {wanted}: {method} {url} {what} ({answered})"
         message += f": {server_message}" if server_message not in ("", answered) else "."
@@ -298,26 +305,22 @@ class Http:
             is_passing,
             is_timeout,
             is_unsent,
-            without_query,
         )
 
         if isinstance(error, requests.exceptions.InvalidProxyURL):
-            return ConfigurationError(
-                f"Could not {wanted}: the address of the proxy for {urlsplit(url).netloc} cannot be used. "
-                "Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY."
-            )
+            return _unusable_proxy(url)
         if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)):
-            return ConfigurationError(f"Could not {wanted}: {url} is not a usable address. Write https://host/path.")
+            return ConfigurationError(
+                f"Could not {wanted}: {redacted(url)} is not a usable address. Write https://host/path."
+            )
         failed = ConnectionFailed(
-            self._masked(f"Could not {wanted}: {failure(error, url, self._transport)}"), url=without_query(url)
+            self._masked(f"Could not {wanted}: {failure(error, url, self._transport)}"), url=redacted(url)
         )
         failed.passing = is_passing(error) or is_timeout(error)
         failed.unsent = failed.passing and is_unsent(error)
         return failed
 
     def _masked(self, text: str) -> str:
-        from ansible_collections.platform9.pcd.plugins.module_utils._failures import masked, spellings
-
         return masked(text, spellings(self._secrets))
 
 
@@ -340,7 +343,36 @@ def proxies_for(address: str) -> dict[str, str]:
     if not getproxies_environment():
         return {}
     found: dict[str, str] = requests.utils.get_environ_proxies(address)
+    proxy = requests.utils.select_proxy(address, found)
+    if proxy and not _is_proxy(proxy):
+        raise _unusable_proxy(address)
     return found
+
+
+def _is_proxy(proxy: str) -> bool:
+    """Whether all libraries that read the address of a proxy find the same host in it, and no part of a password."""
+    proxy = proxy if "://" in proxy else f"http://{proxy}"
+    try:
+        scheme, host, port = urlsplit(proxy).scheme, urlsplit(proxy).hostname or "", urlsplit(proxy).port
+        read = urllib3.util.parse_url(proxy)
+        host.encode("idna")
+    except (urllib3.exceptions.LocationParseError, ValueError):
+        return False
+    is_same = not host.isascii() or (read.host or "").strip("[]").lower() == host
+    return (
+        bool(host)
+        and is_same
+        and read.port == port
+        and "@" not in (read.fragment or "")
+        and scheme.startswith(("http", "socks"))
+    )
+
+
+def _unusable_proxy(address: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"The address of the proxy for {host_in(address)} cannot be used. Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY; "
+        "in its user and password, write %2F for a slash, %3F for ?, %23 for # and %40 for @."
+    )
 
 
 def decoded(text: str | bytes) -> Any:

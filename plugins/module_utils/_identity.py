@@ -104,6 +104,17 @@ def log_in(connection: Connection) -> Access:
     return Access(token, endpoint, project.get("id"), body.get("expires_at"), library)
 
 
+def warnings_about(access: Access, connection: Connection) -> list[str]:
+    """What the user should know before the token is sent; the options themselves are looked at by `connection_from`."""
+    if connection.image_endpoint_override is not None or not access.image_endpoint.lower().startswith("http:"):
+        return []
+    return [
+        f"The catalogue of Keystone has a plain http address for the image service, {access.image_endpoint}: everybody "
+        "on the way can read the token and the data. Ask the administrator of the cloud for an https endpoint; until "
+        "then, give one with image_endpoint_override, or with interface if the catalogue has another."
+    ]
+
+
 def library_beside(endpoint: str, catalog: list[Mapping[str, Any]], region_name: str | None) -> str | None:
     """The admin endpoint of the image service in the region; None where there is none, or where it is this one."""
     libraries = [

@@ -7,26 +7,63 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Mapping
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, NoReturn
 
 from ansible.module_utils import basic
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.platform9.pcd.plugins.module_utils._arguments import check_arguments
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import PcdError
+from ansible_collections.platform9.pcd.plugins.module_utils._redact import shown_options
 from ansible_collections.platform9.pcd.plugins.module_utils._task import Surroundings, Task, perform
 
 
+class _Module(AnsibleModule):
+    """An AnsibleModule that shows nothing secret: by the place of an option in `invocation`, by its text elsewhere.
+
+    That holds for the errors in options, too, which AnsibleModule itself reports while it is made.
+    """
+
+    def __init__(self, task: Task, given: Mapping[str, Any]) -> None:
+        self.no_log_values: set[str] = set()
+        self._pcd_task = task
+        self._pcd_given = given
+        super().__init__(
+            argument_spec=task.argument_spec,
+            supports_check_mode=True,
+            add_file_common_args=task.writes_file,
+            **task.constraints,
+        )
+
+    def exit_json(self, **kwargs: Any) -> NoReturn:
+        super().exit_json(**self._without_secrets(kwargs))
+        raise AssertionError("exit_json ends the process")
+
+    def fail_json(self, msg: str, **kwargs: Any) -> NoReturn:
+        super().fail_json(msg, **self._without_secrets(kwargs))
+        raise AssertionError("fail_json ends the process")
+
+    def log(self, msg: Any, log_args: Any = None) -> None:
+        """Write into the system's log, where AnsibleModule writes all options of a task (`_log_invocation`)."""
+        if log_args:
+            self.no_log_values = self._pcd_task.hidden(self.params, self.no_log_values)
+            hidden = {name: value for name, value in self._shown().items() if value != self.params[name]}
+            log_args = {name: hidden.get(name, text) for name, text in log_args.items()}
+            msg = f"Invoked with {' '.join(f'{name}={text}' for name, text in log_args.items())}"
+        super().log(msg, log_args)
+
+    def _shown(self) -> dict[str, Any]:
+        return shown_options(self.params, self._pcd_given, self.argument_spec)
+
+    def _without_secrets(self, answer: dict[str, Any]) -> dict[str, Any]:
+        self.no_log_values = self._pcd_task.hidden(self.params, self.no_log_values)
+        return {**answer, "invocation": {"module_args": self._shown()}}
+
+
 def run_module(task: Task) -> None:
-    _refuse_what_ansible_cannot_read(task)
-    module = AnsibleModule(
-        argument_spec=task.argument_spec,
-        supports_check_mode=True,
-        add_file_common_args=task.writes_file,
-        **task.constraints,
-    )
-    module.no_log_values = task.hidden(module.params, module.no_log_values)
+    module = _Module(task, _given_to(task))
     for library in task.libraries:
         if find_spec(library) is None:
             module.fail_json(msg=missing_required_lib(library))
@@ -57,15 +94,17 @@ def run_module(task: Task) -> None:
     module.exit_json(**result)
 
 
-def _refuse_what_ansible_cannot_read(task: Task) -> None:
-    """Fail where AnsibleModule would end in a traceback, or take something else for what was given."""
+def _given_to(task: Task) -> dict[str, Any]:
+    """The options as they came; fail if AnsibleModule would end in a traceback, or misread what was given."""
     spec = {**(basic.FILE_COMMON_ARGUMENTS if task.writes_file else {}), **task.argument_spec}
+    given: dict[str, Any] = basic._load_params() or {}
     try:
-        check_arguments(basic._load_params() or {}, spec)
+        check_arguments(given, spec)
     except PcdError as error:
         # There is no AnsibleModule yet that could say it.
         print(json.dumps({"failed": True, "msg": str(error)}))  # pylint: disable=ansible-bad-function
         sys.exit(1)  # pylint: disable=ansible-bad-function
+    return given
 
 
 def _set_attributes(module: AnsibleModule, result: dict[str, Any]) -> None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 
+from ansible_collections.platform9.pcd.plugins.module_utils._redact import printable
+
 # The first line comes after one interval. Where something takes long, lines come less often, so that an hour has
 # about fifty of them and not seven hundred.
 FIRST_INTERVAL = 5.0
@@ -105,7 +107,8 @@ class Meter:
 
     def _say(self, said: str) -> None:
         if self._tell is not None:
-            self._tell(f"{self._about}: {said}")
+            # The name of an image may hold what would control the terminal.
+            self._tell(printable(f"{self._about}: {said}"))
 
 
 def readable(count: float | None) -> str:

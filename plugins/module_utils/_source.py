@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError, DataError, quoted
 from ansible_collections.platform9.pcd.plugins.module_utils._http import Transport
 from ansible_collections.platform9.pcd.plugins.module_utils._plan import Stores
+from ansible_collections.platform9.pcd.plugins.module_utils._redact import SHORTEST_PASSWORD, redacted
 
 if TYPE_CHECKING:
     from ansible_collections.platform9.pcd.plugins.module_utils._data import Digest, File, Stream
@@ -38,8 +39,6 @@ DATA_OPTIONS: dict[str, Any] = {
     "wait_timeout": {"type": "int", "default": 3600},
 }
 
-SHORTEST_SECRET = 4
-
 # A year, in seconds. Sockets take no time that is much longer.
 LONGEST_WAIT = 366 * 86400
 
@@ -54,7 +53,7 @@ def secrets_from(params: Params) -> tuple[str, ...]:
     """What may stand in no message, beside the credentials of the cloud."""
     # A short value, such as "1" of a header, would be found everywhere.
     secrets = _url(params, Transport()).secrets if params["url"] is not None else ()
-    return tuple(secret for secret in secrets if len(secret) >= SHORTEST_SECRET)
+    return tuple(secret for secret in secrets if len(secret) >= SHORTEST_PASSWORD)
 
 
 def stores_from(params: Params) -> Stores:
@@ -125,7 +124,7 @@ def _stated(params: Params, place: tuple[File | Url, Transport] | None) -> Diges
     if params["checksum"] is None:
         return None
     from ansible_collections.platform9.pcd.plugins.module_utils._data import digest_from, digest_in, digest_of
-    from ansible_collections.platform9.pcd.plugins.module_utils._url import Url, shown
+    from ansible_collections.platform9.pcd.plugins.module_utils._url import Url
 
     algorithm, rest = digest_from("checksum", params["checksum"])
     if "://" not in rest:
@@ -146,8 +145,8 @@ def _stated(params: Params, place: tuple[File | Url, Transport] | None) -> Diges
     found = digest_in(listing, names, algorithm)
     if found is None:
         raise DataError(
-            f"checksum: {shown(rest)} has no {algorithm} checksum of {quoted(source.filename)}. Check that it is the "
-            "file for this image and this algorithm, or state the checksum itself."
+            f"checksum: {redacted(rest)} has no {algorithm} checksum of {quoted(source.filename)}. Check that it is "
+            "the file for this image and this algorithm, or state the checksum itself."
         )
     return found
 

@@ -8,8 +8,7 @@ Nothing here knows AnsibleModule, so that the same task can run in a module's pr
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -22,7 +21,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     quoted,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._http import Http, Transport
-from ansible_collections.platform9.pcd.plugins.module_utils._identity import Logins
+from ansible_collections.platform9.pcd.plugins.module_utils._identity import Logins, warnings_about
 from ansible_collections.platform9.pcd.plugins.module_utils._image import (
     REPLACES,
     RETIRED,
@@ -32,6 +31,15 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image import (
 from ansible_collections.platform9.pcd.plugins.module_utils._images import Images, exactly
 from ansible_collections.platform9.pcd.plugins.module_utils._plan import Image, Plan, describe
 from ansible_collections.platform9.pcd.plugins.module_utils._progress import Progress
+from ansible_collections.platform9.pcd.plugins.module_utils._redact import (
+    ADDRESS_OPTIONS,
+    SHORTEST_VALUE,
+    leaves,
+    printable,
+    redacted_text,
+    secrets_in,
+    spellings,
+)
 from ansible_collections.platform9.pcd.plugins.module_utils._wait import Waiting
 
 if TYPE_CHECKING:
@@ -40,17 +48,11 @@ if TYPE_CHECKING:
 
 MOST_LISTED = 20
 
-# In characters. Keys and tokens are longer; "1", "gzip" and "*/*" are not.
-SHORTEST_SECRET_HEADER = 8
 # How often a task is planned that other runs overtake.
 MOST_PLANS = 10
 
 # Seconds that runs of the same moment get to agree on one of several images.
 LONGEST_AMBIGUITY = 10.0
-
-PASSWORD_IN_ADDRESS = re.compile(r"://[^/?#\s@:]*:([^/?#\s]+)@")
-# Signatures are longer than what is not masked here.
-QUERY_OF_ADDRESS = re.compile(r"\?([^#\s]{8,})")
 
 # The owner of an image whose owner does not matter.
 ANYBODY = "*"
@@ -159,21 +161,23 @@ class Task(NamedTuple):
         return {**CONNECTION_OPTIONS, **self.options}
 
     def hidden(self, params: Params, no_log_values: Iterable[Any]) -> set[str]:
-        """What no result may show: all that Ansible would hide but short words, such as the value of `Accept: raw`."""
-        headers = (params.get("url_headers") or {}).values()
-        short = {str(value) for value in headers if len(str(value)) < SHORTEST_SECRET_HEADER}
-        spec = self.argument_spec
-        secrets = {str(value) for key, value in params.items() if spec.get(key, {}).get("no_log")}
-        return {str(value) for value in no_log_values} - (short - secrets) | _misplaced(params)
+        """The texts that a result is searched for, beside what `shown_options` hides by its place.
+
+        `no_log_values` is what Ansible has found in the options as they were given, before a text became a dictionary.
+        """
+        secrets, headers = set(_misplaced(params)), {str(value) for value in no_log_values}
+        for option, rules in self.argument_spec.items():
+            if rules.get("no_log"):
+                (headers if rules.get("type") == "dict" else secrets).update(leaves(params.get(option)))
+        # A short word, such as the value of `Accept: raw`, would be found everywhere.
+        return set(spellings(secrets | {text for text in headers if len(text) >= SHORTEST_VALUE}))
 
 
-def _misplaced(params: Params) -> set[str]:
-    """Passwords and queries of addresses, which may be signatures."""
-    found: set[str] = set()
-    for value in params.values():
-        if isinstance(value, str) and "://" in value:
-            found.update(PASSWORD_IN_ADDRESS.findall(value) + QUERY_OF_ADDRESS.findall(value))
-    return found
+def _misplaced(params: Params) -> Iterator[str]:
+    """What may be secret in addresses, whichever option they are in."""
+    for option, value in params.items():
+        if isinstance(value, str) and ("://" in value or (option in ADDRESS_OPTIONS and "@" in value)):
+            yield from secrets_in(value)
 
 
 def perform(
@@ -186,7 +190,12 @@ def perform(
 ) -> Result:
     """What the task answers; every error that is not a bug of ours is a PcdError."""
     task.check(params)
-    session = open_session(params, warn, environ, surroundings or Surroundings(), task.secrets(params))
+
+    def say(text: str) -> None:
+        # A warning shows no more than the message of an error does.
+        warn(redacted_text(printable(text)))
+
+    session = open_session(params, say, environ, surroundings or Surroundings(), task.secrets(params))
     kept = False
     for plans in range(1, MOST_PLANS + 1):
         work = task.work(params, session)
@@ -244,6 +253,8 @@ def open_session(
     for warning in connection.warnings:
         warn(warning)
     access = surroundings.logins.access(connection)
+    for warning in warnings_about(access, connection):
+        warn(warning)
 
     def renewed(refused: str) -> str:
         return surroundings.logins.anew(connection, refused).token

@@ -43,6 +43,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image import stores
 from ansible_collections.platform9.pcd.plugins.module_utils._images import Images
 from ansible_collections.platform9.pcd.plugins.module_utils._plan import Image, Import, Stage, Upload, describe
 from ansible_collections.platform9.pcd.plugins.module_utils._progress import Progress
+from ansible_collections.platform9.pcd.plugins.module_utils._redact import printable, redacted_text
 from ansible_collections.platform9.pcd.plugins.module_utils._wait import Attempts, Waiting, pause
 
 IMPORTING_TO = "os_glance_importing_to_stores"
@@ -307,7 +308,7 @@ class Transfers:
             # The failure itself is known; who may not read the task still has to be told of it.
             return ""
         newest = max(tasks, key=lambda task: str(task.get("created_at")), default={})
-        return " ".join(str(newest.get("message") or "").split())
+        return redacted_text(printable(" ".join(str(newest.get("message") or "").split())))
 
     def _read_back(self, image: Image, stated: Digest) -> None:
         """Compare the data with a digest of an algorithm that the service does not use."""

@@ -20,12 +20,19 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     DataError,
     quoted,
 )
-from ansible_collections.platform9.pcd.plugins.module_utils._failures import failure, is_passing, masked, spellings
+from ansible_collections.platform9.pcd.plugins.module_utils._failures import failure, is_passing
 from ansible_collections.platform9.pcd.plugins.module_utils._http import (
     Transport,
     announced_length,
     new_session,
     proxies_for,
+)
+from ansible_collections.platform9.pcd.plugins.module_utils._redact import (
+    host_in,
+    masked,
+    redacted,
+    secrets_in,
+    spellings,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._wait import Waiting
 
@@ -73,9 +80,18 @@ class Url:
         except ValueError:
             parts = urlsplit("")
         if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
+            # What is no address at all is not quoted: it may be a secret in the wrong place.
+            what = quoted(redacted(address)) if "://" in address else "it"
             raise ConfigurationError(
-                f"{option}: {quoted(shown(address))} is no address of a file. Write http://host/path or "
-                "https://host/path; a file on the host where the task runs is given with path."
+                f"{option}: {what} is no address of a file. Write http://host/path or https://host/path, and in a user "
+                "or password %2F for a slash, %3F for ?, %23 for # and %40 for @; a file on the host where the task "
+                "runs is given with path."
+            )
+        if "@" in parts.fragment:
+            # The host would be a part of a password or token, and its name be asked for.
+            raise ConfigurationError(
+                f"{option}: {quoted(redacted(address))} has a # before its last @. Write %23 for a # in a user or "
+                "password."
             )
         self.address = _quoted(address)
         self.filename = unquote(basename(parts.path))
@@ -96,13 +112,13 @@ class Url:
                     f"url_headers: {which} holds a character that no header can have, or a blank where none can stand."
                 )
         self.secrets = tuple(
-            secret for secret in (password or "", *self._headers.values(), *_secrets_of(address)) if secret
+            secret for secret in (password or "", *self._headers.values(), *secrets_in(address)) if secret
         )
         self._secrets = spellings(self.secrets)
         self._sleep = sleep
 
     def __str__(self) -> str:
-        return shown(self.address)
+        return redacted(self.address)
 
     @property
     def is_open_to_all(self) -> bool:
@@ -165,7 +181,8 @@ class Url:
             except ValueError:
                 address, followed = location, False
             if not followed:
-                raise DataError(f"{self._option}: {self} leads to {quoted(shown(address))}, which is no http address.")
+                where = quoted(redacted(address))
+                raise DataError(f"{self._option}: {self} leads to {where}, which is no http address.")
         raise DataError(f"{self._option}: {self} leads from one address to the next, more than {MOST_REDIRECTS} times.")
 
     def _fetch(self, session: requests.Session, address: str) -> requests.Response:
@@ -188,7 +205,7 @@ class Url:
             except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
                 if is_passing(error) and attempts.again():
                     continue
-                reason = masked(self._failure(error, address), spellings(_secrets_of(address)))
+                reason = masked(self._failure(error, address), spellings(secrets_in(address)))
                 # Without the cause, whose text may hold the whole address.
                 raise DataError(f"{self._option}: could not fetch {self}: {reason}") from None
             if response.status_code not in BUSY:
@@ -230,9 +247,9 @@ class Url:
             return "it leads to an address that cannot be read."
         if isinstance(error, requests.exceptions.SSLError):
             # The usual advice is about validate_certs, which is not about vendors.
-            host = urlsplit(address).hostname
             return (
-                f"the certificate of {host} cannot be trusted, or TLS failed. Give the CA of the vendor with ca_cert."
+                f"the certificate of {host_in(address)} cannot be trusted, or TLS failed. Give the CA of the vendor "
+                "with ca_cert."
             )
         return self._masked(failure(error, _without_login(address), self._transport))
 
@@ -267,28 +284,11 @@ class _Download:
             raise self._url.ended_early(self._count, self.size)
 
 
-def shown(address: str) -> str:
-    """The address without what may be secret in it: user, password and query."""
-    try:
-        return urlsplit(_without_login(address))._replace(query="", fragment="").geturl()
-    except ValueError:
-        return "what is given"
-
-
 def _quoted(address: str) -> str:
     """The address without blanks and the like; the host stays as it is, since it is encoded in another way."""
     parts = urlsplit(address)
     requote = requests.utils.requote_uri
     return parts._replace(path=requote(parts.path), query=requote(parts.query)).geturl()
-
-
-def _secrets_of(address: str) -> list[str]:
-    """What of an address may be secret: its query and password."""
-    try:
-        parts = urlsplit(address)
-        return [part for part in (parts.query, parts.password or "", unquote(parts.password or "")) if part]
-    except ValueError:
-        return []
 
 
 def _without_login(address: str) -> str:

@@ -39,6 +39,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._arguments import ch
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError, PcdError
 from ansible_collections.platform9.pcd.plugins.module_utils._identity import Logins
 from ansible_collections.platform9.pcd.plugins.module_utils._progress import FIRST_INTERVAL, Progress
+from ansible_collections.platform9.pcd.plugins.module_utils._redact import shown_options
 from ansible_collections.platform9.pcd.plugins.module_utils._task import Result, Surroundings, Task, perform
 from ansible_collections.platform9.pcd.plugins.plugin_utils._kept_logins import SECRET_SIZE, KeptLogins
 
@@ -133,9 +134,12 @@ class InProcess(OrdinaryAction):
     def _validated(self) -> ValidationResult:
         """The options as AnsibleModule takes them: plain JSON, held against the module's own spec."""
         plain = json.loads(json.dumps(dict(self._task.args), default=_plain))
-        spec = {**self.task.argument_spec, **(FILE_COMMON_ARGUMENTS if self.task.writes_file else {})}
-        check_arguments(plain, spec)
-        return ArgumentSpecValidator(spec, **self.task.constraints).validate(plain)
+        check_arguments(plain, self._spec)
+        return ArgumentSpecValidator(self._spec, **self.task.constraints).validate(plain)
+
+    @property
+    def _spec(self) -> dict[str, Any]:
+        return {**self.task.argument_spec, **(FILE_COMMON_ARGUMENTS if self.task.writes_file else {})}
 
     def _performed(self, params: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
         warnings: list[str] = []
@@ -156,7 +160,7 @@ class InProcess(OrdinaryAction):
         if not self._task.diff:
             result.pop("diff", None)
         if self._shows_options(variables):
-            result["invocation"] = {"module_args": dict(params)}
+            result["invocation"] = {"module_args": shown_options(params, self._task.args, self._spec)}
         secrets = self.task.hidden(params, validation._no_log_values)
         if register_secrets is not None:
             register_secrets(secrets)

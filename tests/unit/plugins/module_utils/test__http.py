@@ -30,6 +30,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
 from ansible_collections.platform9.pcd.plugins.module_utils._failures import LONGEST_SERVER_MESSAGE, server_words
 from ansible_collections.platform9.pcd.plugins.module_utils._http import Http, Transport
 from ansible_collections.platform9.pcd.plugins.module_utils._images import PATCH_TYPE, Images
+from ansible_collections.platform9.pcd.plugins.module_utils._url import Url
 from ansible_collections.platform9.pcd.plugins.module_utils._wait import LONGEST_PAUSE, pause
 from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.certificates import Certificates
 from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import (
@@ -449,14 +450,41 @@ def test_a_redirect_is_not_followed_and_nobody_else_sees_the_token(status: int, 
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-@pytest.mark.parametrize("to", ["http://[", "//[x"])
+@pytest.mark.parametrize(("to", "told"), [("http://[", "http://..."), ("//[x", "//...")])
 def test_a_redirect_to_something_that_cannot_be_read_is_told_as_any_other(
-    to: str, operation: str, serve: Serve
+    to: str, told: str, operation: str, serve: Serve
 ) -> None:
     service = serve(Reply(302, "", {"Location": to}))
     with pytest.raises(ApiError, match="which is not followed") as caught:
         OPERATIONS[operation](images_of(service))
-    assert to in str(caught.value)
+    assert f"a redirect to {told}, which" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("to", "told"),
+    [
+        (f"https://me:{PASSWORD}/{TOKEN}@elsewhere/x", "https://elsewhere/x"),
+        (f"https://me:{PASSWORD}#{TOKEN}@elsewhere/x", "https://..."),
+        (f"https://{TOKEN}@elsewhere/x?ticket={PASSWORD}", "https://elsewhere/x"),
+        (f"https://elsewhere/x?ticket={PASSWORD}", "https://elsewhere/x"),
+        (f"/login?ticket={PASSWORD}#{TOKEN}", "/login"),
+    ],
+)
+def test_a_redirect_is_told_without_what_is_secret_in_its_address(to: str, told: str, serve: Serve) -> None:
+    service = serve(Reply(302, "", {"Location": to}))
+    with pytest.raises(ApiError, match="which is not followed") as caught:
+        images_of(service).get(ID)
+    assert f"a redirect to {told}, which" in str(caught.value)
+    assert PASSWORD not in str(caught.value)
+    assert TOKEN not in str(caught.value)
+
+
+def test_an_address_that_the_service_quotes_is_told_without_its_secrets(serve: Serve) -> None:
+    words = f"could not open https://me:{PASSWORD}/{TOKEN}@vendor/x.img?sig={PASSWORD}: timeout"
+    with pytest.raises(ApiError) as caught:
+        images_of(serve(Reply(400, {"message": words}))).get(ID)
+    assert "could not open https://vendor/x.img: timeout" in str(caught.value)
+    assert caught.value.server_message == "could not open https://vendor/x.img: timeout"
 
 
 # --- what is repeated --------------------------------------------------------------------------------------------
@@ -859,6 +887,42 @@ def test_a_proxy_whose_address_is_none_is_told_as_such(monkeypatch: pytest.Monke
     monkeypatch.setenv("HTTP_PROXY", "http://")
     with pytest.raises(PcdError, match="(?i)proxy"):
         images_of("http://pcd.invalid/glance/v2").get(ID)
+
+
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "HTTPS_PROXY"])
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        f"http://me:{PASSWORD}/{TOKEN}@127.0.0.1:1",
+        f"http://me:{PASSWORD}#{TOKEN}@127.0.0.1:1",
+        f"http://me:{PASSWORD}?{TOKEN}@127.0.0.1:1",
+        f"http://me:{PASSWORD} {TOKEN}@127.0.0.1:1",
+        f"http://me:{PASSWORD}[{TOKEN}@127.0.0.1:1",
+        f"http://me:{PASSWORD}\\{TOKEN}@127.0.0.1:1",
+        f"http://me:{PASSWORD}%{TOKEN}@127.0.0.1:1",
+        f"http://{PASSWORD}#{TOKEN}@127.0.0.1:1",
+        f"http://me:{PASSWORD}@a..b:1",
+        f"http://me:{PASSWORD}@127.0.0.1:port",
+        f"http://me:{PASSWORD}@127.0.0.1:99999",
+        f"ftp://me:{PASSWORD}@127.0.0.1:1",
+        f"http:/me:{PASSWORD}@127.0.0.1:1",
+        f"me:{PASSWORD}/{TOKEN}@127.0.0.1:1",
+        f"me:{PASSWORD}",
+    ],
+)
+def test_a_proxy_that_cannot_be_used_is_told_without_its_password(
+    proxy: str, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, proxy)
+    scheme = variable.partition("_")[0].lower()
+    for ask in (
+        lambda: images_of(f"{scheme}://pcd.invalid/glance/v2").get(ID),
+        lambda: Url(f"{scheme}://vendor.invalid/x.img", Transport(retries=0)).text(),
+    ):
+        with pytest.raises(PcdError, match="proxy") as caught:
+            ask()
+        assert PASSWORD.lower() not in str(caught.value).lower()
+        assert TOKEN.lower() not in str(caught.value).lower()
 
 
 # --- secrets -----------------------------------------------------------------------------------------------------

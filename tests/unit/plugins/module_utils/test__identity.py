@@ -25,6 +25,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._identity import (
     library_beside,
     log_in,
     versioned,
+    warnings_about,
 )
 from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import (
     OTHER_PROJECT,
@@ -599,3 +600,28 @@ def test_without_a_login_no_library_is_known(serve: Serve) -> None:
     keystone = serve(Reply(500))
     assert logged_in(keystone, token=TOKEN, image_endpoint_override="https://h/glance").library is None
     assert keystone.requests == []
+
+
+@pytest.mark.parametrize(
+    ("url", "override", "warned"),
+    [
+        ("http://library.example.com:9494", None, True),
+        ("HTTP://library.example.com:9494", None, True),
+        ("https://library.example.com:9494", None, False),
+        # The option has a warning of its own.
+        ("http://library.example.com:9494", "http://images.example.com", False),
+        ("http://library.example.com:9494", "https://images.example.com", False),
+    ],
+)
+def test_a_plain_http_address_of_the_catalogue_is_warned_of(
+    url: str, override: str | None, warned: bool, serve: Serve
+) -> None:
+    offer = [{"type": "image", "endpoints": [{"interface": "admin", "region_id": "r1", "url": url}]}]
+    keystone = serve(issued(catalog=offer))
+    spec = options(
+        CONNECTION_OPTIONS, auth_url=f"{keystone.url}/v3", image_endpoint_override=override, retries=0, **USER
+    )
+    connection = connection_from(spec, {})
+    warnings = warnings_about(log_in(connection), connection)
+    assert len(warnings) == warned
+    assert all("plain http" in warning and "library.example.com:9494" in warning for warning in warnings)

@@ -41,6 +41,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._plan import (
 from ansible_collections.platform9.pcd.plugins.module_utils._task import (
     MOST_LISTED,
     MOST_PLANS,
+    Params,
     Session,
     Task,
     perform,
@@ -482,3 +483,36 @@ def test_no_error_tells_the_token(serve: Serve) -> None:
     with pytest.raises(Forbidden, match="no right for") as caught:
         perform(task(), params_for(service, id=ID, name="x"), False, unheard, {})
     assert TOKEN not in str(caught.value)
+
+
+def test_a_warning_has_no_control_characters_and_no_passwords(serve: Serve) -> None:
+    def work(params: Params, session: Session) -> dict[str, Any]:
+        session.warn("'\x1b[2J' is at https://me:Tr0ub/S3cret@h/x?sig=1")
+        return {}
+
+    warned: list[str] = []
+    params = options(CONNECTION_OPTIONS, token=TOKEN, image_endpoint_override=serve().url)
+    perform(Task({}, lambda params: None, work), params, False, warned.append, {})
+    assert "'\\x1b[2J' is at https://h/x" in warned
+
+
+HEADERS = {"url_headers": {"type": "dict", "no_log": True}, "url": {"type": "str"}, "checksum": {"type": "str"}}
+
+
+@pytest.mark.parametrize(
+    ("given", "found", "hidden"),
+    [
+        ({"url_headers": {"X": "a-long-secret"}}, ["a-long-secret"], {"a-long-secret"}),
+        ({"url_headers": {"Accept": "raw"}}, ["raw"], set()),
+        ({"url_headers": {"X": [{"y": "a-long-secret"}]}}, [], {"a-long-secret"}),
+        ({"url_headers": {"X": 1234567890}}, [], {"1234567890"}),
+        ({"url_headers": {"Accept": "raw"}, "token": "raw"}, ["raw"], {"raw"}),
+        ({"url": "https://me:Tr0ub/S3cret@h/x"}, [], {"Tr0ub/S3cret", "Tr0ub%2FS3cret"}),
+        ({"checksum": "sha256:https://a-long-secret@h/x"}, [], {"a-long-secret"}),
+        ({"url": "me:S3cret@h"}, [], {"S3cret"}),
+        ({"token": "a\nb"}, [], {"a\nb", "a b", "a%0Ab", "a\\nb"}),
+    ],
+)
+def test_what_results_are_searched_for(given: dict[str, Any], found: list[str], hidden: set[str]) -> None:
+    searched = Task(HEADERS, lambda params: None, lambda params, session: {}).hidden(given, found)
+    assert searched == hidden

@@ -333,6 +333,50 @@ def test_an_error_is_a_message_with_facts_and_no_traceback(tmp_path: Path, serve
     assert TOKEN not in json.dumps(result)
 
 
+HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
+SYSLOG = """
+LOG_USER = LOG_INFO = 0
+def openlog(*arguments): pass
+def syslog(*arguments): open("syslog.txt", "a").write(f"{arguments[-1]}\\n")
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ({"X": "raw"}, {"X": HIDDEN}),
+        ({"X": ["q7Z"]}, {"X": HIDDEN}),
+        ('{"X": "q7Z"}', HIDDEN),
+        ("X=q7Z", HIDDEN),
+        ("X: q7Z", HIDDEN),
+        (["q7Z"], HIDDEN),
+    ],
+)
+@pytest.mark.parametrize("failing", [{}, {"timeout": "q"}, {"interface": "q"}, {"nonsense": "q7Z"}])
+def test_no_leaf_of_a_secret_option_is_shown_whatever_becomes_of_the_task(
+    failing: dict[str, Any], given: Any, shown: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "syslog.py").write_text(SYSLOG)
+    result = run("pcd_image", tmp_path, name="a", url="https://h/x", url_headers=given, token="ab", **failing)[1]
+    told = result.pop("invocation", {"module_args": {"url_headers": shown, "token": HIDDEN}})["module_args"]
+    assert (told["url_headers"], told["token"]) == (shown, HIDDEN)
+    assert "q7Z" not in json.dumps(told)
+    log = tmp_path / "syslog.txt"
+    assert "q7Z" not in (log.read_text() if log.exists() else "")
+
+
+def test_neither_the_answer_nor_the_log_of_the_system_has_secrets_of_an_address(tmp_path: Path) -> None:
+    (tmp_path / "syslog.py").write_text(SYSLOG)
+    url = "https://bob:Tr0ub4dor/S3cret@127.0.0.1:1/x.img?sig=5ignature"
+    status, result = run("pcd_image", tmp_path, name="a", url=url, checksum=f"sha256:{url}", token=TOKEN)
+    assert status == 1
+    log = (tmp_path / "syslog.txt").read_text()
+    assert "url=https://127.0.0.1:1/x.img" in log
+    for told in (json.dumps(result), log):
+        for secret in ("Tr0ub4dor", "S3cret", "5ignature", TOKEN):
+            assert secret not in told
+
+
 @pytest.mark.parametrize(
     ("module", "given", "part"),
     [

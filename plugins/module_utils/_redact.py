@@ -1,0 +1,158 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a message, a warning, a progress line or `invocation` may show.
+
+Addresses are shown without user, password, query and fragment, secrets not at all, and control characters as escapes.
+No address is parsed here: an address that a parser reads in another way than its author meant it is the one that would
+give its password away.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from html import escape
+from typing import Any
+from urllib.parse import quote, quote_plus, unquote
+
+# In the place of a part of an address.
+HIDDEN = "..."
+# In the place of the value of an option, as Ansible itself writes it.
+PLACEHOLDER = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
+
+# What may stand before "://", after the algorithm of a checksum if any. Anything else may be a secret.
+PREFIX = re.compile(r"\s*((md5|sha[0-9_]{1,7}|blake2[bs]):\s*)?(https?|file|ftps?|socks[45][ah]?)", re.IGNORECASE)
+# A host and a port. A password without its "@" is none: what stands behind its colon is no number.
+AUTHORITY = re.compile(r"(\[[0-9A-Za-z:.%_-]*\]|[\w.~-]*)(:[0-9]*)?")
+ADDRESS_IN_TEXT = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(\S*)")
+# At the end of an address in a sentence, it belongs to the sentence.
+PUNCTUATION = ".,:;!?)}'\""
+
+# The options that hold an address, whether or not it has its "://".
+ADDRESS_OPTIONS = ("auth_url", "checksum", "image_endpoint_override", "url")
+
+# In characters. Shorter ones, such as the value of `Accept: raw`, would be found in every text.
+SHORTEST_PASSWORD = 4
+SHORTEST_VALUE = 8
+# A user who has a password and a name of this length may be a token.
+SHORTEST_TOKEN = 16
+# The parameters of a query whose values are looked for; the value of another one may be the name of the image.
+NAME_OF_SECRET = re.compile("auth|cred|key|pass|policy|pwd|secret|sig|token", re.IGNORECASE)
+
+
+def redacted(address: str) -> str:
+    """The address without what stands between `://` and the last `@`, and without all after `?` or `#`.
+
+    Where an `@` comes after one of those two, nobody can say whether it ends a password or stands in a query, so that
+    nothing but the beginning is shown.
+    """
+    prefix, separator, rest = address.partition("://")
+    if not separator and address.startswith("//"):
+        prefix, separator, rest = "", "//", address[2:]
+    if not separator:
+        return _before_query(address)
+    shown = _before_query(rest)
+    if not AUTHORITY.fullmatch(shown.partition("/")[0].strip()):
+        shown = HIDDEN
+    return f"{prefix if PREFIX.fullmatch(prefix) or not prefix else HIDDEN}{separator}{shown}"
+
+
+def host_in(address: str) -> str:
+    """Host and port of an address."""
+    return redacted(address).partition("//")[2].partition("/")[0]
+
+
+def redacted_text(text: str) -> str:
+    """The text with each address in it redacted; an address ends at a blank."""
+
+    def shown(found: re.Match[str]) -> str:
+        address = found[2].rstrip(PUNCTUATION)
+        return f"{found[1]}{redacted(f'https://{address}')[len('https') :]}{found[2][len(address) :]}"
+
+    return ADDRESS_IN_TEXT.sub(shown, text) if "://" in text else text
+
+
+def _before_query(text: str) -> str:
+    head, *tail = re.split(r"[?#]", text, maxsplit=1)
+    return HIDDEN if tail and "@" in tail[0] else head.rpartition("@")[2]
+
+
+def printable(text: str) -> str:
+    """The text on one line, with escapes for what would control a terminal, or turn the direction of writing."""
+    line = " ".join(text.splitlines())
+    if line.isprintable():
+        return line
+    return "".join(
+        letter
+        if letter.isprintable() or unicodedata.category(letter) == "Zs"
+        else letter.encode("unicode_escape").decode()
+        for letter in line
+    )
+
+
+def secrets_in(address: str) -> set[str]:
+    """The parts of an address that may be secret, where they are long enough to be looked for in other texts."""
+    rest = address.partition("://")[2] or address
+    user, dummy, password = rest.rpartition("@")[0].partition(":")
+    found = {password} if len(password) >= SHORTEST_PASSWORD else set()
+    if len(user) >= (SHORTEST_TOKEN if password else SHORTEST_VALUE):
+        found.add(user)
+    for tail in re.split(r"[?#]", rest, maxsplit=1)[1:]:
+        query = tail.partition("#")[0]
+        found |= {text for text in (tail, query) if len(text) >= SHORTEST_VALUE}
+        for name, value in (part.partition("=")[::2] for part in re.split("[#&;?]", tail)):
+            if len(value) >= SHORTEST_VALUE and NAME_OF_SECRET.search(name):
+                found.add(value)
+    return found | {unquote(text) for text in found}
+
+
+def spellings(secrets: Iterable[str]) -> list[str]:
+    """The secrets in every form in which an answer may repeat them, the longest first."""
+    forms = set()
+    for secret in secrets:
+        json_forms = (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])
+        html_forms = (escape(secret), escape(secret, quote=False))
+        forms |= {secret, " ".join(secret.split()), quote(secret), quote(secret, safe=""), quote_plus(secret)}
+        forms |= {*json_forms, *html_forms, *(json.dumps(form)[1:-1] for form in html_forms)}
+        forms.add(printable(secret))
+    return sorted(forms - {""}, key=len, reverse=True)
+
+
+def masked(text: str, secrets: Iterable[str]) -> str:
+    """The text without the secrets, which are given in all their spellings."""
+    for secret in secrets:
+        text = text.replace(secret, "********")
+    return text
+
+
+def leaves(value: Any) -> Iterator[str]:
+    """Every text and number in lists and dictionaries; a value without a meaning of its own is none."""
+    if isinstance(value, Mapping):
+        value = [*value.values()]
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            yield from leaves(item)
+    elif value is not None and not isinstance(value, bool) and value != "":
+        yield str(value)
+
+
+def shown_options(
+    params: Mapping[str, Any], given: Mapping[str, Any], spec: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """The options as `invocation` may show them: secrets are hidden by their place, whatever they hold.
+
+    `given` are the options before they were brought into their types. What was given as a dictionary keeps its keys;
+    those that were made of a text may be a part of its secret. An option that is not in the spec may be a misspelt one.
+    """
+    known = {*spec, *(alias for rules in spec.values() for alias in rules.get("aliases") or ())}
+    shown = {}
+    for name, value in params.items():
+        if value is not None and (name not in known or spec.get(name, {}).get("no_log")):
+            raw = given.get(name)
+            value = dict.fromkeys(raw, PLACEHOLDER) if name in known and isinstance(raw, Mapping) else PLACEHOLDER
+        elif isinstance(value, str) and ("://" in value or (name in ADDRESS_OPTIONS and "@" in value)):
+            value = redacted(value)
+        shown[name] = value
+    return shown
