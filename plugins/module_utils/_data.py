@@ -17,11 +17,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError, DataError, quoted
 from ansible_collections.platform9.pcd.plugins.module_utils._image import SERVICE_ALGORITHMS
 from ansible_collections.platform9.pcd.plugins.module_utils._redact import redacted
+from ansible_collections.platform9.pcd.plugins.module_utils._wait import Attempts, Waiting
+
+T = TypeVar("T")
 
 BLOCK = 1 << 20
 
@@ -45,6 +48,9 @@ MAGIC = {
     b"\x89LZO": "lzop",
 }
 LONGEST_MAGIC = max(map(len, MAGIC))
+
+# In bytes: what a file of `xz -9` asks for, and a little for its filters. The next larger dictionary asks for 97 MiB.
+MAX_XZ_MEMORY = 66 << 20
 
 
 @dataclass(frozen=True)
@@ -107,7 +113,7 @@ class File:
         with ExitStack() as stack:
             try:
                 # Unbuffered: the blocks are large enough, and a copy is saved.
-                stream = stack.enter_context(open(self.path, "rb", buffering=0, opener=_without_waiting))
+                stream = stack.enter_context(open(self.path, "rb", buffering=0, opener=without_waiting))
             except OSError as error:
                 raise self._unreadable(error) from None
             yield _FileReading(self.path, stream)
@@ -137,7 +143,7 @@ def _refuse_no_file(path: str, found: os.stat_result) -> None:
         raise DataError(f"path: {path} is {kind}. Give the path of the file that holds the image.")
 
 
-def _without_waiting(path: str, flags: int) -> int:
+def without_waiting(path: str, flags: int) -> int:
     """Opens a file; a pipe that has taken its place since it was looked at is not waited for."""
     return os.open(path, flags | os.O_NONBLOCK)
 
@@ -181,7 +187,9 @@ def _state(found: os.stat_result) -> tuple[int, ...]:
 class Stream:
     """The bytes of a source as they are sent: checked against the stated digest, and unpacked where that is asked.
 
-    `content` is what a whole pass has shown, None before; `start` are the first bytes that were sent.
+    `content` is what a whole pass has shown, None before; `start` are the first bytes that were sent. `attempts` counts
+    how often a source that broke off (a DataError that is passing) is read again, always from byte 0: it may give
+    something else then, of which no byte may stand behind those of before.
     """
 
     def __init__(
@@ -190,6 +198,7 @@ class Stream:
         stated: Digest | None = None,
         decompress: bool = False,
         algorithms: Iterable[str] = SERVICE_ALGORITHMS,
+        attempts: Callable[[], Attempts] = lambda: Attempts(0, Waiting(0)),
     ) -> None:
         self.source = source
         self.stated = stated
@@ -198,6 +207,12 @@ class Stream:
         self.start = b""
         self._prepared: Body | None = None
         self._algorithms = tuple(algorithms)
+        self._attempts = attempts
+        self._counted: Attempts | None = None
+
+    def hashed(self, algorithms: Iterable[str]) -> Stream:
+        """Another stream of the same bytes, whose content has digests of these algorithms."""
+        return Stream(self.source, self.stated, self.decompress, algorithms, self._attempts)
 
     @contextmanager
     def open(self) -> Iterator[Body]:
@@ -216,8 +231,8 @@ class Stream:
 
         So what is wrong with a source at its beginning is known before anything else is done.
         """
-        with self.open() as body:
-            self._prepared = body
+        with ExitStack() as stack:
+            self._prepared = self._repeated(lambda: stack.enter_context(self.open()))
             try:
                 yield
             finally:
@@ -225,12 +240,31 @@ class Stream:
 
     def read_through(self) -> Content:
         """What a pass shows that sends the bytes nowhere."""
-        with self.open() as body:
-            for dummy in body:
-                pass
-        if self.content is None:
-            raise ValueError("a whole pass leaves its content")
-        return self.content
+
+        def read() -> Content:
+            with self.open() as body:
+                for dummy in body:
+                    pass
+            if self.content is None:
+                raise ValueError("a whole pass leaves its content")
+            return self.content
+
+        return self._repeated(read)
+
+    def begin_again(self, error: DataError) -> None:
+        """Returns once it is time to open the source again, after it broke off; raises the error if it is not to be."""
+        if self._counted is None:
+            self._counted = self._attempts()
+        if not error.passing or not self._counted.again():
+            raise error.tried(self._counted.count) from None
+
+    def _repeated(self, read: Callable[[], T]) -> T:
+        """What `read` gives, once more from byte 0 if the source breaks off."""
+        while True:
+            try:
+                return read()
+            except DataError as error:
+                self.begin_again(error)
 
     def known(self) -> Content:
         """What can be said about the bytes that are sent without reading them."""
@@ -287,14 +321,12 @@ class Stream:
             return
         unpack = _unpacker(kind, str(self.source))
         try:
-            yield from _read_on(unpack(raw).read)
+            yield from _unpacked_once(unpack(raw).read, kind, str(self.source))
             # What stands behind the packed bytes belongs to the stated digest, too.
             for dummy in _read_on(raw.read):
                 pass
         except (OSError, EOFError, ValueError, zlib.error) as error:
-            raise DataError(
-                f"decompress: {self.source} is {kind}, but broken: {error}. Nothing of it is used; get the file anew."
-            ) from None
+            raise _not_unpacked(kind, str(self.source), error) from None
 
     def _compare(self, stated: Digest, actual: str) -> None:
         if actual != stated.value:
@@ -377,8 +409,11 @@ def digest_of(option: str, algorithm: str, value: str) -> Digest:
 def digest_in(listing: str, names: Iterable[str], algorithm: str) -> Digest | None:
     """The digest of a file in a checksum file: lines of sha256sum, of BSD's or OpenSSL's sha256, or the digest alone.
 
-    `names` are what the file may be called there.
+    `names` are what the file may be called there. For a file without a name there is none: any line could be meant.
     """
+    names = {name for name in names if name}
+    if not names:
+        return None
     digits = _hash(algorithm).digest_size * 2
     lines = [line.strip() for line in listing.removeprefix("\ufeff").splitlines()]
     lines = [line for line in lines if line and not line.startswith("#")]
@@ -435,6 +470,36 @@ def _read_on(read: Callable[[int], bytes]) -> Iterator[bytes]:
         yield block
 
 
+def _unpacked_once(read: Callable[[int], bytes], kind: str, source: str) -> Iterator[bytes]:
+    """The unpacked bytes, unless they are packed again: a service takes those for an image that boots nothing."""
+    blocks, start = _read_on(read), b""
+    for block in blocks:
+        start += block
+        if len(start) >= LONGEST_MAGIC:
+            break
+    again = compression_of(start)
+    if again is not None:
+        raise DataError(
+            f"decompress: {source} is {kind}, and what it holds is packed again ({again}). One packing is undone, not "
+            "two; unpack the file first and give its path. If it comes from a url, the server may have packed it."
+        )
+    if start:
+        yield start
+    yield from blocks
+
+
+def _not_unpacked(kind: str, source: str, error: Exception) -> DataError:
+    # The libraries have no error of its own for it: "Memory usage limit exceeded" (liblzma), "Frame requires too much
+    # memory for decoding" (libzstd, which allows 128 MiB).
+    if kind in ("xz", "zst") and "memory" in str(error).lower():
+        limit = f"{MAX_XZ_MEMORY >> 20} MiB" if kind == "xz" else "128 MiB"
+        return DataError(
+            f"decompress: {source} is {kind} and asks for more memory than it gets, {limit} ({error}). Nothing of it "
+            "is used; unpack the file first and give its path, or pack it with a smaller dictionary, such as xz -9."
+        )
+    return DataError(f"decompress: {source} is {kind}, but broken: {error}. Nothing of it is used; get the file again.")
+
+
 def _unpacker(kind: str, source: str) -> Callable[[Any], Any]:
     if kind == "gz":
         return lambda raw: gzip.GzipFile(fileobj=raw)
@@ -442,7 +507,7 @@ def _unpacker(kind: str, source: str) -> Callable[[Any], Any]:
         return lambda raw: _Members(raw, bz2.BZ2Decompressor, padding=b"\0")
     if kind == "xz":
         # Zeros may follow (the .xz file format, section 2.2), as gzip and bzip2 let them, too.
-        return lambda raw: _Members(raw, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ), padding=b"\0")
+        return lambda raw: _Members(raw, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, MAX_XZ_MEMORY), padding=b"\0")
     if kind == "zst":
         return _zstd_unpacker(source)
     raise DataError(

@@ -48,6 +48,10 @@ class PcdError(Exception):
         self.args = (f"{text}{'' if text.endswith(('.', ')')) else '.'} {_safe(message)}",)
         return self
 
+    def tried(self, count: int) -> PcdError:
+        """The same error; where that was more than one attempt, it says how many."""
+        return self.also(f"It was tried {count} times.") if count > 1 else self
+
 
 class ConfigurationError(PcdError):
     """What the user wrote cannot be used as it stands; nothing has been sent."""
@@ -122,7 +126,7 @@ class UnsupportedMedia(ApiError):
 
 
 class DataError(PcdError):
-    """Bytes are not what was promised, or cannot be read or written.
+    """Bytes are not what was promised, or cannot be read or written. It is passing if they broke off on their way.
 
     Where two digests or sizes were compared, `facts` hold expected, actual and algorithm.
     """

@@ -104,7 +104,10 @@ def stream_from(params: Params, transport: Transport) -> Stream:
         source = _url(params, transport._replace(verify=transport.verify or True, client_cert=None))
     else:
         source = File(params["path"])
-    return Stream(source, _stated(params, (source, transport)), params["decompress"])
+    stated = _stated(params, (source, transport))
+    if isinstance(source, File):
+        return Stream(source, stated, params["decompress"])
+    return Stream(source, stated, params["decompress"], attempts=source.attempts)
 
 
 def _url(params: Params, transport: Transport) -> Url:
@@ -131,8 +134,15 @@ def _stated(params: Params, place: tuple[File | Url, Transport] | None) -> Diges
         return digest_of("checksum", algorithm, rest)
     is_file = rest.startswith("file://")
     if place is None:
-        if not is_file:
+        if is_file:
+            _path_of(rest)
+        else:
             Url(rest, Transport(), "checksum")
+        if params["url"] is not None and not _url(params, Transport()).filename:
+            raise ConfigurationError(
+                f"checksum: the url ends without the name of a file, so that no line of {redacted(rest)} is known to be "
+                f"about it. State the checksum itself ({algorithm}:0123abcd...), or give the address of the file."
+            )
         return None
     source, transport = place
     if is_file:
@@ -152,16 +162,40 @@ def _stated(params: Params, place: tuple[File | Url, Transport] | None) -> Diges
 
 
 def _text_of(address: str) -> str:
-    from urllib.parse import unquote, urlsplit
+    """The text of a checksum file on the host of the task; it has to be a regular file of ordinary size."""
+    import os
+    import stat
 
+    from ansible_collections.platform9.pcd.plugins.module_utils._data import without_waiting
     from ansible_collections.platform9.pcd.plugins.module_utils._url import LARGEST_LISTING
 
-    path = unquote(urlsplit(address).path)
+    path = _path_of(address)
     try:
-        with open(path, encoding="utf-8", errors="replace") as stream:
-            return stream.read(LARGEST_LISTING)
-    except OSError as error:
-        raise DataError(f"checksum: {path} cannot be read: {error.strerror}. Give the file of checksums.") from None
+        with open(path, "rb", opener=without_waiting) as stream:
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                raise DataError(f"checksum: {path} is no regular file. Give the file of checksums.")
+            content = stream.read(LARGEST_LISTING + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise DataError(f"checksum: {path} cannot be read: {reason}. Give the file of checksums.") from None
+    if len(content) > LARGEST_LISTING:
+        raise DataError(f"checksum: {path} is too large to be a file of checksums.")
+    return content.decode("utf-8", errors="replace")
+
+
+def _path_of(address: str) -> str:
+    from urllib.parse import unquote, urlsplit
+
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        parts = urlsplit("")
+    if not parts.path or parts.netloc not in ("", "localhost"):
+        raise ConfigurationError(
+            f"checksum: {quoted(address)} is no file on the host where the task runs. Write file:// and an absolute "
+            "path, such as sha256:file:///srv/images/SHA256SUMS."
+        )
+    return unquote(parts.path)
 
 
 def _refuse_lonely(params: Params) -> None:

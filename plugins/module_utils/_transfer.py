@@ -131,7 +131,7 @@ class Transfers:
                 f"{describe(after)} still has status {after['status']}{_import_of(after)} after {patience:g} seconds. "
                 "Wait until that has ended, or raise wait_timeout; where nothing works on the image any more, delete "
                 "it and run the task again.",
-                status=after["status"],
+                image_status=after["status"],
             )
         return after
 
@@ -161,18 +161,21 @@ class Transfers:
     def _send(self, image: Image, step: Upload | Stage, put: Callable[[Body], None], status: str) -> None:
         """Send the stream, once more from byte 0 where that broke off and has left the image as it was."""
         about = f"{image.get('name') or image['id']}: {'staging' if isinstance(step, Stage) else 'uploading'}"
-        repeats, renewed = 0, False
+        repeats, renewed, begun = 0, False, False
         while True:
             try:
                 with step.stream.open() as body:
                     meter = self._progress.meter(about, body.size)
                     put(Body(meter.counted(body), body.size))
                 return
-            except DataError:
-                self._refuse_taken(image, step)
-                raise
+            except DataError as error:
+                seen = self._refuse_taken(image, step)
+                if error.passing and not _takes_data(seen or self._after_failure(image, step, error)):
+                    raise
+                step.stream.begin_again(error)
+                begun = True
             except (ConnectionFailed, ApiError) as error:
-                if isinstance(error, Conflict) and not repeats:
+                if isinstance(error, Conflict) and not begun:
                     raise _overtaken(image, error) from None
                 after = self._after_failure(image, step, error)
                 if after["status"] == status and _has_all(after, step):
@@ -185,7 +188,7 @@ class Transfers:
                         return
                     raise _half(after, error) from None
                 # The service may have noticed only now that the attempt before this one had broken off.
-                passing = error.passing or (repeats > 0 and isinstance(error, Conflict))
+                passing = error.passing or (begun and isinstance(error, Conflict))
                 renewing = passing and isinstance(error, Unauthorized) and not renewed
                 if after["status"] != "queued" or not passing or (repeats == self._repeats and not renewing):
                     if repeats:
@@ -197,7 +200,7 @@ class Transfers:
                     renewed = True
                     continue
                 self._waiting(0).sleep(pause(repeats, error.retry_after))
-                repeats += 1
+                repeats, begun = repeats + 1, True
 
     def _after_failure(self, image: Image, step: Upload | Stage | Import, error: PcdError) -> Image:
         """What has become of the image whose data was not taken as it should."""
@@ -214,18 +217,24 @@ class Transfers:
         except PcdError as second:
             raise error.also(f"What became of {describe(image)} is not known: {second}") from None
 
-    def _refuse_taken(self, image: Image, step: Upload | Stage) -> None:
-        """A source that turned out wrong was not sent to its end; nothing of it may be an active image."""
+    def _refuse_taken(self, image: Image, step: Upload | Stage) -> Image | None:
+        """A source that turned out wrong was not sent to its end; nothing of it may be an active image.
+
+        The image as it is then; None where it was not looked at.
+        """
+        if isinstance(step, Stage):
+            return None
         try:
-            after = self.settled(image["id"], step.patience) if isinstance(step, Upload) else image
+            after = self.settled(image["id"], step.patience)
         except PcdError:
-            return
+            return None
         if after["status"] in FULL_STATUSES:
             raise WrongData(
                 f"{describe(after)} has become {after['status']} with a part of {step.stream.source}, which turned out "
                 "to be wrong only at its end.",
                 after["id"],
             )
+        return after
 
     def _watched(self, image: Image, step: Import) -> Image:
         locked, looks = False, 0
@@ -265,7 +274,7 @@ class Transfers:
                 f"The import ({step.method}) of {describe(after)} has not ended after {step.patience:g} seconds; its "
                 f"status is {after['status']}{_import_of(after)}. The service goes on with it. Run the task again to "
                 "wait on, or raise wait_timeout.",
-                status=after["status"],
+                image_status=after["status"],
             )
         lacking = [store for store in step.request.get("stores", ()) if store not in stores_of(after)]
         if after["status"] != "active" or (lacking and step.request.get("all_stores_must_succeed") is not False):
@@ -284,9 +293,9 @@ class Transfers:
         told = f" The service says: {words}" if words else " The service does not say why; its administrator can look."
         advice = f" Check that the data is {after.get('disk_format')}, as disk_format says."
         if step.method == "web-download":
-            advice += (
-                " Check that the image service itself can reach the url, or use method: upload, which streams the "
-                "data through."
+            advice = (
+                " Check that the image service itself can reach the url, or use method: upload, which streams the data "
+                f"through; and that the data is {after.get('disk_format')}, as disk_format says."
             )
         elif step.method == "copy-image":
             advice = " The data is still in the stores that had it before."
@@ -295,7 +304,7 @@ class Transfers:
         return PlanError(
             f"The import ({step.method}) of {describe(after)}{where} has failed; its status is {after['status']}.{told}"
             f"{'' if told.endswith(('.', '!', '?')) else '.'}{advice}",
-            status=after["status"],
+            image_status=after["status"],
             stores=stores,
             task_message=words,
         )
@@ -328,6 +337,10 @@ def _has_all(image: Image, step: Upload | Stage) -> bool:
     content = step.stream.content
     # An uploaded image is compared afterwards; only its size tells that a staged one is complete.
     return content is not None and (isinstance(step, Upload) or image.get("size") == content.size)
+
+
+def _takes_data(image: Image) -> bool:
+    return image["status"] == "queued" and not is_poisoned(image)
 
 
 def _import_of(image: Image) -> str:

@@ -5,22 +5,25 @@
 from __future__ import annotations
 
 import base64
+import math
 import re
 import ssl
 import time
 import warnings
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from posixpath import basename
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
+from ansible_collections.platform9.pcd.plugins.module_utils._data import LONGEST_MAGIC, compression_of
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     ConfigurationError,
     DataError,
     quoted,
 )
-from ansible_collections.platform9.pcd.plugins.module_utils._failures import failure, is_passing
+from ansible_collections.platform9.pcd.plugins.module_utils._failures import failure, is_passing, is_timeout
 from ansible_collections.platform9.pcd.plugins.module_utils._http import (
     Transport,
     announced_length,
@@ -34,7 +37,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._redact import (
     secrets_in,
     spellings,
 )
-from ansible_collections.platform9.pcd.plugins.module_utils._wait import Waiting
+from ansible_collections.platform9.pcd.plugins.module_utils._wait import Attempts, Waiting
 
 try:
     import requests
@@ -50,7 +53,12 @@ GONE = (404, 410)
 # Answers that say "not now"; of a vendor's server, nobody knows what a 500 means.
 BUSY = (408, 429, 502, 503, 504)
 LARGEST_LISTING = 4 << 20
-PACKED = (".gz", ".tgz", ".bz2", ".xz", ".zst", ".Z")
+# What a file is by the end of its name, as `compression_of` calls it.
+PACKED = {".gz": "gz", ".tgz": "gz", ".bz2": "bz2", ".xz": "xz", ".zst": "zst", ".z": "compress (.Z)"}
+# The codings whose first bytes tell whether they were applied (RFC 9110, section 8.4.1, and names that servers use).
+VISIBLE_CODINGS = ("gzip", "bzip2", "xz", "zstd", "compress")
+NO_CODINGS = ("", "identity", "chunked")
+PEEK = 4096
 # RFC 9110, sections 5.1 and 5.5, without what is obsolete there.
 FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 FIELD_VALUE = re.compile(r"([!-~][\t -~]*)?")
@@ -137,12 +145,27 @@ class Url:
         with _session(self._transport) as session:
             response = self._answer(session)
             try:
-                yield _Download(self, response)
+                download = _Download(self, response)
+                self._refuse_packed(response, download)
+                yield download
             finally:
                 response.close()
 
+    def attempts(self) -> Attempts:
+        """Counts how often a download that broke off is begun again. It may take long, so that no deadline ends it."""
+        return Attempts(self._transport.retries, Waiting(math.inf, sleep=self._sleep))
+
     def text(self) -> str:
         """The whole of a small file of text."""
+        attempts = self.attempts()
+        while True:
+            try:
+                return self._text()
+            except DataError as error:
+                if not error.passing or not attempts.again():
+                    raise error.tried(attempts.count) from None
+
+    def _text(self) -> str:
         content = b""
         with self.open() as reading:
             while block := reading.read(1 << 16):
@@ -153,17 +176,21 @@ class Url:
         return content.decode("utf-8", errors="replace")
 
     def broken(self, error: Exception, received: int) -> DataError:
-        """The error for a connection that broke off between two blocks."""
+        """The error for a connection that broke off between two blocks. Of a silent server no more is expected."""
         reason = self._failure(error, self.address)
-        return DataError(f"{self._option}: the download of {self} broke off after {received} bytes: {reason}")
+        broken = DataError(f"{self._option}: the download of {self} broke off after {received} bytes: {reason}")
+        broken.passing = not is_timeout(error)
+        return broken
 
     def ended_early(self, received: int, size: int) -> DataError:
-        return DataError(
+        ended = DataError(
             f"{self._option}: {self} ended early: {size} bytes were announced, {received} came. Nothing of it is used; "
             "run the task again.",
             expected=size,
             actual=received,
         )
+        ended.passing = True
+        return ended
 
     def _answer(self, session: requests.Session) -> requests.Response:
         address = self.address
@@ -173,6 +200,7 @@ class Url:
             if response.status_code not in REDIRECTS or not location:
                 return self._good(response)
             response.close()
+            left = address
             try:
                 # As it is sent: in UTF-8, which http.client reads as Latin-1.
                 location = location.encode("latin-1").decode("utf-8", errors="replace")
@@ -183,7 +211,18 @@ class Url:
             if not followed:
                 where = quoted(redacted(address))
                 raise DataError(f"{self._option}: {self} leads to {where}, which is no http address.")
+            if _is_step_down(left, address):
+                raise self._leads_to_plain_http(left, address)
         raise DataError(f"{self._option}: {self} leads from one address to the next, more than {MOST_REDIRECTS} times.")
+
+    def _leads_to_plain_http(self, left: str, address: str) -> DataError:
+        where = self._masked(redacted(address))
+        return DataError(
+            f"{self._option}: {self._masked(redacted(left))} leads from https to plain http, to {where}. That is not "
+            "followed, because anybody on the way could change the data. Give an https address that leads to no "
+            "other; or, if plain http is enough for this file, the http address itself.",
+            redirect=where,
+        )
 
     def _fetch(self, session: requests.Session, address: str) -> requests.Response:
         trusted = _is_same_host(self.address, address)
@@ -207,7 +246,7 @@ class Url:
                     continue
                 reason = masked(self._failure(error, address), spellings(secrets_in(address)))
                 # Without the cause, whose text may hold the whole address.
-                raise DataError(f"{self._option}: could not fetch {self}: {reason}") from None
+                raise DataError(f"{self._option}: could not fetch {self}: {reason}").tried(attempts.count) from None
             if response.status_code not in BUSY:
                 return response
             response.close()
@@ -222,18 +261,9 @@ class Url:
         return {**self._headers, "Authorization": f"Basic {login}"}
 
     def _good(self, response: requests.Response) -> requests.Response:
-        encoding = response.headers.get("Content-Encoding", "identity").lower()
-        # Servers say so of a file that is packed itself, and then send it as it is.
-        is_packed = self.filename.endswith(PACKED)
-        if response.status_code == 200 and (encoding in ("", "identity") or is_packed):
+        if response.status_code == 200:
             return response
         response.close()
-        if response.status_code == 200:
-            raise DataError(
-                f"{self._option}: {self} was sent packed ({encoding}), though that was not asked for, so that it is "
-                "not the file. Give another address, or download it first and give its path.",
-                content_encoding=encoding,
-            )
         answered = self._masked(f"{response.status_code} {response.reason}")
         advice = "Check the address."
         if response.status_code in (401, 403):
@@ -241,6 +271,23 @@ class Url:
         elif response.status_code >= 500 or response.status_code == 429:
             advice = "Run the task again later."
         raise DataError(f"{self._option}: {self} answered {answered}. {advice}", status=response.status_code)
+
+    def _refuse_packed(self, response: requests.Response, download: _Download) -> None:
+        """Raises if the server has packed the file for the transfer: its length and hash are not those of the file.
+
+        Servers say so of a file that is packed itself, too, and send it as it is; its first bytes tell.
+        """
+        content, transfer = (_codings(response.headers.get(name)) for name in ("Content-Encoding", "Transfer-Encoding"))
+        if not content and not transfer:
+            return
+        if not transfer and _is_called_packed(content, self.filename, download.peek()):
+            return
+        named = ", ".join(content + transfer)
+        raise DataError(
+            f"{self._option}: {self} was sent packed ({named}), though that was not asked for, so that it is "
+            "not the file. Give another address, or download it first and give its path.",
+            content_encoding=named,
+        )
 
     def _failure(self, error: Exception, address: str) -> str:
         if not isinstance(error, (requests.RequestException, urllib3.exceptions.HTTPError)):
@@ -262,11 +309,24 @@ class _Download:
         self._url = url
         self._response = response
         self._count = 0
+        self._peeked = b""
         # Old releases of urllib3 notice a body that ends early only where they are told to.
         response.raw.enforce_content_length = True
         self.size = announced_length(response.headers)
 
+    def peek(self) -> bytes:
+        """The first bytes, which `read` gives all the same."""
+        while len(self._peeked) < PEEK and (block := self._received(PEEK - len(self._peeked))):
+            self._peeked += block
+        return self._peeked
+
     def read(self, count: int) -> bytes:
+        if self._peeked:
+            block, self._peeked = self._peeked[:count], self._peeked[count:]
+            return block
+        return self._received(count)
+
+    def _received(self, count: int) -> bytes:
         try:
             block: bytes = self._response.raw.read(count, decode_content=False)
         except (urllib3.exceptions.HTTPError, OSError) as error:
@@ -282,6 +342,33 @@ class _Download:
     def finish(self) -> None:
         if self.size is not None and self._count != self.size:
             raise self._url.ended_early(self._count, self.size)
+
+
+def _codings(header: str | None) -> list[str]:
+    """How the body is packed, in the order in which that was done."""
+    named = [coding.strip().lower() for coding in (header or "").split(",")]
+    return [coding for coding in named if coding not in NO_CODINGS]
+
+
+def _is_called_packed(codings: list[str], name: str, start: bytes) -> bool:
+    """Whether a body with this start is the packed file `name` itself, which its server only calls packed."""
+    kind = next((kind for ending, kind in PACKED.items() if name.lower().endswith(ending)), None)
+    if len(codings) != 1 or codings[0].removeprefix("x-") not in VISIBLE_CODINGS:
+        return False
+    if kind is None or compression_of(start) != kind:
+        return False
+    return kind != "gz" or compression_of(_gunzipped(start)) != "gz"
+
+
+def _gunzipped(start: bytes) -> bytes:
+    try:
+        return zlib.decompressobj(wbits=zlib.MAX_WBITS | 16).decompress(start, LONGEST_MAGIC)
+    except zlib.error:
+        return b""
+
+
+def _is_step_down(left: str, address: str) -> bool:
+    return urlsplit(left).scheme == "https" and urlsplit(address).scheme == "http"
 
 
 def _quoted(address: str) -> str:

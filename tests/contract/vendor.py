@@ -5,10 +5,14 @@
 from __future__ import annotations
 
 import base64
+import socket
+import ssl
+import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from urllib.parse import unquote
 
 from loopback import Handler, serve
 
@@ -21,7 +25,9 @@ class Vendor:
 
     /files/ as they are; /short/ without their last bytes, though announced; /guarded/ to USER with PASSWORD or to
     whoever sends `key` as X-Key; /elsewhere/ by a redirect to `other`; /slow/ only once `go_on` is set; /encoded/ as
-    packed with gzip for the way; /status/N/ as an error N.
+    packed with gzip for the way, /encoded/CODING/ by that coding; /status/N/ as an error N. /cut/, /reset/ and
+    /chunks/ break off behind `behind` bytes as long as `cuts` are left: by FIN, by RST, and by FIN among chunks;
+    `given` is called then.
     """
 
     url: str
@@ -30,6 +36,9 @@ class Vendor:
     key: str = "Mirror-K3y-91ab"
     go_on: threading.Event = field(default_factory=threading.Event)
     other: Vendor | None = None
+    cuts: int = 0
+    behind: int = 1000
+    given: Callable[[], object] = lambda: None
 
     def file(self, name: str, content: bytes, folder: str = "files") -> str:
         """The address of a new file."""
@@ -41,7 +50,7 @@ class Vendor:
 
 
 @contextmanager
-def open_vendor() -> Iterator[Vendor]:
+def open_vendor(tls: ssl.SSLContext | None = None) -> Iterator[Vendor]:
     class Answers(Handler):
         def do_GET(self) -> None:
             path = self.path.partition("?")[0]
@@ -57,7 +66,7 @@ def open_vendor() -> Iterator[Vendor]:
             elif folder == "guarded" and not self.is_known():
                 self.answer(401)
             else:
-                self.give(folder, content)
+                self.give(folder, content, unquote(rest[0]) if rest else "gzip")
 
         def is_known(self) -> bool:
             login = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
@@ -69,11 +78,32 @@ def open_vendor() -> Iterator[Vendor]:
                 self.send_header(name, value)
             self.end_headers()
 
-        def give(self, folder: str, content: bytes) -> None:
+        def give_until_cut(self, folder: str, content: bytes) -> None:
+            vendor.cuts -= 1
+            self.close_connection = True
+            self.send_response(200)
+            if folder == "chunks":
+                self.send_header("Transfer-Encoding", "chunked")
+                self.end_headers()
+                self.wfile.write(b"%x\r\n" % len(content))
+            else:
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+            self.wfile.write(content[: vendor.behind])
+            vendor.given()
+            if folder == "reset":
+                # Closed without lingering, what is not acknowledged is dropped and the client gets an RST.
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.connection.close()
+
+        def give(self, folder: str, content: bytes, coding: str) -> None:
+            if folder in ("cut", "reset", "chunks") and vendor.cuts:
+                self.give_until_cut(folder, content)
+                return
             self.send_response(200)
             self.send_header("Content-Length", str(len(content)))
             if folder == "encoded":
-                self.send_header("Content-Encoding", "gzip")
+                self.send_header("Content-Encoding", coding)
             self.end_headers()
             half = len(content) // 2
             self.wfile.write(content[:half])
@@ -82,7 +112,7 @@ def open_vendor() -> Iterator[Vendor]:
             self.wfile.write(content[half:-100] if folder == "short" else content[half:])
             self.close_connection = folder == "short"
 
-    with serve(Answers) as address:
+    with serve(Answers, tls) as address:
         vendor = Vendor(address)
         try:
             yield vendor

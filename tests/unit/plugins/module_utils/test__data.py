@@ -9,6 +9,8 @@ import gzip
 import hashlib
 import lzma
 import os
+import tracemalloc
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -145,6 +147,27 @@ def test_a_link_to_a_file_is_that_file(tmp_path: Path) -> None:
     real = file(tmp_path, SMALL, "real")
     (tmp_path / "link").symlink_to(real.path)
     assert sent(Stream(File(str(tmp_path / "link")))) == SMALL
+
+
+def become_a_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def become_a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize("become", [become_a_pipe, become_a_folder])
+def test_what_takes_the_place_of_a_file_after_the_first_look_is_not_waited_for(
+    become: Callable[[Path], None], tmp_path: Path
+) -> None:
+    found = file(tmp_path, SMALL)
+    become(Path(found.path))
+    words = r"^path: .* (is no regular file|cannot be read: Is a directory)\."
+    with pytest.raises(DataError, match=words), found.open():
+        pass
 
 
 def test_a_file_that_goes_between_the_first_look_and_the_reading_is_told(tmp_path: Path) -> None:
@@ -388,6 +411,69 @@ def test_a_packed_file_that_unpacks_to_very_much_does_not_fill_the_memory(kind: 
         sizes = [len(block) for block in body]
     assert sum(sizes) == 12 * BLOCK
     assert max(sizes) <= 8 * BLOCK
+
+
+def xz_with_dictionary(code: int, data: bytes = SMALL) -> bytes:
+    """A file of xz whose header asks for another dictionary (the .xz file format, sections 3.1 and 5.3.1)."""
+    packed = bytearray(lzma.compress(data, preset=0))
+    header = slice(12, 12 + (packed[12] + 1) * 4)
+    assert packed[14:16] == b"\x21\x01"
+    packed[16] = code
+    packed[header.stop - 4 : header.stop] = zlib.crc32(packed[header.start : header.stop - 4]).to_bytes(4, "little")
+    return bytes(packed)
+
+
+XZ_9 = 28  # 64 MiB, as `xz -9` writes it; each two more are twice as much
+
+
+def test_the_largest_dictionary_that_xz_itself_takes_is_unpacked() -> None:
+    assert sent(unpacked(xz_with_dictionary(XZ_9))) == SMALL
+
+
+@pytest.mark.parametrize("code", [XZ_9 + 1, XZ_9 + 2, 40])
+def test_a_file_of_xz_gets_no_more_memory_than_that(code: int) -> None:
+    out, message = sent_before_error(unpacked(xz_with_dictionary(code)))
+    assert out == b""
+    assert message.startswith("decompress: memory is xz and asks for more memory than it gets, 66 MiB ")
+    assert "xz -9" in message
+
+
+def test_a_second_member_of_xz_gets_no_more_memory_either() -> None:
+    out, message = sent_before_error(unpacked(lzma.compress(SMALL) + xz_with_dictionary(40)))
+    assert len(out) <= len(SMALL)
+    assert "asks for more memory" in message
+
+
+def test_a_file_of_zstd_gets_no_more_memory_than_the_library_gives() -> None:
+    zstandard = pytest.importorskip("zstandard")
+    parameters = zstandard.ZstdCompressionParameters(window_log=28, enable_ldm=True)
+    compressor = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+    dummy, message = sent_before_error(unpacked(compressor.compress(SMALL) + compressor.flush()))
+    assert message.startswith("decompress: memory is zst and asks for more memory than it gets, 128 MiB ")
+
+
+@pytest.mark.parametrize("kind", ["gz", "bz2", "xz"])
+def test_what_unpacks_for_ever_does_not_fill_the_memory(kind: str) -> None:
+    """A packed file of 60 KiB or less that unpacks to 60 MiB, many times over: each block is as large as any other."""
+    stream = unpacked(PACK[kind](bytes(60 * BLOCK)) * 3)
+    tracemalloc.start()
+    try:
+        with stream.open() as body:
+            count = sum(len(block) for block in body)
+        dummy, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert count == 180 * BLOCK
+    assert peak < 16 * BLOCK
+
+
+@pytest.mark.parametrize("outer", ["gz", "bz2", "xz"])
+@pytest.mark.parametrize("inner", ["gz", "bz2", "xz"])
+@pytest.mark.parametrize("piece", [1, BLOCK])
+def test_what_is_packed_twice_is_never_sent_half_unpacked(outer: str, inner: str, piece: int) -> None:
+    out, message = sent_before_error(unpacked(PACK[outer](PACK[inner](SMALL)), piece))
+    assert out == b""
+    assert message.startswith(f"decompress: memory is {outer}, and what it holds is packed again ({inner}).")
 
 
 @KINDS
@@ -711,6 +797,23 @@ def test_the_digest_of_a_file_is_found_in_every_form_that_vendors_publish(text: 
 )
 def test_no_digest_is_guessed(text: str) -> None:
     assert digest_in(text, (NAME,), "sha256") is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{digest}\n",
+        "{digest}\n{digest}\n",
+        "{digest}  ./\n",
+        "{digest} *\n",
+        "{digest}  debian.qcow2\n",
+        "SHA256 (./) = {digest}\n",
+        "SHA256 (debian.qcow2) = {digest}\n",
+    ],
+)
+@pytest.mark.parametrize("names", [(), ("",), ("", "")])
+def test_no_line_is_about_a_file_without_a_name(line: str, names: tuple[str, ...]) -> None:
+    assert digest_in(line.format(digest="ab" * 32), names, "sha256") is None
 
 
 @pytest.mark.parametrize("name", ["my image.qcow2", "a  b", "(x).img", "größer.img", "a*b", "x) = y"])

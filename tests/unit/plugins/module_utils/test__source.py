@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +23,10 @@ from ansible_collections.platform9.pcd.plugins.module_utils._source import (
     stores_from,
     stream_from,
 )
-from ansible_collections.platform9.pcd.plugins.module_utils._url import Url
+from ansible_collections.platform9.pcd.plugins.module_utils._url import LARGEST_LISTING, Url
 from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.certificates import Certificates
 from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import PASSWORD, options
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.service import Reply, Serve
+from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.service import Fault, Reply, Serve
 
 URL = "https://vendor.example.com/debian.qcow2"
 DATA = b"an image"
@@ -243,3 +245,52 @@ def test_the_client_certificate_of_the_cloud_is_not_shown_to_a_vendor(certificat
     with pytest.raises(DataError, match="^url: "):
         stream_from(params(url=f"{service.url}/x"), transport).read_through()
     assert service.requests == []
+
+
+# --- a checksum file on the host of the task ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        pytest.param(os.mkfifo, "is no regular file", id="a pipe"),
+        pytest.param(Path.mkdir, "Is a directory", id="a folder"),
+        pytest.param(lambda path: path.symlink_to("/dev/zero"), "is no regular file", id="a device"),
+        pytest.param(lambda path: None, "No such file", id="nothing"),
+        pytest.param(lambda path: path.write_bytes(bytes(LARGEST_LISTING + 1)), "too large", id="a huge file"),
+    ],
+)
+def test_what_is_no_file_of_checksums_is_told_at_once(
+    make: Callable[[Path], object], words: str, path: str, tmp_path: Path
+) -> None:
+    make(tmp_path / "SUMS")
+    with pytest.raises(DataError, match=f"^checksum: {tmp_path}/SUMS .*{words}"):
+        stream_from(params(path=path, checksum=f"sha256:file://{tmp_path}/SUMS"), Transport())
+
+
+def test_a_file_of_checksums_may_be_as_large_as_the_limit(path: str, tmp_path: Path) -> None:
+    line = f"{'ab' * 32}  {Path(path).name}\n"
+    (tmp_path / "SUMS").write_text(line + "#" * (LARGEST_LISTING - len(line)))
+    stream = stream_from(params(path=path, checksum=f"sha256:file://{tmp_path}/SUMS"), Transport())
+    assert stream.stated == Digest("sha256", "ab" * 32)
+
+
+@pytest.mark.parametrize("address", ["file://srv/SUMS", "file://[", "file://", "file://other.example.com/SUMS"])
+def test_an_address_of_no_file_here_is_refused_before_anything_is_asked(address: str, path: str) -> None:
+    with pytest.raises(ConfigurationError, match="^checksum: .* is no file on the host where the task runs"):
+        check_data(params(path=path, checksum=f"sha256:{address}"))
+
+
+@pytest.mark.parametrize("address", ["https://h/latest/", "https://h", "https://h/", "https://h/a/?file=x.img"])
+@pytest.mark.parametrize("listing", ["https://h/SHA256SUMS", "file:///srv/SHA256SUMS"])
+def test_no_line_of_a_checksum_file_is_taken_for_a_url_without_a_name(address: str, listing: str) -> None:
+    with pytest.raises(ConfigurationError, match="^checksum: the url ends without the name of a file.*State the"):
+        check_data(params(url=address, checksum=f"sha256:{listing}"))
+    check_data(params(url=address, checksum=f"sha256:{'ab' * 32}"))
+
+
+def test_a_stream_of_a_url_that_breaks_off_is_begun_again(serve: Serve) -> None:
+    cut = Fault(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc")
+    service = serve(cut, Reply(200, b"the whole of it"))
+    assert stream_from(params(url=f"{service.url}/x"), Transport(timeout=30, retries=1)).read_through().size == 15
+    assert len(service.requests) == 2

@@ -11,6 +11,7 @@ import gzip
 import hashlib
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -38,7 +39,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._http import Http, T
 from ansible_collections.platform9.pcd.plugins.module_utils._images import Images
 from ansible_collections.platform9.pcd.plugins.module_utils._plan import Image, Import, Stage, Upload
 from ansible_collections.platform9.pcd.plugins.module_utils._transfer import LOOKS_FOR_A_TRACE, Transfers
-from ansible_collections.platform9.pcd.plugins.module_utils._wait import LONGEST_PAUSE
+from ansible_collections.platform9.pcd.plugins.module_utils._wait import LONGEST_PAUSE, Attempts
 from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import ID, TOKEN, Clock, image
 from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.service import (
     BREAK_OFF,
@@ -323,8 +324,105 @@ def test_an_image_that_keeps_saving_is_left_to_the_service_after_the_patience(be
     made = bench(Reply(204), shown(queued(status="saving")))
     with pytest.raises(NotFinished, match="still has status saving after 60 seconds.*wait_timeout") as caught:
         made.upload(stream, patience=60)
-    assert caught.value.facts == {"status": "saving"}
+    assert caught.value.facts == {"image_status": "saving"}
     assert sum(made.clock.slept) == pytest.approx(60)
+
+
+# --- a source that breaks off ------------------------------------------------------------------------------------
+
+
+class BreaksOff:
+    """A source that breaks off behind so many bytes, so many times, before it comes as a whole."""
+
+    filename = "image.qcow2"
+
+    def __init__(self, times: int, size: int | None, behind: int) -> None:
+        self.left, self.size, self.behind, self.opened = times, size, behind, 0
+        self.behind_next = 0
+
+    def __str__(self) -> str:
+        return "the vendor"
+
+    @contextmanager
+    def open(self) -> Iterator[BreaksOff]:
+        self.opened, self._at = self.opened + 1, 0
+        yield self
+
+    def read(self, count: int) -> bytes:
+        if self.left and self._at >= self.behind:
+            self.left -= 1
+            self.behind = self.behind_next or self.behind
+            broken = DataError("url: it broke off.")
+            broken.passing = True
+            raise broken
+        block = DATA[self._at : self._at + count]
+        self._at += len(block)
+        return block
+
+    def finish(self) -> None:
+        """All of it has come."""
+
+
+def breaks_off(times: int, repeats: int, size: int | None = len(DATA), behind: int = 4 * BLOCK) -> Stream:
+    return Stream(BreaksOff(times, size, behind), attempts=lambda: Attempts(repeats, Clock().waiting(60)))
+
+
+def opened(stream: Stream) -> int:
+    assert isinstance(stream.source, BreaksOff)
+    return stream.source.opened
+
+
+@pytest.mark.parametrize("size", [len(DATA), None])
+def test_a_source_that_broke_off_is_sent_again_from_its_first_byte(size: int | None, bench: Any) -> None:
+    made = bench(shown(queued()), Reply(204), shown(active()))
+    stream = breaks_off(1, 1, size)
+    assert made.upload(stream) == active()
+    puts = [request for request in made.service.requests if request.method == "PUT"]
+    assert puts[-1].body == DATA
+    assert [put.complete for put in puts] in ([True], [False, True])
+    assert opened(stream) == 2
+
+
+def test_a_source_that_breaks_off_each_time_is_an_error_that_says_how_often(bench: Any) -> None:
+    made = bench(shown(queued()), repeats=2)
+    stream = breaks_off(9, 2)
+    with pytest.raises(DataError, match=r"^url: it broke off\. It was tried 3 times\.$"):
+        made.upload(stream)
+    assert opened(stream) == 3
+
+
+@pytest.mark.parametrize("status", ["saving", "uploading", "active", "killed"])
+def test_a_source_that_broke_off_is_not_sent_into_a_record_that_takes_no_data(status: str, bench: Any) -> None:
+    made = bench(shown(queued(status=status, size=3)), repeats=2)
+    stream = breaks_off(1, 2)
+    with pytest.raises(PcdError):
+        made.upload(stream, patience=0)
+    assert opened(stream) == 1
+
+
+def test_a_source_that_breaks_off_is_read_again_where_nothing_is_sent() -> None:
+    stream = breaks_off(2, 2)
+    assert stream.read_through().size == len(DATA)
+    assert opened(stream) == 3
+    with pytest.raises(DataError, match=r"It was tried 2 times\.$"):
+        breaks_off(2, 1).read_through()
+
+
+def test_it_is_counted_once_wherever_it_breaks_off(bench: Any) -> None:
+    made = bench(shown(queued()))
+    source = BreaksOff(9, len(DATA), behind=1)
+    source.behind_next = 4 * BLOCK
+    stream = Stream(source, attempts=lambda: Attempts(2, Clock().waiting(60)))
+    with pytest.raises(DataError, match=r"It was tried 3 times\.$"), stream.prepared():
+        made.upload(stream)
+    assert opened(stream) == 3
+
+
+def test_a_source_that_breaks_off_in_its_first_block_is_opened_again_before_anything_is_done() -> None:
+    stream = breaks_off(1, 1, behind=1)
+    with stream.prepared(), stream.open() as body:
+        assert b"".join(body) == DATA
+    assert opened(stream) == 2
 
 
 # --- a source that turns out wrong -------------------------------------------------------------------------------
@@ -508,7 +606,7 @@ def test_an_import_that_failed_is_told_with_the_words_of_the_newest_task(bench: 
     assert "The service says: The disk is full." in str(caught.value)
     assert "can reach the url" in str(caught.value)
     assert caught.value.facts == {
-        "status": "queued",
+        "image_status": "queued",
         "stores": ["fast", "slow"],
         "task_message": "The disk is full",
     }

@@ -5,7 +5,10 @@
 from __future__ import annotations
 
 import base64
+import bz2
+import gzip
 import json
+import lzma
 import re
 import socket
 from pathlib import Path
@@ -163,18 +166,79 @@ def test_the_size_is_known_before_the_bytes(serve: Serve) -> None:
         assert reading.size == len(DATA)
 
 
-@pytest.mark.parametrize("name", ["debian.img.gz", "debian.tgz", "debian.raw.xz"])
-def test_a_packed_file_that_is_called_packed_for_the_way_stays_as_it_came(name: str, serve: Serve) -> None:
-    """Unpacked, it would have another hash than the file."""
-    packed = b"\x1f\x8b not really"
-    assert fetched(url(serve(Reply(200, packed, {"Content-Encoding": "gzip"})), f"/{name}")) == packed
+GZ = gzip.compress(DATA, mtime=0)
+PACKED_FILES = {
+    "gz": GZ,
+    "tgz": GZ,
+    "GZ": GZ,
+    "bz2": bz2.compress(DATA),
+    "xz": lzma.compress(DATA),
+    "zst": b"\x28\xb5\x2f\xfd and so on",
+    "Z": b"\x1f\x9d and so on",
+}
+CODINGS = {"bz2": "x-bzip2", "xz": "xz", "zst": "zstd", "Z": "x-compress"}
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "br"])
-def test_a_file_that_was_packed_for_the_way_all_the_same_is_not_the_file(encoding: str, serve: Serve) -> None:
-    error = refused(url(serve(Reply(200, b"packed", {"Content-Encoding": encoding}))))
+@pytest.mark.parametrize("ending", PACKED_FILES)
+@pytest.mark.parametrize("announced", [True, False])
+def test_a_packed_file_that_is_called_packed_for_the_way_stays_as_it_came(
+    ending: str, announced: bool, serve: Serve
+) -> None:
+    """As servers call it by the end of its name; unpacked, it would have another hash than the file."""
+    packed = PACKED_FILES[ending]
+    coding = CODINGS.get(ending, "gzip")
+    for name in {coding, coding.removeprefix("x-"), coding.upper()}:
+        head = b"HTTP/1.1 200 OK\r\nContent-Encoding: %s\r\n\r\n" % name.encode()
+        reply = Reply(200, packed, {"Content-Encoding": name}) if announced else Fault(head + packed)
+        assert fetched(url(serve(reply), f"/debian.raw.{ending}")) == packed
+
+
+def test_a_packed_file_that_is_called_packed_in_another_way_is_the_file_by_its_first_bytes(serve: Serve) -> None:
+    packed = PACKED_FILES["xz"]
+    assert fetched(url(serve(Reply(200, packed, {"Content-Encoding": "gzip"})), "/debian.raw.xz")) == packed
+
+
+@pytest.mark.parametrize(
+    ("name", "encoding", "body"),
+    [
+        ("debian.raw", "gzip", GZ),
+        ("debian.raw", "GZIP", GZ),
+        ("debian.raw", "x-gzip", GZ),
+        ("debian.raw", "gzip, gzip", gzip.compress(GZ)),
+        ("debian.raw", "br", b"packed"),
+        ("debian.raw", "br", DATA),
+        ("debian.raw", "deflate", b"packed"),
+        ("debian.raw.xz", "gzip", gzip.compress(PACKED_FILES["xz"])),
+        ("debian.raw.xz", "br", PACKED_FILES["xz"]),
+        ("debian.raw.bz2", "gzip", gzip.compress(PACKED_FILES["bz2"])),
+        ("debian.raw.gz", "gzip", gzip.compress(GZ)),
+        ("debian.raw.gz", "gzip, gzip", gzip.compress(GZ)),
+        ("debian.raw.gz", "gzip, gzip", GZ),
+        ("debian.raw.gz", "zstd", PACKED_FILES["zst"]),
+        ("debian.raw.gz", "gzip", b""),
+        ("", "gzip", GZ),
+    ],
+)
+def test_a_file_that_was_packed_for_the_way_all_the_same_is_not_the_file(
+    name: str, encoding: str, body: bytes, serve: Serve
+) -> None:
+    error = refused(url(serve(Reply(200, body, {"Content-Encoding": encoding})), f"/{name}"))
     assert error.facts == {"content_encoding": encoding.lower()}
-    assert fetched(url(serve(Reply(200, DATA, {"Content-Encoding": "identity"})))) == DATA
+    assert f"was sent packed ({encoding.lower()})" in str(error)
+    assert not error.passing
+
+
+def test_bytes_that_are_packed_as_they_are_transferred_are_not_the_file(serve: Serve) -> None:
+    """Transfer-Encoding: gzip, chunked; what comes out of the chunks is packed."""
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"
+    service = serve(Fault(head + b"%x\r\n" % len(GZ) + GZ + b"\r\n0\r\n\r\n"))
+    for name in ("debian.raw", "debian.raw.gz"):
+        assert refused(url(service, f"/{name}")).facts == {"content_encoding": "gzip"}
+
+
+def test_a_file_that_is_not_packed_is_called_so(serve: Serve) -> None:
+    for encoding in ("identity", "", "Identity"):
+        assert fetched(url(serve(Reply(200, DATA, {"Content-Encoding": encoding})))) == DATA
 
 
 def test_a_netrc_file_gives_no_credentials(home: Path, serve: Serve) -> None:
@@ -370,14 +434,41 @@ def test_the_step_to_https_on_the_standard_ports_keeps_the_credentials(
     assert [credentials(request) for request in (*http.requests, *https.requests)] == [GIVEN, GIVEN]
 
 
-def test_the_step_back_from_https_to_http_loses_the_credentials(
-    certificates: Certificates, serve: Serve, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("to", ["http://vendor.invalid/x", "http://vendor.invalid:80/x", "HTTP://other.invalid/x"])
+@pytest.mark.parametrize("first", [None, "/elsewhere"])
+def test_the_step_back_from_https_to_http_is_not_made(
+    to: str, first: str | None, certificates: Certificates, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    https = serve(redirect("http://vendor.invalid/x"), tls=certificates)
+    on_the_way = [] if first is None else [redirect(first)]
+    https = serve(*on_the_way, redirect(f"{to}?sig={SIGNATURE}"), tls=certificates)
     http = serve(Reply(200, DATA))
     through(http, https, monkeypatch)
-    assert fetched(url("https://vendor.invalid/x", verify=False, **LOGIN)) == DATA
-    assert [credentials(request) for request in (*https.requests, *http.requests)] == [GIVEN, (None, None)]
+    error = refused(url(f"https://{USER}:{PASSWORD}@vendor.invalid/a?sig={SIGNATURE}", verify=False, retries=3))
+    assert str(error).startswith(f"url: https://vendor.invalid{first or '/a'} leads from https to plain http, to ")
+    assert to.removeprefix("HTTP://") in str(error)
+    assert len(https.requests) == len(on_the_way) + 1
+    assert http.requests == []
+
+
+def test_a_checksum_file_does_not_come_by_plain_http_either(
+    certificates: Certificates, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    https = serve(redirect("http://vendor.invalid/SUMS"), tls=certificates)
+    http = serve(Reply(200, "text"))
+    through(http, https, monkeypatch)
+    with pytest.raises(DataError, match="^checksum: https://vendor.invalid/x leads from https to plain http"):
+        url("https://vendor.invalid/x", verify=False, option="checksum").text()
+    assert http.requests == []
+
+
+def test_the_step_back_is_refused_wherever_on_the_way_it_comes(
+    certificates: Certificates, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    https = serve(redirect("http://vendor.invalid/y"), tls=certificates)
+    http = serve(redirect("https://vendor.invalid/x"), Reply(200, DATA))
+    through(http, https, monkeypatch)
+    assert "leads from https to plain http" in str(refused(url("http://vendor.invalid/x", verify=False)))
+    assert len(http.requests) == 1
 
 
 def test_another_host_is_not_upgraded_to(
@@ -708,6 +799,35 @@ def test_an_image_in_place_of_a_checksum_file_is_not_read_to_its_end(serve: Serv
     service = serve(Reply(200, bytes(LARGEST_LISTING + (1 << 20))))
     with pytest.raises(DataError, match="^checksum: .*too large"):
         url(service, option="checksum").text()
+
+
+@pytest.mark.parametrize("cut", [announced(100, b"abc"), Fault(CHUNKED[:-60]), BREAK_OFF])
+def test_a_checksum_file_that_breaks_off_is_asked_for_again(cut: Fault, serve: Serve) -> None:
+    clock = Clock()
+    service = serve(cut, cut, Reply(200, "text"))
+    assert url(service, retries=2, clock=clock).text() == "text"
+    assert (len(service.requests), len(clock.slept)) == (3, 2)
+    service = serve(cut)
+    with pytest.raises(DataError, match=r"It was tried 2 times\.$"):
+        url(service, retries=1).text()
+    assert len(service.requests) == 2
+
+
+def test_a_checksum_file_that_falls_silent_is_given_its_time_once(serve: Serve) -> None:
+    service = serve(announced(100, b"abc", stays_open=True))
+    with pytest.raises(DataError, match="did not answer within 0.2 seconds"):
+        url(service, retries=3, timeout=0.2).text()
+    assert len(service.requests) == 1
+
+
+def test_a_download_that_breaks_off_is_said_to_be_passing(serve: Serve) -> None:
+    for cut, passing in (
+        (announced(len(DATA) + 1, DATA), True),
+        (Fault(CHUNKED[:-60]), True),
+        (announced(len(DATA) + 1, DATA, stays_open=True), False),
+        (Reply(404), False),
+    ):
+        assert refused(url(serve(cut), timeout=0.2)).passing is passing
 
 
 def test_a_checksum_file_that_ends_early_is_an_error(serve: Serve) -> None:
