@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.platform9.pcd.plugins.module_utils._content import (
@@ -42,6 +42,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._plan import (
     plan_present,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._source import has_source, stores_from, stream_from
+from ansible_collections.platform9.pcd.plugins.module_utils._stores import unreadable_here
 from ansible_collections.platform9.pcd.plugins.module_utils._task import Params, Session
 from ansible_collections.platform9.pcd.plugins.module_utils._url import Url
 
@@ -53,6 +54,9 @@ MOST_REPLACED = 10
 
 # What an address answers whose file is not there, whoever asks.
 GONE = (404, 410)
+
+# Facts of an answer that would be the same for the service: packed for the way, or a redirect to plain http.
+DECISIVE = {"content_encoding", "redirect"}
 
 
 def plan_with_data(params: Params, session: Session, wish: Mapping[str, Any], current: Image | None) -> Plan:
@@ -89,6 +93,8 @@ class _Planner:
                 "and run the task again."
             )
         different = self._difference(current, stream)
+        if self._lies_elsewhere(current, different is None):
+            return self._replaced(current, stream)
         if different is None:
             return self._copied(current)
         if self._params["on_content_change"] == "keep":
@@ -102,6 +108,31 @@ class _Planner:
                 different = self._read(current, stream)
             raise refuse_change(current, different)
         return self._replaced(current, stream)
+
+    def _lies_elsewhere(self, image: Image, is_same_data: bool) -> bool:
+        """Whether the data lies where this service cannot read it, and is to be brought over; otherwise that is said.
+
+        What this collection has made has its data where the task sent it, with a warning if that was not the library.
+        So an unchanged one is not looked at, which would cost a request in every run.
+        """
+        if image["status"] != "active" or (is_same_data and is_ours(image["id"])):
+            return False
+        reason = unreadable_here(self._session.images, image)
+        # Who works through another endpoint than the library does not want to have data brought over from there.
+        if reason is None or self._session.library is not None:
+            return False
+        if self._params["on_content_change"] != "replace":
+            self._session.warn(
+                f"{reason} No instance boots from it here. Set on_content_change: replace to bring the data over: a "
+                "new image takes the place of this one."
+            )
+            return False
+        if self._params["retired"] == "delete":
+            raise PlanError(
+                f"retired: {reason} Only that one deletes the old image. Use retired: hide or rename, or delete it "
+                "there first (state: absent)."
+            )
+        return True
 
     def _is_spent(self, image: Image) -> bool:
         """Whether the record is better made anew than filled."""
@@ -249,7 +280,7 @@ class _Planner:
     def _read(self, image: Image, stream: Stream) -> Content:
         digest = digest_of_image(image)
         algorithms = ["md5" if digest is None else digest.algorithm]
-        return Stream(stream.source, stream.stated, stream.decompress, algorithms).read_through()
+        return stream.hashed(algorithms).read_through()
 
     def _delivery(self, stream: Stream) -> Delivery:
         source, asked = stream.source, self._params["method"]
@@ -265,7 +296,7 @@ class _Planner:
         wait = self._params["wait"] or method == "upload"
         delivery = Delivery(method, self._stores, self._params["wait_timeout"], wait, stream=stream)
         if isinstance(source, Url) and method == "web-download":
-            known = _asked_for(stream)
+            known = _asked_for(stream, asked is not None, self._session.warn)
             return delivery._replace(stream=None, address=source.address, known=known, stated=stream.stated)
         return delivery
 
@@ -278,13 +309,20 @@ class _Planner:
             ) from None
 
 
-def _asked_for(stream: Stream) -> Content:
-    """What can be known of an address without fetching all of it; it may be one that the service alone can reach."""
+def _asked_for(stream: Stream, is_stated: bool, warn: Callable[[str], object]) -> Content:
+    """What can be known of an address without fetching all of it; it may be one that the service alone can reach.
+
+    `is_stated` says whether the user has chosen web-download. An answer that the service cannot get any better is an
+    error, before a record is made: the service tells nobody why it could not fetch a file.
+    """
     try:
         known = stream.known()
     except DataError as error:
-        if error.facts.get("status") in GONE or "content_encoding" in error.facts:
+        status = error.facts.get("status")
+        if status in GONE or status == 401 or DECISIVE & set(error.facts) or (status == 403 and not is_stated):
             raise
+        if status is not None:
+            warn(f"{error} The image service tries it all the same (method: web-download).")
         known = None
     if known is not None and known.size == 0:
         raise DataError(f"url: there is nothing at {stream.source}. An image without data boots nothing.")

@@ -29,9 +29,10 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     quoted,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._http import announced_length
-from ansible_collections.platform9.pcd.plugins.module_utils._image import check_identity, image_shape, stores_of
+from ansible_collections.platform9.pcd.plugins.module_utils._image import check_identity, image_shape
 from ansible_collections.platform9.pcd.plugins.module_utils._plan import Image, describe
 from ansible_collections.platform9.pcd.plugins.module_utils._progress import Meter
+from ansible_collections.platform9.pcd.plugins.module_utils._stores import UNREADABLE, elsewhere
 from ansible_collections.platform9.pcd.plugins.module_utils._task import Params, Result, Session
 from ansible_collections.platform9.pcd.plugins.module_utils._wait import pause
 
@@ -314,7 +315,7 @@ class Download:
             f"The service at {self.session.images.base_url} has no data of {describe(self.image)}, whose status is "
             f"{self.image['status']}: it answered 204. Its store may have lost it."
         )
-        return PlanError(self._elsewhere() or message, status=204)
+        return PlanError(elsewhere(self.session.images, self.image) or message, status=204)
 
     def _refused(self, error: ApiError) -> PcdError:
         if isinstance(error, Forbidden) and self.image["status"] == "deactivated":
@@ -324,24 +325,8 @@ class Download:
                 f"The service says: {error.server_message}"
             )
         # Glance answers 500 where it does not know the store; what says that it is busy has been asked again already.
-        elsewhere = self._elsewhere() if error.status in (404, 410, 500) else None
-        return error if elsewhere is None else error.reworded(f"{elsewhere} (The service answered {error.status}.)")
-
-    def _elsewhere(self) -> str | None:
-        """Why this service cannot read the data, where the stores tell it."""
-        images = self.session.images
-        named = stores_of(self.image)
-        try:
-            offered = sorted(str(store.get("id")) for store in images.stores())
-        except PcdError:
-            return None
-        if not named or set(named) & set(offered):
-            return None
-        return (
-            f"The data of {describe(self.image)} lies in {', '.join(named)}, but the service at {images.base_url} has "
-            f"only {', '.join(offered) or 'no stores'}. On PCD each endpoint of the image service reads its own stores "
-            "alone: choose the other one with interface (admin is the image library, public the control plane)."
-        )
+        reason = elsewhere(self.session.images, self.image) if error.status in UNREADABLE else None
+        return error if reason is None else error.reworded(f"{reason} (The service answered {error.status}.)")
 
     def _broke_off(self, broken: _BrokeOff, furthest: int) -> Exception:
         error = self.session.images.download_broke_off(self.image["id"], requests.ConnectionError(broken.reason))

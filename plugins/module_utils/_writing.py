@@ -272,12 +272,27 @@ class Writer(NamedTuple):
             except (ApiError, ConnectionFailed) as error:
                 if isinstance(error, Forbidden):
                     raise
-                if self._looked_up(image_id, error) is None:
+                left = self._looked_up(image_id, error)
+                if left is None:
                     return None
+                self._refuse_unreachable(left, error)
                 # Glance says 400 where another deletion is under way (glance/api/v2/images.py, delete).
                 is_going = isinstance(error, ApiError) and error.status == 400
                 if not (error.passing or is_going) or not attempts.again(error.retry_after):
                     raise
+
+    def _refuse_unreachable(self, image: Image, error: ApiError | ConnectionFailed) -> None:
+        """Raises if the service cannot delete the data, because it does not know its store: it answers 500, always."""
+        if not isinstance(error, ApiError) or error.status != 500:
+            return
+        from ansible_collections.platform9.pcd.plugins.module_utils._stores import unreadable_here
+
+        reason = unreadable_here(self.images, image)
+        if reason is not None:
+            raise error.reworded(
+                f"Could not delete image {image['id']} here. {reason} Only that one deletes the image; here it can be "
+                f"hidden (hidden: true). (The service answered {error.status}.)"
+            ) from None
 
     def _retire(self, replacement: Image, step: Retire) -> None:
         old: Image | None = step.image

@@ -11,6 +11,7 @@ import lzma
 import os
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from harness import Outcome, Runner, Server, unused
 from vendor import PASSWORD, USER, Vendor, open_vendor
 
 from ansible_collections.platform9.pcd.plugins.module_utils._image import new_id
+from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.certificates import make_certificates
 
 RAW: dict[str, Any] = {"disk_format": "raw", "container_format": "bare"}
 QCOW2: dict[str, Any] = {"disk_format": "qcow2", "container_format": "bare"}
@@ -433,6 +435,247 @@ def test_a_url_that_ends_early_leaves_no_image(
     assert server.named(name) == []
 
 
+LARGE = os.urandom(5 << 20)
+
+
+@pytest.mark.parametrize("method", ["upload", "glance-direct"])
+@pytest.mark.parametrize("cut", ["cut", "reset", "chunks"])
+@pytest.mark.parametrize("behind", [1000, 4 << 20])
+def test_a_url_that_was_cut_is_fetched_again_from_its_first_byte(
+    run: Runner, server: Server, vendor: Vendor, name: str, method: str, cut: str, behind: int
+) -> None:
+    """In the first block, before anything is written; and in the middle of what is sent already."""
+    vendor.cuts, vendor.behind = 1, behind
+    done = run("pcd_image", name=name, url=vendor.file("image.raw", LARGE, cut), method=method, **RAW)
+    holds(server, done, LARGE)
+    assert len(vendor.headers_of(f"/{cut}/image.raw")) == 2
+    assert len(server.named(name)) == 1
+
+
+@pytest.mark.parametrize("method", ["upload", "glance-direct"])
+@pytest.mark.parametrize("cut", ["cut", "reset", "chunks"])
+@pytest.mark.parametrize("behind", [1000, 4 << 20])
+def test_a_url_that_is_cut_each_time_is_an_error_that_says_how_often(
+    run: Runner, server: Server, vendor: Vendor, name: str, method: str, cut: str, behind: int
+) -> None:
+    vendor.cuts, vendor.behind = 99, behind
+    failed = run("pcd_image", name=name, url=vendor.file("image.raw", LARGE, cut), method=method, retries=2, **RAW)
+    assert "It was tried 3 times." in failed.msg
+    assert f"/{cut}/image.raw" in failed.msg
+    assert len(vendor.headers_of(f"/{cut}/image.raw")) == 3
+    assert server.named(name) == []
+
+
+def test_a_url_that_was_cut_fills_a_record_that_was_there(
+    run: Runner, server: Server, vendor: Vendor, name: str
+) -> None:
+    there = server.create(name, **RAW)
+    vendor.cuts, vendor.behind = 2, 4 << 20
+    url = vendor.file("image.raw.gz", gzip.compress(LARGE), "reset")
+    done = run("pcd_image", name=name, url=url, decompress=True)
+    assert done.image["id"] == there["id"]
+    holds(server, done, LARGE)
+
+
+def test_what_a_vendor_has_changed_meanwhile_is_never_mixed(
+    run: Runner, server: Server, vendor: Vendor, name: str
+) -> None:
+    vendor.cuts, vendor.behind = 1, 4 << 20
+    url = vendor.file("image.raw", LARGE, "cut")
+    newer = os.urandom(len(LARGE))
+    vendor.given = lambda: vendor.file("image.raw", newer)
+    holds(server, run("pcd_image", name=name, url=url, method="upload", **RAW), newer)
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_a_url_that_was_cut_is_read_again_to_be_compared(
+    run: Runner, server: Server, vendor: Vendor, name: str, check: bool
+) -> None:
+    url = vendor.file("image.raw", CONTENT, "reset")
+    holds(server, run("pcd_image", name=name, url=url, method="upload", **RAW), CONTENT)
+    vendor.cuts = 1
+    again = run("pcd_image", name=name, url=url, method="upload", **RAW, check=check)
+    assert (again.changed, vendor.cuts) == (False, 0)
+
+
+@pytest.mark.parametrize("cut", ["cut", "reset", "chunks"])
+def test_a_checksum_file_that_was_cut_is_asked_for_again(
+    run: Runner, server: Server, vendor: Vendor, name: str, file: Path, cut: str
+) -> None:
+    sums = vendor.file("SUMS", f"{hashlib.sha256(CONTENT).hexdigest()}  {file.name}\n".encode(), cut)
+    vendor.cuts, vendor.behind = 1, 20
+    options: dict[str, Any] = {"name": name, "path": str(file), "checksum": f"sha256:{sums}", **RAW}
+    holds(server, run("pcd_image", **options), CONTENT)
+    vendor.cuts = 99
+    failed = run("pcd_image", retries=1, **options)
+    assert failed.msg.startswith("checksum: ")
+    assert failed.msg.endswith("It was tried 2 times.")
+    assert failed.writes == []
+
+
+@pytest.fixture
+def tls_vendor(tmp_path: Path) -> Iterator[tuple[Vendor, str]]:
+    """A vendor with TLS, and the file of his authority."""
+    certificates = make_certificates(tmp_path)
+    with open_vendor(certificates.server_context()) as vendor:
+        yield vendor, certificates.authority
+
+
+@pytest.mark.parametrize("method", [None, "upload", "web-download"])
+@pytest.mark.parametrize("what", ["data", "checksum"])
+def test_https_does_not_lead_to_plain_http(
+    run: Runner,
+    server: Server,
+    tls_vendor: tuple[Vendor, str],
+    vendor: Vendor,
+    tmp_path: Path,
+    name: str,
+    method: str | None,
+    what: str,
+) -> None:
+    secure, authority = tls_vendor
+    secure.other = vendor
+    bundle = tmp_path / "bundle.pem"
+    bundle.write_text(Path(authority).read_text() + Path(server.sandbox["ca_file"]).read_text())
+    for name_of_file, content in (
+        ("image.raw", CONTENT),
+        ("SUMS", f"{hashlib.sha256(CONTENT).hexdigest()}  image.raw"),
+    ):
+        secure.file(name_of_file, content if isinstance(content, bytes) else content.encode())
+        vendor.file(name_of_file, content if isinstance(content, bytes) else content.encode())
+    folders = {"data": ("elsewhere", "files"), "checksum": ("files", "elsewhere")}[what]
+    options: dict[str, Any] = {} if method is None else {"method": method}
+    refused = run(
+        "pcd_image",
+        name=name,
+        url=f"{secure.url}/{folders[0]}/image.raw?signature=S3cret-Query",
+        checksum=f"sha256:{secure.url}/{folders[1]}/SUMS",
+        ca_cert=str(bundle),
+        **options,
+        **RAW,
+    )
+    option, file_name = {"data": ("url", "image.raw"), "checksum": ("checksum", "SUMS")}[what]
+    assert refused.msg.startswith(f"{option}: {secure.url}/elsewhere/{file_name} leads from https to plain http, to ")
+    assert f"{vendor.url}/files/{file_name}" in refused.msg
+    assert "S3cret-Query" not in refused.msg
+    assert (vendor.asked, refused.writes) == ([], [])
+
+
+@pytest.mark.parametrize("method", [None, "upload", "web-download"])
+@pytest.mark.parametrize("status", [401, 403, 404, 410])
+def test_a_url_that_refuses_is_told_with_its_status_and_nothing_about_formats(
+    run: Runner, server: Server, vendor: Vendor, name: str, method: str | None, status: int
+) -> None:
+    options: dict[str, Any] = {} if method is None else {"method": method}
+    url = vendor.file("image.raw", CONTENT, f"status/{status}")
+    refused = run("pcd_image", name=name, url=url, **options, **RAW)
+    told = refused.msg if (status, method) != (403, "web-download") else str(refused.result["warnings"])
+    assert f"url: {url} answered {status}" in told
+    assert "disk_format" not in told
+    if status in (401, 403):
+        assert "url_username" in told
+    assert server.named(name) == []
+    if told == refused.msg:
+        assert refused.result["status"] == status
+        assert refused.writes == []
+
+
+@pytest.mark.parametrize(
+    ("ending", "coding", "content"),
+    [
+        ("xz", "gzip", gzip.compress(lzma.compress(CONTENT))),
+        ("gz", "gzip", gzip.compress(gzip.compress(CONTENT))),
+        ("gz", "gzip,gzip", gzip.compress(gzip.compress(CONTENT))),
+        ("bz2", "x-gzip", gzip.compress(bz2.compress(CONTENT))),
+        ("raw", "gzip", gzip.compress(CONTENT)),
+        ("raw", "br", CONTENT),
+    ],
+)
+@pytest.mark.parametrize("options", [{"decompress": True}, {"method": "upload"}, {}])
+def test_what_is_packed_for_the_way_never_becomes_an_image(
+    run: Runner,
+    server: Server,
+    vendor: Vendor,
+    name: str,
+    ending: str,
+    coding: str,
+    content: bytes,
+    options: dict[str, Any],
+) -> None:
+    url = vendor.file(f"image.{ending}", content, f"encoded/{coding}")
+    assert "was sent packed" in run("pcd_image", name=name, url=url, **options, **RAW).msg
+    assert server.named(name) == []
+
+
+def test_a_packed_file_that_is_only_called_packed_is_unpacked_once(
+    run: Runner, server: Server, vendor: Vendor, name: str
+) -> None:
+    for packing in sorted(PACKERS):
+        packed = PACKERS[packing](CONTENT)
+        url = vendor.file(f"image.{packing}", packed, "encoded/x-gzip")
+        options: dict[str, Any] = {"name": f"{name}-{packing}", "url": url, "checksum": digest("sha256", packed)}
+        holds(server, run("pcd_image", decompress=True, **options, **RAW), CONTENT)
+
+
+@pytest.mark.parametrize("outer", sorted(PACKERS))
+@pytest.mark.parametrize("inner", sorted(PACKERS))
+def test_what_is_packed_twice_leaves_no_image(
+    run: Runner, server: Server, tmp_path: Path, name: str, outer: str, inner: str
+) -> None:
+    (tmp_path / "packed").write_bytes(PACKERS[outer](PACKERS[inner](CONTENT)))
+    refused = run("pcd_image", name=name, path=str(tmp_path / "packed"), decompress=True, **RAW)
+    assert f"is {outer}, and what it holds is packed again ({inner})" in refused.msg
+    assert server.named(name) == []
+
+
+@pytest.mark.parametrize("address", ["{vendor}/files/", "{vendor}", "{vendor}/files/?file=image.raw"])
+@pytest.mark.parametrize("listing", ["{digest}\n", "{digest}\n{digest}  image.raw\n"])
+def test_a_url_without_a_name_takes_no_line_of_a_checksum_file(
+    run: Runner, server: Server, vendor: Vendor, name: str, address: str, listing: str
+) -> None:
+    vendor.files[""] = CONTENT
+    sums = vendor.file("SUMS", listing.format(digest=hashlib.sha256(CONTENT).hexdigest()).encode())
+    url = address.format(vendor=vendor.url)
+    refused = run("pcd_image", name=name, url=url, checksum=f"sha256:{sums}", method="upload", **RAW)
+    assert "the url ends without the name of a file" in refused.msg
+    assert (refused.requests, vendor.asked) == ([], [])
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device", "huge", "nothing"])
+def test_a_checksum_file_that_is_none_is_told_at_once(
+    run: Runner, server: Server, tmp_path: Path, name: str, file: Path, kind: str
+) -> None:
+    place = tmp_path / "SUMS"
+    if kind == "pipe":
+        os.mkfifo(place)
+    elif kind == "folder":
+        place.mkdir()
+    elif kind == "device":
+        place.symlink_to("/dev/zero")
+    elif kind == "huge":
+        with open(place, "wb") as stream:
+            stream.truncate(1 << 40)
+    refused = run("pcd_image", name=name, path=str(file), checksum=f"sha256:file://{place}", **RAW)
+    assert refused.msg.startswith(f"checksum: {place} ")
+    assert refused.writes == []
+
+
+def test_a_file_of_xz_gets_no_more_memory_than_documented(
+    run: Runner, server: Server, tmp_path: Path, name: str, record_property: Any
+) -> None:
+    """Its header asks for a dictionary of 1.5 GiB, and it unpacks to 400 MiB."""
+    packed = bytearray(lzma.compress(bytes(400 << 20), preset=0))
+    packed[16] = 37
+    end = 12 + (packed[12] + 1) * 4
+    packed[end - 4 : end] = zlib.crc32(packed[12 : end - 4]).to_bytes(4, "little")
+    (tmp_path / "image.xz").write_bytes(packed)
+    refused = run("pcd_image", name=name, path=str(tmp_path / "image.xz"), decompress=True, **RAW)
+    record_property("peak_memory_kib", refused.peak_memory)
+    assert "asks for more memory than it gets" in refused.msg
+    assert refused.peak_memory < 150 << 10
+    assert server.named(name) == []
+
+
 @pytest.mark.parametrize("method", [None, "upload", "web-download"])
 def test_a_url_without_a_file_is_known_before_anything_is_written(
     run: Runner, server: Server, vendor: Vendor, name: str, method: str | None
@@ -529,6 +772,8 @@ def test_a_record_of_ours_whose_import_failed_is_made_anew(
 def test_a_failed_import_is_told_within_two_looks(run: Runner, server: Server, vendor: Vendor, name: str) -> None:
     failed = run("pcd_image", name=name, url=vendor.file("image.raw", CONTENT, "status/500"), **RAW)
     assert "store fast" in failed.msg
+    assert "status" not in failed.result
+    assert failed.result["image_status"] == "queued"
     assert failed.result["task_message"] in failed.msg
     assert failed.result["task_message"]
     after = [request for request in failed.glance if request["path"] == imports(failed)[0].removesuffix("/import")]
@@ -559,7 +804,8 @@ def test_an_import_of_somebody_else_is_waited_for_no_longer_than_allowed(
     server.ask("POST", f"/images/{there['id']}/import", "member", json=request)
     refused = run("pcd_image", name=name, path=str(file), wait_timeout=wait_timeout)
     assert there["id"] in refused.msg
-    assert refused.result["status"] in refused.msg
+    assert refused.result["image_status"] in refused.msg
+    assert "status" not in refused.result
     assert refused.writes == []
     vendor.go_on.set()
     assert not run("pcd_image", name=name, path=str(file)).changed
@@ -912,6 +1158,100 @@ def test_data_that_goes_elsewhere_is_warned_of(
     assert server.call("GET", f"/images/{done.image['id']}/file").status_code != 200
     again = run("pcd_image", name=name, path=str(file), **way, **RAW)
     assert (again.changed, "warnings" in again.result) == (False, False)
+
+
+def uploaded_by_hand(server: Server, name: str, content: bytes = CONTENT) -> dict[str, Any]:
+    """An image whose data only the control plane can read."""
+    there = server.create(name, **RAW)
+    server.upload(there["id"], content, through="public")
+    return server.get(there["id"])
+
+
+@pytest.mark.parametrize("asked", ["fail", "keep"])
+@pytest.mark.parametrize("check", [True, False])
+def test_data_that_lies_where_no_instance_boots_from_is_told(
+    run: Runner, server: Server, sandbox: dict[str, Any], name: str, file: Path, asked: str, check: bool
+) -> None:
+    there = uploaded_by_hand(server, name)
+    told = run("pcd_image", name=name, path=str(file), on_content_change=asked, check=check)
+    assert (told.changed, told.image["id"]) == (False, there["id"])
+    for words in ("lies in pod", sandbox["library_url"], "only fast, slow", "on_content_change: replace"):
+        assert words in str(told.result["warnings"])
+
+
+@pytest.mark.parametrize("retired", ["hide", "rename", "deactivate"])
+@pytest.mark.parametrize("content", [CONTENT, OTHER_CONTENT], ids=["the same data", "other data"])
+def test_data_that_lies_where_no_instance_boots_from_is_brought_over(
+    run: Runner, server: Server, name: str, file: Path, retired: str, content: bytes
+) -> None:
+    there = uploaded_by_hand(server, name, content)
+    options: dict[str, Any] = {
+        "name": name,
+        "path": str(file),
+        "on_content_change": "replace",
+        "retired": retired,
+    }
+    predicted = run("pcd_image", **options, check=True)
+    assert (predicted.changed, predicted.writes) == (True, [])
+    done = run("pcd_image", **options)
+    assert done.image["id"] != there["id"]
+    assert done.result["diff"] == predicted.result["diff"]
+    holds(server, done, CONTENT)
+    assert server.get(done.image["id"])["stores"] == "fast"
+    server.remember(there["id"])
+    left = server.get(there["id"])
+    assert (left["os_hidden"], left["name"] == name) == (retired != "rename", retired != "rename")
+    again = run("pcd_image", **options)
+    assert (again.changed, "warnings" in again.result) == (False, False)
+
+
+def test_data_that_lies_elsewhere_is_not_brought_over_where_the_old_image_cannot_be_deleted(
+    run: Runner, server: Server, name: str, file: Path
+) -> None:
+    there = uploaded_by_hand(server, name)
+    refused = run("pcd_image", name=name, path=str(file), on_content_change="replace", retired="delete")
+    assert "lies in pod" in refused.msg
+    assert "retired: hide" in refused.msg
+    assert refused.writes == []
+    assert [image["id"] for image in server.named(name)] == [there["id"]]
+
+
+def test_who_works_through_the_public_endpoint_has_nothing_brought_over_from_the_library(
+    run: Runner, server: Server, name: str, file: Path
+) -> None:
+    there = server.create(name, **RAW)
+    server.upload(there["id"], CONTENT)
+    options: dict[str, Any] = {"name": name, "path": str(file), "interface": "public", "on_content_change": "replace"}
+    assert not run("pcd_image", **options).changed
+
+
+def test_data_that_the_library_can_read_is_not_told_of(run: Runner, server: Server, name: str, file: Path) -> None:
+    there = server.create(name, **RAW)
+    server.upload(there["id"], CONTENT)
+    told = run("pcd_image", name=name, path=str(file), on_content_change="replace")
+    assert (told.changed, told.image["id"], "warnings" in told.result) == (False, there["id"], False)
+
+
+def test_an_image_of_ours_costs_no_look_at_the_stores(run: Runner, server: Server, name: str, file: Path) -> None:
+    run("pcd_image", name=name, path=str(file), **RAW)
+    again = run("pcd_image", name=name, path=str(file), on_content_change="replace", **RAW)
+    assert (again.changed, again.lookups) == (False, 1)
+
+
+@pytest.mark.parametrize("by", ["id", "name"])
+def test_the_deletion_of_data_that_lies_elsewhere_names_the_way_out(
+    run: Runner, server: Server, sandbox: dict[str, Any], name: str, by: str
+) -> None:
+    there = uploaded_by_hand(server, name)
+    meant = {"id": there["id"]} if by == "id" else {"name": name}
+    refused = run("pcd_image", **meant, state="absent")
+    for words in ("lies in pod", sandbox["library_url"], "only fast, slow", "interface", "(request id req-"):
+        assert words in refused.msg
+    assert refused.result["status"] == 500
+    # It stays so, and is not tried again.
+    assert refused.writes == ["DELETE"]
+    assert run("pcd_image", **meant, state="absent", interface="public").changed
+    assert not server.is_there(there["id"])
 
 
 def test_an_override_that_is_the_library_is_not_warned_of(

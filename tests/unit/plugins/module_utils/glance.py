@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from ansible_collections.platform9.pcd.plugins.module_utils._data import Body
@@ -61,6 +62,7 @@ class Glance(Images):
         self.offered_stores: Items | None = STORES
         self.offered_methods = METHODS
         self.staged: dict[str, bytes] = {}
+        self.is_readable = True
         self._created = 0
 
     def named(self, name: str, **given: Any) -> list[Image]:
@@ -151,6 +153,13 @@ class Glance(Images):
         arrived = self.arrives(data)
         document.update(hashed(arrived), status="active", stores=",".join(sorted(stores)))
 
+    @contextmanager
+    def download(self, image_id: str, start: int = 0) -> Iterator[Any]:
+        """No data: whether there is some decides here."""
+        if not self.is_readable:
+            raise error(ApiError, 500)
+        yield None
+
     def tasks(self, image_id: str) -> Items:
         return []
 
@@ -213,6 +222,9 @@ class Shelf(Images):
 
     def reactivate(self, image_id: str) -> None:
         self._do("reactivate", image_id)
+
+    def stores(self, detail: bool = False) -> Items:
+        raise error(NotFound, 404)
 
 
 def session_with(

@@ -308,6 +308,33 @@ def test_a_refusal_is_not_tried_again(operation: str, kind: type[ApiError], stat
     assert asked == [operation.split()[0]]
 
 
+@pytest.mark.parametrize("stores", ["pod", "pod,tape"])
+def test_a_deletion_that_the_service_cannot_do_names_the_other_endpoint_at_once(stores: str) -> None:
+    glance, clock = Glance(image(stores=stores)), Clock()
+    glance.is_readable = False
+    glance.before = once(lambda: error(ApiError, 500), times=9)
+    with pytest.raises(
+        ApiError, match=f"lies in {stores.replace(',', ', ')}, but .* has only fast, http, slow"
+    ) as caught:
+        session_with(glance, retries=4, clock=clock).writer.carry_out(plan_absent(image(stores=stores)))
+    assert (caught.value.status, clock.slept) == (500, [])
+
+
+@pytest.mark.parametrize(
+    ("stores", "is_readable", "status"),
+    [("pod", True, 500), ("pod,fast", False, 500), (None, False, 500), ("pod", False, 503), ("pod", False, 502)],
+)
+def test_a_service_that_is_only_out_of_order_is_asked_again_to_delete(
+    stores: str | None, is_readable: bool, status: int
+) -> None:
+    """What the image says of its stores decides nothing, if the service can read its data."""
+    glance = Glance(image(stores=stores))
+    glance.is_readable = is_readable
+    glance.before = once(lambda: error(ApiError, status))
+    session_with(glance, retries=1).writer.carry_out(plan_absent(image(stores=stores)))
+    assert glance.images == {}
+
+
 def test_another_deletion_that_is_under_way_is_waited_for() -> None:
     glance = Glance(image())
     glance.before = once(lambda: error(ApiError, 400), times=2)
