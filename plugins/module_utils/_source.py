@@ -140,8 +140,8 @@ def _stated(params: Params, place: tuple[File | Url, Transport] | None) -> Diges
             Url(rest, Transport(), "checksum")
         if params["url"] is not None and not _url(params, Transport()).filename:
             raise ConfigurationError(
-                f"checksum: the url ends without the name of a file, so that no line of {redacted(rest)} is known to be "
-                f"about it. State the checksum itself ({algorithm}:0123abcd...), or give the address of the file."
+                f"checksum: the url ends without the name of a file, so that no line of {redacted(rest)} is known to "
+                f"be about it. State the checksum itself ({algorithm}:0123abcd...), or give the address of the file."
             )
         return None
     source, transport = place
