@@ -18,6 +18,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image import (
     RETIRED,
     WISHABLE,
     is_custom,
+    origin_of,
     stores_of,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._plan import (
@@ -50,6 +51,9 @@ ABOUT_OLD_DATA = (
 # The statuses of an image that somebody works on at this moment.
 BUSY_STATUSES = ("saving", "uploading", "importing")
 FAILED_IMPORT = "os_glance_failed_import"
+IMPORTING_TO = "os_glance_importing_to_stores"
+# Set here, never by a service: the task that holds the import lock of the image has failed, and nothing works on it.
+STALE_LOCK = "os_glance_stale_lock"
 # Those of an image that has its data.
 FULL_STATUSES = ("active", "deactivated")
 
@@ -58,7 +62,8 @@ class Delivery(NamedTuple):
     """How the data comes: `method` is upload, glance-direct or web-download.
 
     `stream` are the bytes that the task sends; with web-download there is none, the service fetches `address`, and
-    `known` is what can be said of it. `patience` is in seconds.
+    `known` is what can be said of it. `source` are the bytes there, which the task can read, too; `otherwise` is the
+    method if the service refuses to fetch them. `patience` is in seconds.
     """
 
     method: str
@@ -69,14 +74,26 @@ class Delivery(NamedTuple):
     address: str | None = None
     known: Content | None = None
     stated: Digest | None = None
+    source: Stream | None = None
+    otherwise: str | None = None
 
     @property
-    def steps(self) -> tuple[Step, ...]:
+    def steps(self) -> tuple[Upload | Stage | Import, ...]:
         if self.stream is not None and self.method == "upload":
             return (Upload(self.stream, next(iter(self.stores.names), None), self.patience),)
         method = {"name": self.method} if self.address is None else {"name": self.method, "uri": self.address}
+        instead: tuple[Upload | Stage | Import, ...] = ()
+        if self.otherwise is not None and self.source is not None:
+            instead = Delivery(self.otherwise, self.stores, self.patience, self.wait, stream=self.source).steps
         bring = Import(
-            {"method": method, **self.stores.request}, self.patience, self.wait, self.known, self.stream, self.stated
+            {"method": method, **self.stores.request},
+            self.patience,
+            self.wait,
+            self.known,
+            self.stream,
+            self.stated,
+            self.source,
+            instead,
         )
         return (bring,) if self.stream is None else (Stage(self.stream, self.patience), bring)
 
@@ -92,6 +109,21 @@ def is_same(image: Image, content: Content) -> bool | None:
     if content.size is not None and image.get("size") is not None and content.size != image["size"]:
         return False
     return None
+
+
+def as_sent(image: Image, project_id: str | None) -> Image:
+    """The image as if it had the very bytes that were sent, if a conversion by the service is remembered."""
+    origin = origin_of(image, project_id)
+    if origin is None or origin.disk_format is None:
+        return image
+    is_md5 = origin.algorithm == "md5"
+    hashes = {"os_hash_algo": origin.algorithm, "os_hash_value": None if is_md5 else origin.value}
+    return {**image, **hashes, "checksum": origin.value if is_md5 else None, "size": None}
+
+
+def is_converted(before: Image, after: Image) -> bool:
+    """Whether the service has made other data of what it has got: it then changes a format, which nobody else can."""
+    return any(before.get(key) != after.get(key) for key in FIXED_BY_DATA)
 
 
 def difference(image: Image, content: Content) -> tuple[str, Any, Any] | None:
@@ -116,8 +148,10 @@ def is_poisoned(image: Image) -> bool:
 
     After an upload it is left queued with a checksum, and another upload is a 500 (glance/api/v2/image_data.py, upload:
     InvalidImageData comes after the location has been set). After an import it may be left importing, though nothing
-    works on it any more.
+    works on it any more, or locked by a task that has failed.
     """
+    if image.get(STALE_LOCK):
+        return image["status"] not in FULL_STATUSES
     if image["status"] == "importing":
         return bool(image.get(FAILED_IMPORT)) and not image.get(IMPORT_LOCK)
     return image["status"] == "queued" and bool(image.get("checksum"))
@@ -125,6 +159,8 @@ def is_poisoned(image: Image) -> bool:
 
 def is_settled(image: Image) -> bool:
     """Whether no data is on its way into the image."""
+    if image.get(STALE_LOCK):
+        return True
     return not image.get(IMPORT_LOCK) and (image["status"] not in BUSY_STATUSES or is_poisoned(image))
 
 
@@ -163,6 +199,13 @@ def choose_method(
             f"method upload needs none of them{', but takes one store' if several else ''}."
         )
     return method
+
+
+def streamed_method(stores: Stores, offered: Sequence[str]) -> str | None:
+    """The method for data that the service does not fetch, and that the task sends; None if there is none."""
+    if not stores.every and len(stores.names) <= 1:
+        return "upload"
+    return "glance-direct" if "glance-direct" in offered else None
 
 
 def needs_offered(asked: str | None, is_file: bool, is_open_to_all: bool, stores: Stores) -> bool:
@@ -227,19 +270,33 @@ def with_delivery(plan: Plan, delivery: Delivery) -> Plan:
     return plan._replace(after=filled, steps=(*plan.steps, *delivery.steps), stream=delivery.stream)
 
 
-def refuse_change(image: Image, content: Content) -> PlanError:
-    """The error for an image whose data is not that of the source, where nothing else is asked for."""
+def refuse_change(image: Image, content: Content, declared: str | None = None) -> PlanError:
+    """The error for an image whose data is not that of the source, where nothing else is asked for.
+
+    `declared` is the disk format of the source.
+    """
     found = difference(image, content)
     algorithm, expected, actual = found or ("size", content.size, image.get("size"))
+    hint = ""
+    if declared not in (None, image.get("disk_format")):
+        hint = (
+            f" Its disk_format is {image.get('disk_format')}, and {declared} is declared: if the image service "
+            "converts what it imports, the two cannot be compared, because the image does not remember its source. An "
+            "image does whose import a task has waited for (on_content_change: replace makes one)."
+        )
     return PlanError(
-        f"{describe(image)} has other data than the source: its {algorithm} is {actual} (size {image.get('size')}), "
-        f"that of the source is {expected} (size {'unknown' if content.size is None else content.size}). "
+        f"{describe(image)} has other data than the source: its {algorithm} is {actual} (size "
+        f"{_told(image.get('size'))}), that of the source is {expected} (size {_told(content.size)}). "
         "The data of an image cannot be changed. Set on_content_change: replace to put a new image in its place, or "
-        "on_content_change: keep to leave it as it is; or correct the source or the checksum.",
+        f"on_content_change: keep to leave it as it is; or correct the source or the checksum.{hint}",
         expected=expected,
         actual=actual,
         algorithm=algorithm,
     )
+
+
+def _told(size: int | None) -> int | str:
+    return "unknown" if size is None else size
 
 
 def plan_replacement(
@@ -311,6 +368,10 @@ def inheritance(old: Image, purge: bool, project_id: str | None) -> dict[str, An
     }
     if project_id in (None, kept.get("owner")):
         kept.pop("owner", None)
+    origin = origin_of(old, project_id)
+    if origin is not None and origin.disk_format is not None:
+        # What was declared before the service has converted it.
+        kept["disk_format"] = origin.disk_format
     return kept
 
 

@@ -52,6 +52,10 @@ LONGEST_MAGIC = max(map(len, MAGIC))
 # In bytes: what a file of `xz -9` asks for, and a little for its filters. The next larger dictionary asks for 97 MiB.
 MAX_XZ_MEMORY = 66 << 20
 
+QCOW2_MAGIC = b"QFI\xfb"
+# How many bytes of what was sent are kept: those of a qcow2 up to its virtual size (QEMU, docs/interop/qcow2.txt).
+KEPT_OF_START = 32
+
 
 @dataclass(frozen=True)
 class Digest:
@@ -296,7 +300,7 @@ class Stream:
             if held:
                 yield held
             else:
-                self.start = block[:LONGEST_MAGIC]
+                self.start = block[:KEPT_OF_START]
             held = block
             size += len(block)
             for digest in of_sent:
@@ -337,6 +341,13 @@ class Stream:
                 actual=actual,
                 algorithm=stated.algorithm,
             )
+
+
+def virtual_size_of(start: bytes) -> int | None:
+    """The size of the disk in a qcow2 that begins with these bytes; None if that cannot be read from them."""
+    if not start.startswith(QCOW2_MAGIC) or len(start) < KEPT_OF_START:
+        return None
+    return int.from_bytes(start[24:KEPT_OF_START], "big")
 
 
 class Body:

@@ -11,6 +11,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._content import (
     FULL_STATUSES,
     IMPORT_LOCK,
     Delivery,
+    as_sent,
     check_stores,
     choose_method,
     digest_of_image,
@@ -25,13 +26,22 @@ from ansible_collections.platform9.pcd.plugins.module_utils._content import (
     plan_replacement,
     refuse_change,
     retirement_of,
+    streamed_method,
     with_copies,
     with_delivery,
     with_ending,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._data import Content, File, Stream
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import DataError, NotFinished, NotFound, PlanError
-from ansible_collections.platform9.pcd.plugins.module_utils._image import REPLACES, is_ours, stores_of
+from ansible_collections.platform9.pcd.plugins.module_utils._image import (
+    FIXED_BY_DATA,
+    REPLACES,
+    SOURCE,
+    is_ours,
+    origin_of,
+    stores_of,
+    without_converted,
+)
 from ansible_collections.platform9.pcd.plugins.module_utils._plan import (
     Image,
     Plan,
@@ -48,6 +58,9 @@ from ansible_collections.platform9.pcd.plugins.module_utils._url import Url
 
 # Seconds for which data may lie staged before it is taken for left behind.
 LONGEST_STAGED = 30
+
+# Seconds that a run of the same moment gets to write down what the service has converted.
+LONGEST_REMEMBERING = 5
 
 # More runs than this do not break off one after the other.
 MOST_REPLACED = 10
@@ -77,6 +90,7 @@ class _Planner:
         self._wish = wish
         self._stores: Stores = stores_from(params)
         self._purge: bool = params["purge_properties"]
+        self._keeps: bool = params["on_content_change"] == "keep"
 
     def plan(self, current: Image | None) -> Plan:
         stream = stream_from(self._params, self._session.transport)
@@ -97,16 +111,27 @@ class _Planner:
             return self._replaced(current, stream)
         if different is None:
             return self._copied(current)
-        if self._params["on_content_change"] == "keep":
+        if self._may_be_converted(current):
+            seen = self._once_remembered(current)
+            if seen is None or SOURCE in seen:
+                return self.plan(seen)
+        return self._with_other_data(current, stream, different)
+
+    def _with_other_data(self, current: Image, stream: Stream, different: Content) -> Plan:
+        if self._keeps:
             self._session.warn(
                 f"{describe(current)} has other data than {stream.source} and keeps it (on_content_change: keep)."
             )
+            # The formats belong to the data.
+            self._wish = {key: value for key, value in self._wish.items() if key not in FIXED_BY_DATA}
             return self._copied(current)
+        self._refuse_unbelieved(current)
         if self._params["on_content_change"] == "fail":
-            if is_same(current, Content(None, different.digests)) is None:
+            sent = self._sent(current)
+            if is_same(sent, Content(None, different.digests)) is None:
                 # The sizes have decided; the user should see both hashes all the same.
-                different = self._read(current, stream)
-            raise refuse_change(current, different)
+                different = self._read(sent, stream)
+            raise refuse_change(sent, different, self._wish.get("disk_format") if sent is current else None)
         return self._replaced(current, stream)
 
     def _lies_elsewhere(self, image: Image, is_same_data: bool) -> bool:
@@ -134,6 +159,34 @@ class _Planner:
             )
         return True
 
+    def _may_be_converted(self, image: Image) -> bool:
+        """Whether a run of the same moment may be about to write down what the service has converted."""
+        declared = self._wish.get("disk_format")
+        is_other = declared is not None and declared != image.get("disk_format")
+        return is_other and is_ours(image["id"]) and SOURCE not in image and not self._keeps
+
+    def _once_remembered(self, image: Image) -> Image | None:
+        def is_over(seen: Image | None) -> bool:
+            return seen is None or SOURCE in seen
+
+        return self._session.waiting(LONGEST_REMEMBERING).until(is_over, lambda: self._session.find_by_id(image["id"]))
+
+    def _sent(self, image: Image) -> Image:
+        return as_sent(image, self._session.project_id)
+
+    def _refuse_unbelieved(self, image: Image) -> None:
+        """Another project's converted image is not replaced in each run because what it remembers counts only there."""
+        origin = origin_of(image, image.get("owner"))
+        is_own = image.get("owner") == self._session.project_id
+        if is_own or origin is None or origin.disk_format in (None, image.get("disk_format")):
+            return
+        raise PlanError(
+            f"{describe(image)} belongs to project {image.get('owner')}, and the image service has converted it. What "
+            f"it was made from stands in its property {SOURCE}, which is believed only of an image of the own project, "
+            "so that it cannot be compared with the source. Log in to that project (with a token: give project_id), or "
+            "set on_content_change: keep."
+        )
+
     def _is_spent(self, image: Image) -> bool:
         """Whether the record is better made anew than filled."""
         if is_poisoned(image) or _is_staged(image):
@@ -153,7 +206,10 @@ class _Planner:
         return self._copied(current)
 
     def _record(self, current: Image | None) -> Plan:
-        return plan_present(self._wish, current, self._purge, self._params["id"])
+        return plan_present(self._wish_for(current), current, self._purge, self._params["id"])
+
+    def _wish_for(self, image: Image | None) -> Mapping[str, Any]:
+        return without_converted(self._wish, image, self._session.project_id)
 
     def _copied(self, current: Image) -> Plan:
         plan = self._record(current)
@@ -223,7 +279,7 @@ class _Planner:
         if unfinished is None or leftovers:
             inherited = inheritance(old, self._purge, self._session.project_id)
             return plan_replacement(old, inherited, self._wish, self._delivery(stream), retirement, leftovers)
-        return plan_continuation(old, self._wish, self._purge, unfinished, delivery, retirement)
+        return plan_continuation(old, self._wish_for(unfinished), self._purge, unfinished, delivery, retirement)
 
     def _leftover(self, old: Image, unfinished: Image, stream: Stream) -> Retire:
         """What removes a replacement that is of no use any more: nobody has ever seen it."""
@@ -238,7 +294,8 @@ class _Planner:
     def _recreated(self, poisoned: Image, stream: Stream) -> Plan:
         why = (
             f"{describe(poisoned)} has status {poisoned['status']}, but nothing works on it any more: the service has "
-            "refused data for it before, or an import was never begun. Its record takes no other data."
+            "refused data for it before, or an import was never begun, or failed and left it locked. Its record takes "
+            "no other data."
         )
         if not is_ours(poisoned["id"]):
             raise PlanError(
@@ -259,6 +316,7 @@ class _Planner:
 
     def _difference(self, image: Image, stream: Stream) -> Content | None:
         """What is known of the stream, where that differs from the image's data; None where both are the same."""
+        image = self._sent(image)
         stated = Content(None, {})
         if stream.stated is not None and not stream.decompress:
             stated = Content(None, {stream.stated.algorithm: stream.stated.value})
@@ -296,8 +354,14 @@ class _Planner:
         wait = self._params["wait"] or method == "upload"
         delivery = Delivery(method, self._stores, self._params["wait_timeout"], wait, stream=stream)
         if isinstance(source, Url) and method == "web-download":
-            known = _asked_for(stream, asked is not None, self._session.warn)
-            return delivery._replace(stream=None, address=source.address, known=known, stated=stream.stated)
+            return delivery._replace(
+                stream=None,
+                address=source.address,
+                known=_asked_for(stream, asked is not None, self._session.warn),
+                stated=stream.stated,
+                source=stream,
+                otherwise=streamed_method(self._stores, offered) if asked is None else None,
+            )
         return delivery
 
     def _offered_stores(self) -> Sequence[Mapping[str, Any]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError, quoted
 
@@ -94,7 +94,12 @@ CREATED = {
 REPLACES = "pcd_replaces"
 # And the mark of an image that has been replaced and hidden, which its name means no more.
 RETIRED = "pcd_retired"
-RESERVED = ("location", "deleted", "deleted_at", "stores", REPLACES, RETIRED)
+# And what the data was made from; see `origin_of`.
+SOURCE = "pcd_source"
+SOURCE_VALUE = re.compile(
+    r"(?P<algorithm>[a-z0-9_]+):(?P<value>[0-9a-f]+)=(?P<data>[a-z0-9_]+:[0-9a-f]+)( from (?P<disk_format>[a-z0-9]+))?"
+)
+RESERVED = ("location", "deleted", "deleted_at", "stores", REPLACES, RETIRED, SOURCE)
 RESERVED_PREFIX = "os_glance"
 # Glance holds this lock from the request for an import until its end, whichever way it ends
 # (glance/async_/flows/api_image_import.py, _CompleteTask and _ImageLock).
@@ -194,6 +199,57 @@ def stores_of(document: Mapping[str, Any]) -> list[str]:
     if document.get("status") == "deactivated":
         return []
     return sorted(store for store in str(document.get("stores") or "").split(",") if store)
+
+
+class Origin(NamedTuple):
+    """The bytes that the data of an image was made from: a digest of them.
+
+    `disk_format` is the format that they were declared to have, if the service has converted them.
+    """
+
+    algorithm: str
+    value: str
+    disk_format: str | None
+
+
+def origin_of(image: Mapping[str, Any], project_id: str | None) -> Origin | None:
+    """What an earlier run has remembered of the source of an image's data; None if there is nothing to be believed.
+
+    A property is a claim: every project can write it on its own images, and Nova and Cinder copy it to other images. So
+    it counts only on an image of the project `project_id`, and only with the data that it names by the service's hash.
+    """
+    found = SOURCE_VALUE.fullmatch(str(image.get(SOURCE)))
+    if found is None or project_id is None or image.get("owner") != project_id or found["data"] != _hash_of(image):
+        return None
+    return Origin(found["algorithm"], found["value"], found["disk_format"])
+
+
+def origin_property(origin: Origin, image: Mapping[str, Any]) -> str | None:
+    """The value of the property that remembers this origin; None if the service tells no hash to bind it to."""
+    data = _hash_of(image)
+    converted = "" if origin.disk_format is None else f" from {origin.disk_format}"
+    return None if data is None else f"{origin.algorithm}:{origin.value}={data}{converted}"
+
+
+def _hash_of(image: Mapping[str, Any]) -> str | None:
+    algorithm, value = image.get("os_hash_algo"), image.get("os_hash_value")
+    return f"{algorithm}:{value}" if algorithm and value else None
+
+
+def without_converted(
+    wish: Mapping[str, Any], image: Mapping[str, Any] | None, project_id: str | None
+) -> Mapping[str, Any]:
+    """The desired attributes without the formats that an image no longer has because the service has converted it.
+
+    The conversion also sets the container format to bare (glance/async_/flows/plugins/image_conversion.py).
+    """
+    origin = None if image is None else origin_of(image, project_id)
+    if image is None or origin is None or origin.disk_format is None:
+        return wish
+    changed = {"disk_format"} if wish.get("disk_format") == origin.disk_format else set()
+    if image.get("container_format") == "bare":
+        changed.add("container_format")
+    return {key: value for key, value in wish.items() if key not in changed}
 
 
 def new_id() -> str:

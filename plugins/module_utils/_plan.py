@@ -95,6 +95,8 @@ class Import(NamedTuple):
 
     `known` is what the data is known to be beforehand; `stream` has shown it, where it was staged. `stated` can be
     compared only by reading the data back. `wait` says whether the task stays until the end.
+
+    `source` is what the service itself fetches; `otherwise` are the steps to take if it refuses to fetch it.
     """
 
     request: Mapping[str, Any]
@@ -103,6 +105,8 @@ class Import(NamedTuple):
     known: Content | None = None
     stream: Stream | None = None
     stated: Digest | None = None
+    source: Stream | None = None
+    otherwise: tuple[Upload | Stage | Import, ...] = ()
 
     @property
     def method(self) -> str:

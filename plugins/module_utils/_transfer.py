@@ -5,16 +5,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.platform9.pcd.plugins.module_utils._content import (
     BUSY_STATUSES,
     FAILED_IMPORT,
     FULL_STATUSES,
     IMPORT_LOCK,
+    IMPORTING_TO,
+    STALE_LOCK,
     difference,
     has_failed,
+    is_converted,
     is_poisoned,
+    is_same,
     is_settled,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._data import (
@@ -22,8 +26,10 @@ from ansible_collections.platform9.pcd.plugins.module_utils._data import (
     Body,
     Content,
     Digest,
+    Stream,
     compression_of,
     hash_of,
+    virtual_size_of,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     ApiError,
@@ -39,14 +45,27 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     UnsupportedMedia,
     WrongData,
 )
-from ansible_collections.platform9.pcd.plugins.module_utils._image import stores_of
+from ansible_collections.platform9.pcd.plugins.module_utils._image import (
+    SERVICE_HASH,
+    SOURCE,
+    Origin,
+    origin_property,
+    stores_of,
+)
 from ansible_collections.platform9.pcd.plugins.module_utils._images import Images
-from ansible_collections.platform9.pcd.plugins.module_utils._plan import Image, Import, Stage, Upload, describe
+from ansible_collections.platform9.pcd.plugins.module_utils._locks import Locks
+from ansible_collections.platform9.pcd.plugins.module_utils._plan import (
+    Image,
+    Import,
+    Patch,
+    Stage,
+    Upload,
+    describe,
+    pointer,
+)
 from ansible_collections.platform9.pcd.plugins.module_utils._progress import Progress
 from ansible_collections.platform9.pcd.plugins.module_utils._redact import printable, redacted_text
 from ansible_collections.platform9.pcd.plugins.module_utils._wait import Attempts, Waiting, pause
-
-IMPORTING_TO = "os_glance_importing_to_stores"
 
 LEFT_BEHIND = (
     " An earlier import into this record has failed, too, and may have left data behind that keeps other data out: "
@@ -55,6 +74,13 @@ LEFT_BEHIND = (
 
 # An import that has left no trace of itself in so many looks has not begun.
 LOOKS_FOR_A_TRACE = 5
+
+
+class Imported(NamedTuple):
+    """An image after an import, and the patch that makes it remember the source; empty if the image has its bytes."""
+
+    image: Image
+    memory: Patch
 
 
 class Transfers:
@@ -92,23 +118,124 @@ class Transfers:
         self._send(image, step, put, "uploading")
         return self._images.get(image["id"])
 
-    def run_import(self, image: Image, step: Import) -> Image:
+    def run_import(self, image: Image, step: Import) -> Imported:
         """The image after the import; as it is at once where nobody waits for the end."""
-        self._start_import(image, step)
+        try:
+            self._start_import(image, step)
+        except ApiError as error:
+            if error.status != 400 or step.method != "web-download":
+                raise
+            # The import filter, above all (glance/api/v2/images.py, import_image); the record is as it was.
+            if not step.otherwise:
+                raise _not_fetched(step, error) from None
+            return self._sent_instead(image, step.otherwise)
         if not step.wait:
-            return self._images.get(image["id"])
+            return Imported(self._images.get(image["id"]), [])
         after = self._watched(image, step)
         if step.method == "copy-image":
-            return after
+            return Imported(after, [])
         if not after.get("size"):
             raise WrongData(f"{describe(after)} has become active without a single byte.", after["id"])
         content = step.known if step.stream is None else _content_of(step)
+        if is_converted(image, after) and (content is None or is_same(after, content) is not True):
+            return self._converted(image, after, step)
         if content is None:
-            return after
+            return Imported(after, [])
         self.verified(image["id"], step.patience, content)
         if step.stated is not None and step.stated.algorithm not in ("md5", after.get("os_hash_algo")):
             self._read_back(after, step.stated)
-        return after
+        return Imported(after, [])
+
+    def warn_of_memory(self, image: Image, error: PcdError) -> None:
+        """That a converted image will not be known again."""
+        self._warn(
+            f"{describe(image)} has its data, but its source could not be remembered (in the property {SOURCE}), so "
+            f"that the next run takes it for other data: {error}"
+        )
+
+    def _sent_instead(self, image: Image, steps: tuple[Upload | Stage | Import, ...]) -> Imported:
+        """The image with the data that the task itself brings, because the service does not fetch it."""
+        arrived = Imported(image, [])
+        for step in steps:
+            if isinstance(step, Upload):
+                arrived = Imported(self.upload(arrived.image, step), [])
+            elif isinstance(step, Stage):
+                arrived = Imported(self.stage(arrived.image, step), [])
+            else:
+                arrived = self.run_import(arrived.image, step)
+        return arrived
+
+    def _converted(self, before: Image, after: Image, step: Import) -> Imported:
+        """The image of which the service has made another format; verified as far as that goes.
+
+        Its bytes are those that the service has made, so that no hash of the source can be compared with them. Known
+        are the bytes that went in, and the size of the disk, which no conversion changes.
+        """
+        source = step.source if step.stream is None else step.stream
+        content = self._content_before(before, after, step)
+        size = None if source is None or content is None else virtual_size_of(source.start)
+        if size is not None and after.get("virtual_size") not in (None, size):
+            raise _wrong(after, "virtual_size", size, after["virtual_size"])
+        told = (
+            f"The image service has converted {describe(after)} from {before.get('disk_format')} to "
+            f"{after.get('disk_format')}."
+        )
+        if source is None or content is None:
+            self._warn(
+                f"{told} Which data it was made from is not known, so that the next run takes it for other data."
+            )
+            return Imported(after, [])
+        value = origin_property(_origin_of(source, content, before), after)
+        if value is None:
+            self._warn(f"{told} It tells no hash of the data, so that the next run takes it for other data.")
+            return Imported(after, [])
+        self._warn(f"{told} The property {SOURCE} remembers the source, so that the next run knows it again.")
+        return Imported(after, [{"op": "add", "path": pointer(SOURCE), "value": value}])
+
+    def _content_before(self, before: Image, after: Image, step: Import) -> Content | None:
+        """What the service has converted: what was staged, or else what lies where it has fetched it."""
+        if step.stream is not None:
+            content = _content_of(step)
+            if before.get("size") not in (None, content.size):
+                raise _wrong(after, "size", content.size, before["size"])
+            return content
+        if step.source is None:
+            return None
+        try:
+            content = self._read_source(after, step.source)
+        except DataError as error:
+            if step.stated is None:
+                self._warn(f"{step.source.source} could not be read after the import: {error}")
+                return None
+            # What was stated is not what has come, or nobody can tell.
+            raise WrongData(
+                f"The image service has converted {describe(after)}, so that only what lies at the url can be compared "
+                f"with the checksum: {error}",
+                after["id"],
+                **error.facts,
+            ) from None
+        expected = None if step.known is None else step.known.size
+        if expected not in (None, content.size):
+            raise WrongData(
+                f"{step.source.source} had {expected} bytes before the import of {describe(after)}, and has "
+                f"{content.size} now: it was changed meanwhile. Run the task again.",
+                after["id"],
+            )
+        return content
+
+    def _read_source(self, image: Image, source: Stream) -> Content:
+        about = f"{image.get('name') or image['id']}: comparing with the source"
+        while True:
+            try:
+                with source.open() as body:
+                    for dummy in self._progress.meter(about, body.size).counted(body):
+                        pass
+                break
+            except DataError as error:
+                source.begin_again(error)
+        if source.content is None:
+            raise ValueError("a whole pass leaves its content")
+        return source.content
 
     def verified(self, image_id: str, patience: float, content: Content) -> Image:
         """The image once it is active, and has this content."""
@@ -125,7 +252,8 @@ class Transfers:
 
     def settled(self, image_id: str, patience: float, or_else: Callable[[Image], bool] = lambda image: False) -> Image:
         """The image once no data is on its way into it any more; or at the end of the patience, if `or_else` holds."""
-        after: Image = self._waiting(patience).until(is_settled, lambda: self._images.get(image_id))
+        locks = Locks(self._images, at_once=True)
+        after: Image = self._waiting(patience).until(is_settled, lambda: locks.seen(self._images.get(image_id)))
         if not is_settled(after) and not or_else(after):
             raise NotFinished(
                 f"{describe(after)} still has status {after['status']}{_import_of(after)} after {patience:g} seconds. "
@@ -243,12 +371,15 @@ class Transfers:
             f"{image.get('name') or image['id']}: importing by {step.method}", None if content is None else content.size
         )
         wanted = step.request.get("stores") or ()
+        locks = Locks(self._images)
 
         def is_over(after: Image) -> bool:
             nonlocal locked, looks
             looks += 1
             there = len(set(wanted) & set(stores_of(after)))
             meter.waits(f"status {after['status']}", there, len(wanted))
+            if after.get(STALE_LOCK):
+                return True
             if after.get(IMPORT_LOCK):
                 locked = True
                 return False
@@ -260,7 +391,7 @@ class Transfers:
             return after["status"] != "queued" or looks >= LOOKS_FOR_A_TRACE
 
         try:
-            after = self._waiting(step.patience).until(is_over, lambda: self._images.get(image["id"]))
+            after = self._waiting(step.patience).until(is_over, lambda: locks.seen(self._images.get(image["id"])))
         except (ConnectionFailed, ApiError) as error:
             if isinstance(error, ApiError) and error.status < 500:
                 raise
@@ -269,6 +400,8 @@ class Transfers:
                 "Run the task again to wait on.",
                 **error.facts,
             ) from None
+        if after.get(STALE_LOCK):
+            raise self._failed(image, after, step, [])
         if after.get(IMPORT_LOCK) or not (locked or is_settled(after)):
             raise NotFinished(
                 f"The import ({step.method}) of {describe(after)} has not ended after {step.patience:g} seconds; its "
@@ -301,13 +434,14 @@ class Transfers:
             advice = " The data is still in the stores that had it before."
         if has_failed(before):
             advice += LEFT_BEHIND
-        return PlanError(
+        message = (
             f"The import ({step.method}) of {describe(after)}{where} has failed; its status is {after['status']}.{told}"
-            f"{'' if told.endswith(('.', '!', '?')) else '.'}{advice}",
-            image_status=after["status"],
-            stores=stores,
-            task_message=words,
+            f"{'' if told.endswith(('.', '!', '?')) else '.'}{advice}"
         )
+        facts = {"image_status": after["status"], "stores": stores, "task_message": words}
+        if after.get(STALE_LOCK) and is_poisoned(after):
+            return RefusedData(message, after["id"], **facts)
+        return PlanError(message, **facts)
 
     def _task_message(self, image_id: str) -> str:
         """The service's own words about the newest task that worked on the image; empty where it has none."""
@@ -352,6 +486,23 @@ def _content_of(step: Upload | Stage | Import) -> Content:
     if content is None:
         raise ValueError("what was sent to its end has a content")
     return content
+
+
+def _origin_of(source: Stream, content: Content, before: Image) -> Origin:
+    """What is remembered of the bytes that were sent: the vendor's own digest, or else the strongest known one."""
+    disk_format = str(before.get("disk_format"))
+    if source.stated is not None and not source.decompress:
+        return Origin(source.stated.algorithm, source.stated.value, disk_format)
+    return Origin(SERVICE_HASH, content.digests[SERVICE_HASH], disk_format)
+
+
+def _not_fetched(step: Import, error: ApiError) -> ApiError:
+    address = "the url" if step.source is None else str(step.source.source)
+    return error.reworded(
+        f"method: the image service does not fetch {address} (web-download). Its import filter allows only certain "
+        "schemes, hosts and ports, by default the ports 80 and 443. Use method: upload, which streams the data through "
+        f"the task, or leave method out. The service says: {error.server_message}"
+    )
 
 
 def _has_come_otherwise(image: Image, step: Upload | Stage) -> bool:

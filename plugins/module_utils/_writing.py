@@ -137,7 +137,7 @@ class Writer(NamedTuple):
         if isinstance(step, Stage):
             return self.transfers().stage(current, step)
         if isinstance(step, Import):
-            return self.transfers().run_import(current, step)
+            return self._imported(current, step)
         if isinstance(step, Retire):
             self._retire(current, step)
             return current
@@ -170,6 +170,21 @@ class Writer(NamedTuple):
                     raise
 
     # --- changes of the record
+
+    def _imported(self, current: Image, step: Import) -> Image:
+        """The image after the import, which remembers the source if the service has made other data of it."""
+        transfers = self.transfers()
+        after, memory = transfers.run_import(current, step)
+        if not memory:
+            return after
+        try:
+            return self._updated(after, Update(memory))
+        except NotFound:
+            raise
+        except PcdError as error:
+            # The data is right all the same.
+            transfers.warn_of_memory(after, error)
+            return after
 
     def _updated(self, current: Image, step: Update) -> Image:
         """The image once it is as wished: read again, and planned again where somebody else has written meanwhile."""

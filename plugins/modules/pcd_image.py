@@ -164,6 +164,9 @@ options:
     description:
       - How the data comes. Where nothing is said, V(web-download) for a O(url) where that is possible, V(glance-direct)
         for several stores, otherwise V(upload).
+      - A O(url) that the import filter of the service refuses is streamed through, unless V(web-download) is stated.
+      - A service may convert what it imports (V(glance-direct), V(web-download)). The image then has another
+        C(disk_format) than O(disk_format), which is accepted and remembered in the property C(pcd_source).
       - V(upload) sends it straight into one store.
       - V(glance-direct) sends it to the staging area of the service, which then brings it into its stores.
       - V(web-download) lets the service fetch the O(url).
@@ -447,6 +450,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image import (
     WISH_OPTIONS,
     check_identity,
     wish_from,
+    without_converted,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._module import run_module
 from ansible_collections.platform9.pcd.plugins.module_utils._plan import Plan, plan_absent, plan_present
@@ -483,7 +487,8 @@ def plan_image(params: Params, session: Session) -> Plan:
         from ansible_collections.platform9.pcd.plugins.module_utils._delivery import plan_with_data
 
         return plan_with_data(params, session, wish, current)
-    return plan_present(wish, current, params["purge_properties"], params["id"])
+    wanted = without_converted(wish, current, session.project_id)
+    return plan_present(wanted, current, params["purge_properties"], params["id"])
 
 
 TASK = Task(

@@ -304,6 +304,12 @@ def nothing_at_url(scene: Scene) -> Outcome:
 
 
 @case
+def refused_url(scene: Scene) -> Outcome:
+    url = scene.vendor.file("disk.raw", BYTES).replace("127.0.0.1", "localhost")
+    return scene.image(**FORMATS, url=url, method="web-download")
+
+
+@case
 def unknown_store(scene: Scene) -> Outcome:
     return scene.image(**FORMATS, path=scene.file(), stores=["ceph"])
 

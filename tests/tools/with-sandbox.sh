@@ -26,4 +26,6 @@ if [ -z "${PCD_SANDBOX_JSON:-}" ]; then
 fi
 PCD_SANDBOX_JSON=$(realpath "$PCD_SANDBOX_JSON")
 export PCD_SANDBOX_JSON
+# For tests that start one of another kind.
+export PCD_SANDBOX_PROGRAM=$sandbox
 "$@"

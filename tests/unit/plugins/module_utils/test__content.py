@@ -19,11 +19,13 @@ from ansible_collections.platform9.pcd.plugins.module_utils._content import (
     FULL_STATUSES,
     Delivery,
     Stores,
+    as_sent,
     check_stores,
     choose_method,
     default_suffix,
     difference,
     inheritance,
+    is_converted,
     is_poisoned,
     is_same,
     is_settled,
@@ -33,13 +35,20 @@ from ansible_collections.platform9.pcd.plugins.module_utils._content import (
     plan_replacement,
     refuse_change,
     retirement_of,
+    streamed_method,
     with_copies,
     with_delivery,
     with_ending,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._data import Content, Digest, File, Stream
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import PlanError
-from ansible_collections.platform9.pcd.plugins.module_utils._image import LONGEST_TEXT, REPLACES, RETIRED, STATUSES
+from ansible_collections.platform9.pcd.plugins.module_utils._image import (
+    LONGEST_TEXT,
+    REPLACES,
+    RETIRED,
+    SOURCE,
+    STATUSES,
+)
 from ansible_collections.platform9.pcd.plugins.module_utils._plan import (
     Create,
     Delete,
@@ -717,3 +726,63 @@ def test_a_name_that_would_be_too_long_is_told_before_anything_is_done() -> None
 def test_an_image_has_its_data_or_somebody_works_on_it_or_neither() -> None:
     assert not set(FULL_STATUSES) & set(BUSY_STATUSES)
     assert {*FULL_STATUSES, *BUSY_STATUSES} <= set(STATUSES)
+
+
+# --- what the service has converted ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("algorithm", "value"), [("sha256", SHA256), ("sha512", "6" * 128), ("md5", "b" * 32)])
+def test_a_converted_image_is_compared_as_if_it_had_the_bytes_that_were_sent(algorithm: str, value: str) -> None:
+    there = full(disk_format="raw", **{SOURCE: f"{algorithm}:{value}=sha512:{SHA512} from qcow2"})
+    sent = as_sent(there, PROJECT)
+    assert is_same(sent, Content(7, {algorithm: value})) is True
+    assert is_same(sent, Content(7, {algorithm: "0" * len(value)})) is False
+    assert is_same(sent, Content(100, {})) is None
+    # For another project, it is what it is.
+    assert as_sent(there, OTHER_PROJECT) == there
+    # And so is what was not converted: the service's own hashes are those of the source.
+    plain = full(**{SOURCE: f"{algorithm}:{value}=sha512:{SHA512}"})
+    assert as_sent(plain, PROJECT) == plain
+
+
+@pytest.mark.parametrize(
+    ("changed", "converted"),
+    [
+        ({"disk_format": "raw", "size": 200}, True),
+        ({"container_format": "ovf"}, True),
+        ({"size": 200, "checksum": "c" * 32}, False),
+    ],
+)
+def test_a_conversion_shows_in_the_formats(changed: dict[str, Any], converted: bool) -> None:
+    assert is_converted(full(), full(**changed)) is converted
+
+
+def test_a_replacement_of_a_converted_image_has_the_format_that_was_declared() -> None:
+    old = full(disk_format="raw", **{SOURCE: f"sha256:{SHA256}=sha512:{SHA512} from qcow2"})
+    assert inheritance(old, False, PROJECT)["disk_format"] == "qcow2"
+    assert SOURCE not in inheritance(old, False, PROJECT)
+    assert inheritance(old, False, OTHER_PROJECT)["disk_format"] == "raw"
+
+
+@pytest.mark.parametrize(
+    ("stores", "offered", "method"),
+    [
+        (DEFAULT, [], "upload"),
+        (ONE, ["glance-direct"], "upload"),
+        (TWO, ["glance-direct", "web-download"], "glance-direct"),
+        (Stores(every=True), ["glance-direct"], "glance-direct"),
+        (TWO, ["web-download"], None),
+    ],
+)
+def test_what_the_service_does_not_fetch_is_streamed(stores: Stores, offered: list[str], method: str | None) -> None:
+    assert streamed_method(stores, offered) == method
+
+
+def test_the_steps_of_a_fetch_know_what_to_do_instead(stream: Stream) -> None:
+    delivery = Delivery("web-download", TWO, 60, address="https://h/x", source=stream, otherwise="glance-direct")
+    (bring,) = delivery.steps
+    assert isinstance(bring, Import)
+    assert bring.otherwise == Delivery("glance-direct", TWO, 60, stream=stream).steps
+    (stated,) = delivery._replace(otherwise=None).steps
+    assert isinstance(stated, Import)
+    assert stated.otherwise == ()

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.platform9.pcd.plugins.module_utils._data import (
     BLOCK,
+    KEPT_OF_START,
     LONGEST_MAGIC,
     MAGIC,
     SERVICE_ALGORITHMS,
@@ -34,6 +35,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._data import (
     digest_in,
     digest_of,
     hash_of,
+    virtual_size_of,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError, DataError
 
@@ -194,7 +196,7 @@ def test_exactly_the_bytes_of_the_source_go_out_whatever_its_size(size: int, pie
     stream = Stream(source)
     assert sent(stream) == PATTERN[:size]
     assert stream.content == content_of(PATTERN[:size])
-    assert stream.start == PATTERN[: min(size, piece, LONGEST_MAGIC)]
+    assert stream.start == PATTERN[: min(size, piece, KEPT_OF_START)]
     assert source.finished
 
 
@@ -834,3 +836,19 @@ def test_bsd_writes_names_of_algorithms_in_its_own_way(written: str, algorithm: 
 def test_no_text_confuses_the_reading_of_a_checksum_file(text: str, name: str) -> None:
     found: Any = digest_in(text, (name,), "md5")
     assert found is None or len(found.value) == 32
+
+
+# --- what the first bytes tell -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("start", "size"),
+    [
+        (b"QFI\xfb\x00\x00\x00\x03" + bytes(16) + (10 << 30).to_bytes(8, "big"), 10 << 30),
+        (b"QFI\xfb\x00\x00\x00\x03" + bytes(16) + b"\x00\x00\x00", None),
+        (bytes(32), None),
+        (b"", None),
+    ],
+)
+def test_the_virtual_size_stands_in_the_header_of_a_qcow2(start: bytes, size: int | None) -> None:
+    assert virtual_size_of(start) == size

@@ -15,18 +15,29 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image import (
     ATTRIBUTES,
     IDENTITY_OPTIONS,
     REPLACES,
+    SOURCE,
     WISH_OPTIONS,
+    Origin,
     check_identity,
     image_shape,
     is_custom,
     is_ours,
     new_id,
+    origin_of,
+    origin_property,
     property_value,
     stores_of,
     wish_from,
+    without_converted,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._plan import apply_patch, make_patch
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import ID, PROJECT, image, options
+from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import (
+    ID,
+    OTHER_PROJECT,
+    PROJECT,
+    image,
+    options,
+)
 
 SPEC = {**IDENTITY_OPTIONS, **WISH_OPTIONS}
 GRINNING = "\N{GRINNING FACE}"
@@ -423,6 +434,78 @@ def test_the_stores_are_a_list_in_one_order(stores: str | None, listed: list[str
 
 def test_a_service_that_names_no_stores_has_none() -> None:
     assert stores_of({}) == []
+
+
+# --- what the data was made from ---------------------------------------------------------------------------------
+
+MADE_FROM = Origin("sha256", "2" * 64, "qcow2")
+MEMORY = f"sha256:{'2' * 64}=sha512:b9f2c1 from qcow2"
+
+
+def converted(**given: Any) -> dict[str, Any]:
+    return image(**{"disk_format": "raw", SOURCE: MEMORY, **given})
+
+
+@pytest.mark.parametrize("origin", [MADE_FROM, MADE_FROM._replace(disk_format=None)])
+def test_an_origin_is_read_as_it_was_written(origin: Origin) -> None:
+    there = image()
+    assert origin_of({**there, SOURCE: origin_property(origin, there)}, PROJECT) == origin
+
+
+def test_an_origin_without_a_conversion_has_the_form_of_a_plain_pair() -> None:
+    assert origin_property(MADE_FROM._replace(disk_format=None), image()) == f"sha256:{'2' * 64}=sha512:b9f2c1"
+
+
+@pytest.mark.parametrize(
+    ("given", "project"),
+    [
+        pytest.param({}, OTHER_PROJECT, id="another project's image"),
+        pytest.param({}, None, id="a project that is not known"),
+        pytest.param({"owner": OTHER_PROJECT}, PROJECT, id="an image that was given away"),
+        pytest.param({"owner": None}, PROJECT, id="an image of nobody"),
+        pytest.param({"os_hash_value": "b9f2c2"}, PROJECT, id="a copy on other data, such as a snapshot"),
+        pytest.param({"os_hash_algo": "sha256"}, PROJECT, id="another algorithm"),
+        pytest.param({"os_hash_algo": None, "os_hash_value": None}, PROJECT, id="no hash to be bound to"),
+        pytest.param({"status": "queued", "os_hash_value": None}, PROJECT, id="a record without data"),
+        pytest.param({SOURCE: ""}, PROJECT, id="empty"),
+        pytest.param({SOURCE: "sha512:None"}, PROJECT, id="half of it"),
+        pytest.param({SOURCE: MEMORY + " and more"}, PROJECT, id="more than that"),
+        pytest.param({SOURCE: MEMORY.upper()}, PROJECT, id="in capitals"),
+        pytest.param({SOURCE: "sha256:2=None:None"}, PROJECT, id="bound to nothing"),
+    ],
+)
+def test_a_memory_that_anybody_can_have_written_or_copied_counts_for_nothing(
+    given: dict[str, Any], project: str | None
+) -> None:
+    assert origin_of(converted(), PROJECT) == MADE_FROM
+    assert origin_of(converted(**given), project) is None
+    wish = {"disk_format": "qcow2", "container_format": "ovf"}
+    assert without_converted(wish, converted(**given), project) == wish
+
+
+def test_a_service_that_tells_no_hash_has_nothing_to_bind_an_origin_to() -> None:
+    assert origin_property(MADE_FROM, image(os_hash_value=None)) is None
+
+
+@pytest.mark.parametrize(
+    ("wish", "left"),
+    [
+        ({"disk_format": "qcow2", "min_disk": 1}, {"min_disk": 1}),
+        ({"disk_format": "qcow2", "container_format": "ovf"}, {}),
+        # Another format than that of the source is a mistake, as ever.
+        ({"disk_format": "vmdk"}, {"disk_format": "vmdk"}),
+        ({"disk_format": "raw"}, {"disk_format": "raw"}),
+    ],
+)
+def test_what_a_conversion_has_changed_is_no_difference(wish: dict[str, Any], left: dict[str, Any]) -> None:
+    assert without_converted(wish, converted(), PROJECT) == left
+    assert without_converted(wish, image(), PROJECT) == wish
+    assert without_converted(wish, None, PROJECT) == wish
+
+
+def test_the_memory_of_a_source_is_no_property_of_the_user() -> None:
+    assert not is_custom(SOURCE)
+    assert SOURCE not in image_shape(converted())["properties"]
 
 
 # --- ids of our own ----------------------------------------------------------------------------------------------

@@ -37,6 +37,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._http import Http, Transport
 from ansible_collections.platform9.pcd.plugins.module_utils._images import Images
+from ansible_collections.platform9.pcd.plugins.module_utils._locks import LOOKS_FOR_A_FAILURE
 from ansible_collections.platform9.pcd.plugins.module_utils._plan import Image, Import, Stage, Upload
 from ansible_collections.platform9.pcd.plugins.module_utils._transfer import LOOKS_FOR_A_TRACE, Transfers
 from ansible_collections.platform9.pcd.plugins.module_utils._wait import LONGEST_PAUSE, Attempts
@@ -107,7 +108,7 @@ class Bench:
         return self.transfers.stage(queued(), Stage(stream, patience))
 
     def run_import(self, step: Import) -> Image:
-        return self.transfers.run_import(queued(), step)
+        return self.transfers.run_import(queued(), step).image
 
     @property
     def asked(self) -> list[str]:
@@ -838,3 +839,141 @@ def blocks_of(stream: Stream) -> Iterator[bytes]:
 
 def test_the_data_of_these_tests_is_more_than_one_block(stream: Stream) -> None:
     assert sum(1 for dummy in blocks_of(stream)) > 8
+
+
+# --- what the service converts, and what it does not fetch -------------------------------------------------------
+
+QCOW2_START = b"QFI\xfb\x00\x00\x00\x03" + b"\x00" * 16 + (1 << 20).to_bytes(8, "big")
+RAW_DATA = b"\x00" * 512
+
+
+def disk(folder: Path, **given: Any) -> Stream:
+    path = folder / "disk.qcow2"
+    path.write_bytes(QCOW2_START + b"the rest")
+    stream = Stream(File(str(path)), **given)
+    stream.read_through()
+    return stream
+
+
+def raw(**given: Any) -> dict[str, Any]:
+    return active(RAW_DATA, **{"disk_format": "raw", "virtual_size": 1 << 20, **given})
+
+
+def direct(stream: Stream) -> Import:
+    return Import({"method": {"name": "glance-direct"}}, PATIENCE, stream=stream)
+
+
+def test_a_converted_import_remembers_what_was_staged(bench: Any, tmp_path: Path) -> None:
+    stream = disk(tmp_path)
+    assert stream.content is not None
+    made = bench(Reply(202), shown(raw(**LOCK)), shown(raw()))
+    after, memory = made.transfers.run_import(queued(size=stream.content.size), direct(stream))
+    assert after == raw()
+    source, data = stream.content.digests["sha512"], hashes(RAW_DATA)["os_hash_value"]
+    value = f"sha512:{source}=sha512:{data} from qcow2"
+    assert memory == [{"op": "add", "path": "/pcd_source", "value": value}]
+    assert "from qcow2 to raw" in made.warned[0]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "algorithm"),
+    [
+        pytest.param({"size": 3}, {}, "size", id="a part of it was staged"),
+        pytest.param({}, {"virtual_size": 2 << 20}, "virtual_size", id="another disk"),
+    ],
+)
+def test_a_converted_import_is_verified_as_far_as_that_goes(
+    bench: Any, tmp_path: Path, before: dict[str, Any], after: dict[str, Any], algorithm: str
+) -> None:
+    made = bench(Reply(202), shown(raw(**LOCK)), shown(raw(**after)))
+    with pytest.raises(WrongData) as caught:
+        made.transfers.run_import(queued(**before), direct(disk(tmp_path)))
+    assert caught.value.facts["algorithm"] == algorithm
+
+
+def test_a_conversion_without_a_hash_is_told(bench: Any, tmp_path: Path) -> None:
+    made = bench(Reply(202), shown(raw(**LOCK)), shown(raw(os_hash_algo=None, os_hash_value=None)))
+    assert made.transfers.run_import(queued(), direct(disk(tmp_path))).memory == []
+    assert "tells no hash" in made.warned[0]
+
+
+def test_formats_that_somebody_else_has_changed_are_no_conversion(bench: Any, stream: Stream) -> None:
+    stream.read_through()
+    made = bench(Reply(202), shown(active(disk_format="raw", **LOCK)), shown(active(disk_format="raw")))
+    assert made.transfers.run_import(queued(), direct(stream)).memory == []
+    assert made.warned == []
+
+
+def fetched(source: Stream, stated: Digest | None = None) -> Import:
+    return FETCH._replace(known=Content(None, {}), source=source, stated=stated)
+
+
+def test_what_was_fetched_and_converted_is_compared_with_the_source(bench: Any, tmp_path: Path) -> None:
+    digest = Digest("sha256", hashlib.sha256(QCOW2_START + b"the rest").hexdigest())
+    made = bench(Reply(202), shown(raw(**LOCK)), shown(raw()))
+    memory = made.transfers.run_import(queued(), fetched(disk(tmp_path, stated=digest), digest)).memory
+    assert memory[0]["value"].startswith(f"sha256:{digest.value}=")
+
+
+def test_a_source_that_cannot_be_read_leaves_a_stated_checksum_unproved(bench: Any, tmp_path: Path) -> None:
+    stream = disk(tmp_path)
+    (tmp_path / "disk.qcow2").unlink()
+    made = bench(Reply(202), shown(raw(**LOCK)), shown(raw()))
+    with pytest.raises(WrongData, match="only what lies at the url can be compared with the checksum"):
+        made.transfers.run_import(queued(), fetched(stream, Digest("sha256", "0" * 64)))
+    made = bench(Reply(202), shown(raw(**LOCK)), shown(raw()))
+    assert made.transfers.run_import(queued(), fetched(stream)).memory == []
+    assert "takes it for other data" in made.warned[-1]
+
+
+def test_a_source_of_another_size_than_before_the_import_was_changed(bench: Any, tmp_path: Path) -> None:
+    made = bench(Reply(202), shown(raw(**LOCK)), shown(raw()))
+    step = fetched(disk(tmp_path))._replace(known=Content(7, {}))
+    with pytest.raises(WrongData, match="it was changed meanwhile"):
+        made.transfers.run_import(queued(), step)
+
+
+def test_an_address_that_the_service_does_not_fetch_is_uploaded(bench: Any, stream: Stream) -> None:
+    made = bench(Reply(400, {"message": "URI does not pass filtering"}), Reply(204), shown(active()))
+    step = FETCH._replace(source=stream, otherwise=(Upload(stream, None, PATIENCE),))
+    assert made.run_import(step) == active()
+    assert made.asked == ["POST import", "PUT file", LOOK]
+
+
+def test_an_address_that_the_service_does_not_fetch_is_told_with_the_way_out(bench: Any, stream: Stream) -> None:
+    made = bench(Reply(400, {"message": "URI does not pass filtering"}))
+    with pytest.raises(ApiError, match="Use method: upload.*The service says: URI does not pass filtering") as caught:
+        made.run_import(FETCH._replace(source=stream))
+    assert caught.value.status == 400
+
+
+def test_another_import_that_is_refused_is_told_as_it_is(bench: Any, stream: Stream) -> None:
+    stream.read_through()
+    with pytest.raises(ApiError, match="all stores") as caught:
+        bench(Reply(400, {"message": "all stores"})).run_import(direct(stream))
+    assert "method: upload" not in str(caught.value)
+
+
+FAILED_TASK = Reply(200, {"tasks": [{"id": LOCK["os_glance_import_task"], "status": "failure", "message": "No space"}]})
+
+
+def test_an_import_whose_task_has_failed_is_not_waited_for(bench: Any) -> None:
+    """It is locked for ever, and its status is that of work."""
+    made = bench(Reply(202), *[importing(**LOCK)] * (LOOKS_FOR_A_FAILURE + 1), FAILED_TASK)
+    with pytest.raises(RefusedData, match="has failed; its status is importing. The service says: No space") as caught:
+        made.run_import(FETCH)
+    assert caught.value.image_id == ID
+    assert sum(made.clock.slept) < 30
+
+
+def test_a_copy_whose_task_has_failed_leaves_the_image_as_it_is(bench: Any) -> None:
+    copy = Import({"method": {"name": "copy-image"}, "stores": ["slow"]}, PATIENCE)
+    made = bench(Reply(202), *[shown(active(stores="fast", **LOCK))] * (LOOKS_FOR_A_FAILURE + 1), FAILED_TASK)
+    with pytest.raises(PlanError, match="still in the stores that had it"):
+        made.run_import(copy)
+
+
+def test_a_stale_lock_is_noticed_before_it_is_waited_for(bench: Any) -> None:
+    made = bench(shown(queued(**LOCK)), FAILED_TASK)
+    assert made.transfers.settled(ID, PATIENCE)["status"] == "queued"
+    assert made.clock.slept == []

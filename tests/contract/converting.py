@@ -1,0 +1,36 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A second sandbox, whose image service converts what it imports."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROGRAM = os.environ.get("PCD_SANDBOX_PROGRAM")
+
+
+@contextmanager
+def converting_sandbox(state: Path, line: str, to: str = "raw") -> Iterator[Mapping[str, Any]]:
+    """What sandbox.json of a new sandbox says that converts to this format; a skip where none can be started."""
+    if PROGRAM is None:
+        pytest.skip("PCD_SANDBOX_PROGRAM does not name sandbox.py, which with-sandbox.sh does")
+    if not shutil.which("qemu-img"):
+        pytest.skip("a converting image service needs qemu-img (Debian: qemu-utils), which is not here")
+    sandbox = [sys.executable, PROGRAM]
+    try:
+        subprocess.run(
+            [*sandbox, "up", "--state", str(state), "--line", line, "--convert", to], check=True, capture_output=True
+        )
+        yield json.loads((state / "sandbox.json").read_text(encoding="utf-8"))
+    finally:
+        subprocess.run([*sandbox, "down", "--state", str(state)], check=True, capture_output=True)
