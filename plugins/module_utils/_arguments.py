@@ -24,6 +24,10 @@ WORD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 LONGEST = 8192
 
 
+class FuturePath(str):
+    """A path where nothing is in check mode; a task before this one may make it in a real run."""
+
+
 def check_arguments(arguments: Mapping[str, Any], spec: Mapping[str, Mapping[str, Any]]) -> None:
     """Raises where an option of the spec holds what its type cannot be made of."""
     for option, rules in spec.items():

@@ -19,7 +19,13 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Protocol, TypeVar
 
-from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError, DataError, quoted
+from ansible_collections.platform9.pcd.plugins.module_utils._arguments import FuturePath
+from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
+    ConfigurationError,
+    DataError,
+    MissingPath,
+    quoted,
+)
 from ansible_collections.platform9.pcd.plugins.module_utils._image import SERVICE_ALGORITHMS
 from ansible_collections.platform9.pcd.plugins.module_utils._redact import redacted
 from ansible_collections.platform9.pcd.plugins.module_utils._wait import Attempts, Waiting
@@ -99,11 +105,12 @@ class Source(Protocol):
 
 
 class File:
-    """A regular file that is not empty."""
+    """A regular file that is not empty; or one that will be there, of which nothing is known."""
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self.size = self._look().st_size
+        self.is_there = not isinstance(path, FuturePath)
+        self.size = self._look().st_size if self.is_there else None
 
     def __str__(self) -> str:
         return self.path
@@ -128,6 +135,8 @@ class File:
             _refuse_no_file(self.path, found)
             if not os.access(self.path, os.R_OK):
                 raise PermissionError(13, "Permission denied")
+        except FileNotFoundError as error:
+            raise MissingPath(str(self._unreadable(error)), "path") from None
         except OSError as error:
             raise self._unreadable(error) from None
         if not found.st_size:
@@ -217,6 +226,11 @@ class Stream:
     def hashed(self, algorithms: Iterable[str]) -> Stream:
         """Another stream of the same bytes, whose content has digests of these algorithms."""
         return Stream(self.source, self.stated, self.decompress, algorithms, self._attempts)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there is anything to read."""
+        return not isinstance(self.source, File) or self.source.is_there
 
     @contextmanager
     def open(self) -> Iterator[Body]:

@@ -32,7 +32,13 @@ from ansible_collections.platform9.pcd.plugins.module_utils._content import (
     with_ending,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._data import Content, File, Stream
-from ansible_collections.platform9.pcd.plugins.module_utils._errors import DataError, NotFinished, NotFound, PlanError
+from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
+    DataError,
+    NotFinished,
+    NotFound,
+    NotReady,
+    PlanError,
+)
 from ansible_collections.platform9.pcd.plugins.module_utils._image import (
     FIXED_BY_DATA,
     REPLACES,
@@ -97,7 +103,13 @@ class _Planner:
         if current is not None and self._is_spent(current):
             return self._recreated(current, stream)
         if current is None or current["status"] == "queued":
-            if current is None and self._params["id"] is not None and isinstance(stream.source, File) and stream.stated:
+            if (
+                current is None
+                and self._params["id"] is not None
+                and isinstance(stream.source, File)
+                and stream.stated
+                and stream.is_there
+            ):
                 # An id is spent by a record that has to be removed again, so that the file is read beforehand.
                 stream.read_through()
             return self._ended(current, with_delivery(self._record(current), self._delivery(stream)))
@@ -199,7 +211,7 @@ class _Planner:
             found = (
                 "there is no such image" if current is None else f"{describe(current)} has status {current['status']}"
             )
-            raise PlanError(
+            raise NotReady(
                 f"stores: {found}, so that there is no data to copy into other stores. Give path or url, too; or make "
                 "a deactivated image active first."
             )
@@ -325,6 +337,12 @@ class _Planner:
         if same is None:
             known = stream.known()
             same = is_same(image, known)
+        if same is None and not stream.is_there:
+            self._session.warn(
+                f"Whether {describe(image)} has the data of {stream.source} is not known, because that is not there in "
+                "check mode. It is predicted to have it."
+            )
+            return None
         if same is None:
             known = self._read(image, stream)
             same = is_same(image, known)
@@ -353,6 +371,8 @@ class _Planner:
             check_stores(self._stores, self._offered_stores())
         wait = self._params["wait"] or method == "upload"
         delivery = Delivery(method, self._stores, self._params["wait_timeout"], wait, stream=stream)
+        if not stream.is_there:
+            return delivery._replace(known=stream.known())
         if isinstance(source, Url) and method == "web-download":
             return delivery._replace(
                 stream=None,

@@ -9,14 +9,14 @@ import os
 import re
 import signal
 import stat
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+from ansible_collections.platform9.pcd.plugins.module_utils._arguments import FuturePath
 from ansible_collections.platform9.pcd.plugins.module_utils._content import FULL_STATUSES, digest_of_image
 from ansible_collections.platform9.pcd.plugins.module_utils._data import BLOCK, Digest, hash_of
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
@@ -24,9 +24,26 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     ConfigurationError,
     DataError,
     Forbidden,
+    MissingPath,
+    NotReady,
     PcdError,
     PlanError,
     quoted,
+)
+from ansible_collections.platform9.pcd.plugins.module_utils._file_attributes import (
+    BY_PATH,
+    FileAttributes,
+    about_file,
+    mode_of_new_files,
+)
+from ansible_collections.platform9.pcd.plugins.module_utils._folder import (
+    Folder,
+    NewFile,
+    copy_extended,
+    identity_of,
+    new_file,
+    open_folder,
+    remove_leftovers,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._http import announced_length
 from ansible_collections.platform9.pcd.plugins.module_utils._image import check_identity, image_shape
@@ -43,24 +60,27 @@ except ImportError:  # the module says so with missing_required_lib before anyth
     requests = None  # type: ignore[assignment]
 
 # What cannot stand in the name of a file, or is better not in one; Ansible takes a dollar sign for that of a variable.
-UNSAFE = re.compile(r"[/$\x00-\x1f\x7f]")
+# A dot at the beginning hides a file or makes it the settings of a program, and a dash makes it an option of commands.
+UNSAFE = re.compile(r"^[.-]|[/$\x00-\x1f\x7f-\x9f]")
 LONGEST_FILE_NAME = 255  # bytes; the limit of the usual file systems
-TEMPORARY = ".pcd-image-"
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 def check_download(params: Params) -> None:
-    """Raises unless there is a folder for the file."""
+    """Raises unless there is a folder for the file, and a user, a group and a mode as they are asked for."""
     check_identity(params)
+    FileAttributes.from_params(params)
     dest = params["dest"]
     if not dest:
         raise ConfigurationError("dest: it is empty. Give the path of a file, or of a folder that is there.")
     folder = dest if dest.endswith("/") else os.path.dirname(os.path.abspath(dest))
-    if not os.path.isdir(folder):
-        raise ConfigurationError(
+    if not os.path.isdir(folder) and not isinstance(dest, FuturePath):
+        raise MissingPath(
             f"dest: there is no folder {folder} for the file, or the user of this task cannot see it. Make it first "
-            "(ansible.builtin.file with state: directory), or give another dest."
+            "(ansible.builtin.file with state: directory), or give another dest.",
+            "dest",
         )
 
 
@@ -68,12 +88,12 @@ def plan_download(params: Params, session: Session) -> Download:
     """What is to be done so that the file at `dest` has the data of the image."""
     image = session.find(params, [session.project_id])
     if image is None:
-        raise PlanError(
+        raise NotReady(
             f"No image {quoted(params['name'] or params['id'])} was found whose data could be downloaded. "
             "Check the id or the name, the project that is logged in to, and with a name the option match."
         )
     if image["status"] not in FULL_STATUSES:
-        raise PlanError(
+        raise NotReady(
             f"{describe(image)} has status {image['status']}, so that there is no data to download. Upload its data "
             "first, or wait until a running upload or import has ended, and run the task again."
         )
@@ -83,59 +103,92 @@ def plan_download(params: Params, session: Session) -> Download:
             f"The service tells no hash of {describe(image)}; that a file has its data is only as certain as its size."
         )
     path = path_of(params["dest"], image)
-    before = _File.at(path, image.get("size"), digest)
-    download = Download(session, image, path, before, digest)
-    if download.changed and not os.access(os.path.dirname(path), os.W_OK | os.X_OK):
-        raise ConfigurationError(
-            f"dest: the user of this task may not write into {os.path.dirname(path)}, where the file first stands "
-            "under a temporary name. Give the folder other permissions, use become, or give another dest."
-        )
+    wanted = FileAttributes.from_params(params)
+    if isinstance(params["dest"], FuturePath):
+        return Download(session, image, path, _File(None, None), digest, wanted, (0, 0))
+    with _folder_of(path) as folder:
+        _refuse_by_path(params, folder)
+        before = _File.at(folder, path, image.get("size"), digest)
+        download = Download(session, image, path, before, digest, wanted, folder.identity)
+        if download.lacks_data and not folder.is_writable:
+            raise ConfigurationError(
+                f"dest: the user of this task may not write into {folder.path}, where the file first stands "
+                "under a temporary name. Give the folder other permissions, use become, or give another dest."
+            )
     return download
+
+
+@contextmanager
+def _folder_of(path: str) -> Iterator[Folder]:
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(open_folder(os.path.dirname(path)))
+        except OSError as error:
+            raise DataError(
+                f"dest: the folder {os.path.dirname(path)} cannot be entered: {error.strerror}. It must be there, and "
+                "accessible to the user of this task."
+            ) from None
+        yield folder
+
+
+def _refuse_by_path(params: Params, folder: Folder) -> None:
+    """What Ansible does by the path of the file could strike another one that somebody has put there."""
+    given = [option for option in BY_PATH if params.get(option)]
+    if given and folder.open_to is not None:
+        raise ConfigurationError(
+            f"{given[0]}: Ansible does this by the path of the file, and other users may write into {folder.open_to}, "
+            "so that they could put another file there meanwhile. Leave it out, run the task as the owner of the "
+            "folder (become_user), or give a dest in a folder that only this user may write into."
+        )
 
 
 def path_of(dest: str, image: Image) -> str:
     """The absolute path of the file: `dest`, or in the folder `dest` the name of the image made safe."""
     path = os.path.abspath(dest)
-    return os.path.join(path, file_name(image)) if os.path.isdir(path) else path
+    is_folder = os.path.isdir(path) or (dest.endswith("/") and not os.path.exists(path))
+    return os.path.join(path, file_name(image)) if is_folder else path
 
 
 def file_name(image: Image) -> str:
-    """The name of the image with `_` for slashes and the like; its id where that is no name for a file."""
-    name = UNSAFE.sub("_", image.get("name") or "")
+    """The name of the image with `_` for slashes and the like; its id if that is no name for a file."""
+    called = image.get("name") or ""
+    name = UNSAFE.sub("_", called) if called.strip(".-") else ""
     try:
         length = len(os.fsencode(name))
     except UnicodeEncodeError:
         length = 0
-    return name if name not in (".", "..") and 0 < length <= LONGEST_FILE_NAME else str(image["id"])
+    return name if 0 < length <= LONGEST_FILE_NAME else str(image["id"])
 
 
 @dataclass(frozen=True)
 class _File:
-    """What is known of a file. Both are None where it is not there; the checksum also where nobody has computed it."""
+    """What is known of a file. All are None if it is not there; the checksum also if nobody has computed it."""
 
     size: int | None
     digest: Digest | None
+    found: os.stat_result | None = None
 
     @classmethod
-    def at(cls, path: str, size: int | None, digest: Digest | None) -> _File:
-        """The file that is there, with a digest to compare where its size does not tell it from the wanted one.
+    def at(cls, folder: Folder, path: str, size: int | None, digest: Digest | None) -> _File:
+        """The file that is there, with a digest to compare if its size does not tell it from the wanted one.
 
         A link is none: it is replaced as ansible.builtin.copy does it, and what it leads to is left alone.
         """
+        name = os.path.basename(path)
         try:
-            found = os.lstat(path)
-        except FileNotFoundError:
-            return cls(None, None)
+            found = folder.look(name)
+            if found is None or stat.S_ISLNK(found.st_mode):
+                return cls(None, None)
+            _refuse_no_file(path, found)
+            if digest is None or size not in (None, found.st_size):
+                return cls(found.st_size, None, found)
+            with folder.opened(name) as descriptor:
+                found = os.fstat(descriptor)
+                _refuse_no_file(path, found)
+                hexdigest = _hash_of_file(descriptor, digest.algorithm)
         except OSError as error:
             raise _unreadable(path, error) from None
-        if stat.S_ISLNK(found.st_mode):
-            return cls(None, None)
-        if not stat.S_ISREG(found.st_mode):
-            kind = "a folder" if stat.S_ISDIR(found.st_mode) else "no regular file"
-            raise ConfigurationError(f"dest: {path} is {kind}, which is not replaced by a file. Give another dest.")
-        if digest is None or size not in (None, found.st_size):
-            return cls(found.st_size, None)
-        return cls(found.st_size, Digest(digest.algorithm, _hash_of_file(path, digest.algorithm)))
+        return cls(found.st_size, Digest(digest.algorithm, hexdigest), found)
 
     def told(self, path: str) -> dict[str, Any]:
         """What the diff tells of it."""
@@ -144,13 +197,15 @@ class _File:
 
 @dataclass(frozen=True)
 class Download:
-    """A deed: the file at `path` has the data of the image. `before` is what is there now."""
+    """A deed: the file at `path` has the data of the image. `before` is what is there now, in the folder `identity`."""
 
     session: Session
     image: Image
     path: str
     before: _File
     digest: Digest | None
+    wanted: FileAttributes
+    identity: tuple[int, int]
     sleep: Callable[[float], object] = time.sleep
 
     @property
@@ -159,7 +214,7 @@ class Download:
         return size
 
     @property
-    def changed(self) -> bool:
+    def lacks_data(self) -> bool:
         known = [
             pair
             for pair in ((self.before.size, self.size), (self.before.digest, self.digest))
@@ -168,52 +223,87 @@ class Download:
         ]
         return not known or any(there != wanted for there, wanted in known)
 
+    @property
+    def attribute_changes(self) -> dict[str, tuple[Any, Any]]:
+        """What changes of the attributes of the file that is there; what a new file begins with is not known before."""
+        return {} if self.before.found is None else self.wanted.changes(self.before.found)
+
     def foretold(self) -> Result:
-        if self.changed:
+        if self.lacks_data:
             # What the service would refuse is refused here, too; none of the data is read.
             with self._opened(0):
                 pass
         return self._result()
 
     def carry_out(self) -> Result:
-        if self.changed:
-            with _raising_signals(), self._temporary() as temporary:
-                self._fill(temporary)
-                self._place(temporary)
+        if self.lacks_data or self.attribute_changes:
+            with _folder_of(self.path) as folder:
+                if folder.identity != self.identity:
+                    raise self._exchanged()
+                if self.lacks_data:
+                    self._replace(folder)
+                else:
+                    self._adjust(folder, self.before.found)
         return self._result()
 
     def _result(self) -> Result:
+        before = self.before.told(self.path)
+        after = _File(self.size, self.digest).told(self.path)
+        for option, (old, new) in self.attribute_changes.items():
+            before[option], after[option] = old, new
         return {
-            "changed": self.changed,
+            "changed": self.lacks_data or bool(self.attribute_changes),
             "dest": self.path,
-            "size": self.size,
             "checksum": _checksum(self.digest),
             "image": image_shape(self.image),
-            "diff": {
-                "before": self.before.told(self.path),
-                "after": _File(self.size, self.digest).told(self.path),
-            },
+            "diff": {"before": before, "after": after},
+            "size": self.size,
+            **about_file(self.path),
         }
 
-    @contextmanager
-    def _temporary(self) -> Iterator[str]:
-        """An empty file beside the path that only its owner can read; whatever happens, it does not stay."""
-        try:
-            descriptor, temporary = tempfile.mkstemp(prefix=TEMPORARY, dir=os.path.dirname(self.path))
-        except OSError as error:
-            raise self._unwritten(error, 0) from None
-        try:
-            os.close(descriptor)
-            yield temporary
-        finally:
-            # It is gone already where it has been moved into its place.
-            with suppress(OSError):
-                os.unlink(temporary)
+    def _replace(self, folder: Folder) -> None:
+        remove_leftovers(folder)
+        with _ending_cleanly():
+            try:
+                with new_file(folder) as made:
+                    self.wanted.try_on(made.descriptor)
+                    self._fill(made)
+                    self._place(folder, made)
+            except OSError as error:
+                raise self._unwritten(error, 0) from None
 
-    def _fill(self, temporary: str) -> None:
+    def _adjust(self, folder: Folder, expected: os.stat_result | None) -> None:
+        """The file that is there gets its attributes. DataError unless it is the one that is expected, if one is."""
+        name = os.path.basename(self.path)
+        try:
+            with folder.opened(name) as descriptor:
+                found = os.fstat(descriptor)
+                _refuse_no_file(self.path, found)
+                if expected is not None and identity_of(expected) != identity_of(found):
+                    raise self._exchanged()
+                if found.st_nlink > 1 and folder.open_to is not None:
+                    raise DataError(
+                        f"dest: {self.path} has several names (hard links), and other users may write into "
+                        f"{folder.open_to}, so that it may be a file of somebody else. Its owner, group and mode were "
+                        "not changed. Remove it, and run the task again."
+                    )
+                self.wanted.apply(descriptor, stat.S_IMODE(found.st_mode), (found.st_uid, found.st_gid))
+                if not folder.holds(name, identity_of(found)):
+                    raise self._exchanged()
+        except OSError as error:
+            raise _unreadable(self.path, error) from None
+
+    def _exchanged(self) -> DataError:
+        return DataError(
+            f"dest: {self.path}, or its folder, is not the one any more that was looked at: somebody who may write "
+            "there has exchanged it meanwhile. It was not changed. Run the task again, and use a folder that only the "
+            "user of this task may write into."
+        )
+
+    def _fill(self, made: NewFile) -> None:
         arrival = None
         try:
-            with open(temporary, "wb", buffering=0) as stream:
+            with open(made.descriptor, "wb", buffering=0, closefd=False) as stream:
                 arrival = _Arrival(stream, self.size, self.digest, self._meter())
                 self._receive(arrival)
         except OSError as error:
@@ -225,15 +315,37 @@ class Download:
         about = f"{self.image.get('name') or self.image['id']}: downloading"
         return self.session.surroundings.progress.meter(about, self.size)
 
-    def _place(self, temporary: str) -> None:
+    def _place(self, folder: Folder, made: NewFile) -> None:
+        place = self.session.surroundings.place
         try:
-            self.session.surroundings.place(temporary, self.path)
+            if place is None:
+                self._dress(folder, made)
+                made.put(os.path.basename(self.path))
+            else:
+                place(made.path, self.path)
         except OSError as error:
             raise DataError(
                 f"dest: the data of {describe(self.image)} is complete, but {self.path} could not be replaced by it: "
-                f"{error.strerror}. The new file has been removed. Where dest can be written but not replaced, such as "
+                f"{error.strerror}. The new file has been removed. If dest can be written but not replaced, such as "
                 "a file that is a mount of its own, set unsafe_writes: true."
             ) from None
+        if place is not None:
+            self._adjust(folder, None)
+
+    def _dress(self, folder: Folder, made: NewFile) -> None:
+        """The new file gets what the file that is there has, or a new one would have, and what the options ask for."""
+        name = os.path.basename(self.path)
+        found = folder.look(name)
+        if found is None or not stat.S_ISREG(found.st_mode):
+            self.wanted.apply(made.descriptor, mode_of_new_files())
+            return
+        with suppress(OSError), folder.opened(name) as there:
+            copy_extended(there, made.descriptor)
+        mode = stat.S_IMODE(found.st_mode)
+        if folder.open_to is not None:
+            # Somebody may have put it there so that the new file becomes a program that runs as another user.
+            mode &= 0o777
+        self.wanted.apply(made.descriptor, mode, (found.st_uid, found.st_gid))
 
     def _receive(self, arrival: _Arrival) -> None:
         """Everything, continued where it breaks off, as long as it comes further than ever before."""
@@ -415,15 +527,18 @@ def _checksum(digest: Digest | None) -> str | None:
     return None if digest is None else f"{digest.algorithm}:{digest.value}"
 
 
-def _hash_of_file(path: str, algorithm: str) -> str:
+def _hash_of_file(descriptor: int, algorithm: str) -> str:
     digest = hash_of(algorithm)
-    try:
-        with open(path, "rb", buffering=0) as stream:
-            while block := stream.read(BLOCK):
-                digest.update(block)
-    except OSError as error:
-        raise _unreadable(path, error) from None
+    with open(descriptor, "rb", buffering=0, closefd=False) as stream:
+        while block := stream.read(BLOCK):
+            digest.update(block)
     return str(digest.hexdigest())
+
+
+def _refuse_no_file(path: str, found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        kind = "a folder" if stat.S_ISDIR(found.st_mode) else "no regular file"
+        raise ConfigurationError(f"dest: {path} is {kind}, which is not replaced by a file. Give another dest.")
 
 
 def _unreadable(path: str, error: OSError) -> DataError:
@@ -435,19 +550,32 @@ def _unreadable(path: str, error: OSError) -> DataError:
 
 
 @contextmanager
-def _raising_signals() -> Iterator[None]:
-    """Lets the signals that would end the process at once raise SystemExit, so that nothing is left behind."""
+def _ending_cleanly() -> Iterator[None]:
+    """Lets the signals that would end the process raise an exception first, so that nothing is left behind.
+
+    The workers of ansible-core 2.19 and later end at once in handlers of their own (WorkerProcess._term in
+    executor/process/worker.py); these get the signal afterwards.
+    """
+    handlers: dict[int, Any] = {}
+    got: list[int] = []
 
     def end(number: int, dummy_frame: Any) -> None:
-        raise SystemExit(128 + number)
+        # A second one must not interrupt what removes the file.
+        if not got:
+            got.append(number)
+            raise KeyboardInterrupt if handlers.get(number) is signal.default_int_handler else SystemExit(128 + number)
 
-    replaced = []
-    if threading.current_thread() is threading.main_thread():
-        replaced = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) is signal.SIG_DFL]
-    for each in replaced:
-        signal.signal(each, end)
     try:
+        if threading.current_thread() is threading.main_thread():
+            for each in ENDING:
+                handler = signal.getsignal(each)
+                if handler not in (signal.SIG_IGN, None):
+                    handlers[each] = handler
+                    signal.signal(each, end)
         yield
     finally:
-        for each in replaced:
-            signal.signal(each, signal.SIG_DFL)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for number in got:
+            if callable(handlers[number]) and handlers[number] is not signal.default_int_handler:
+                signal.raise_signal(number)

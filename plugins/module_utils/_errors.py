@@ -5,13 +5,15 @@
 PcdError
 ├── ConfigurationError      options that cannot be used together, a missing file, an unknown cloud
 ├── PlanError               the wish cannot be reached: ambiguous name, protected, wrong status, immutable attribute
+│   └── NotReady            there is no such image, or it has no data yet
 ├── ConnectionFailed        nothing answered: DNS, refused, TLS, timeout
 ├── ApiError                an answer that is an error, or no answer of this API
 │   ├── Unauthorized 401 · Forbidden 403 · NotFound 404 · Conflict 409
 │   └── TooLarge 413 · UnsupportedMedia 415
 ├── DataError               bytes are not what was promised, or cannot be read or written
 │   ├── RefusedData         the service refused them, and its record takes no others any more
-│   └── WrongData           an image is active with other bytes than those that were sent
+│   ├── WrongData           an image is active with other bytes than those that were sent
+│   └── MissingPath         a file or folder that an option names is not there; a ConfigurationError, too
 ├── NotFinished             the service still works on it when the patience of the task has ended
 └── Overtaken               another run was first; the task has to be planned again
 
@@ -59,6 +61,10 @@ class ConfigurationError(PcdError):
 
 class PlanError(PcdError):
     """The image that is there cannot become what is wished; nothing has been written."""
+
+
+class NotReady(PlanError):
+    """There is no such image, or it has no data yet. In check mode, a task before this one may make it."""
 
 
 class ConnectionFailed(PcdError):
@@ -130,6 +136,14 @@ class DataError(PcdError):
 
     Where two digests or sizes were compared, `facts` hold expected, actual and algorithm.
     """
+
+
+class MissingPath(ConfigurationError, DataError):
+    """What `option` names is not there, a file or a folder. In check mode, a task before this one may make it."""
+
+    def __init__(self, message: str, option: str) -> None:
+        super().__init__(message)
+        self.option = option
 
 
 class RefusedData(DataError):

@@ -16,6 +16,7 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.platform9.pcd.plugins.module_utils._arguments import check_arguments
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import PcdError
+from ansible_collections.platform9.pcd.plugins.module_utils._file_attributes import BY_PATH
 from ansible_collections.platform9.pcd.plugins.module_utils._redact import shown_options
 from ansible_collections.platform9.pcd.plugins.module_utils._task import Surroundings, Task, perform
 
@@ -68,9 +69,12 @@ def run_module(task: Task) -> None:
         if find_spec(library) is None:
             module.fail_json(msg=missing_required_lib(library))
 
+    # A rename within the folder does otherwise, and cannot be led to another file.
+    is_unsafe = bool(task.writes_file and module.params["unsafe_writes"])
+
     def place(made: str, dest: str) -> None:
         try:
-            module.atomic_move(made, dest, unsafe_writes=module.params["unsafe_writes"])
+            module.atomic_move(made, dest, unsafe_writes=True)
         except OSError:
             raise
         except Exception as error:  # ansible-core 2.19 and later have no other class for it
@@ -79,7 +83,8 @@ def run_module(task: Task) -> None:
 
     failure = None
     try:
-        result = perform(task, module.params, module.check_mode, module.warn, os.environ, Surroundings(place))
+        surroundings = Surroundings(place if is_unsafe else None)
+        result = perform(task, module.params, module.check_mode, module.warn, os.environ, surroundings)
     except PcdError as error:
         failure = error
     except KeyboardInterrupt:
@@ -108,9 +113,15 @@ def _given_to(task: Task) -> dict[str, Any]:
 
 
 def _set_attributes(module: AnsibleModule, result: dict[str, Any]) -> None:
-    """Give the file `dest` its owner, mode and the like; in check mode, foretell whether that changes anything."""
+    """Give the file `dest` what Ansible sets by its path; in check mode, predict whether that changes anything.
+
+    The task itself has set owner, group and mode; it refuses these if others could put another file there.
+    """
+    if not any(module.params[option] for option in BY_PATH):
+        return
     diff = result["diff"]
     # What a new file begins with is not known in check mode, so that no diff tells it.
     told = None if diff["before"]["size"] is None else diff
     wanted = module.load_file_common_arguments(module.params, result["dest"])
+    wanted.update(owner=None, group=None, mode=None)
     result["changed"] = module.set_fs_attributes_if_different(wanted, result["changed"], told)

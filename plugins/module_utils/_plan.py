@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from ansible_collections.platform9.pcd.plugins.module_utils._errors import PlanError, quoted
+from ansible_collections.platform9.pcd.plugins.module_utils._errors import NotReady, PlanError, quoted
 from ansible_collections.platform9.pcd.plugins.module_utils._image import (
     CREATED,
     FIXED_BY_DATA,
@@ -221,7 +221,7 @@ def plan_absent(current: Image | None, force: bool = False) -> Plan:
 def plan_status(wanted: str, current: Image | None, called: str) -> Plan:
     """The image is active, or deactivated. `called` is the name or id that the user gave."""
     if current is None:
-        raise PlanError(
+        raise NotReady(
             f"No image {quoted(called)} was found that could be made {wanted}. "
             "Check the id or the name, the project that is logged in to, and with a name the option match."
         )
@@ -229,7 +229,7 @@ def plan_status(wanted: str, current: Image | None, called: str) -> Plan:
     if status == wanted:
         return Plan(current, current)
     if status not in ACTION_FOR:
-        raise PlanError(
+        raise NotReady(
             f"{describe(current)} should be {wanted}, but its status is {status}. "
             "Only an image that has its data can be deactivated or reactivated: upload the data first, "
             "or wait until a running upload or import has ended."

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -126,7 +127,7 @@ def _stated(params: Params, place: tuple[File | Url, Transport] | None) -> Diges
     """The digest that is stated. Without a `place`, what a checksum file says is not looked up, and is None."""
     if params["checksum"] is None:
         return None
-    from ansible_collections.platform9.pcd.plugins.module_utils._data import digest_from, digest_in, digest_of
+    from ansible_collections.platform9.pcd.plugins.module_utils._data import File, digest_from, digest_in, digest_of
     from ansible_collections.platform9.pcd.plugins.module_utils._url import Url
 
     algorithm, rest = digest_from("checksum", params["checksum"])
@@ -146,6 +147,9 @@ def _stated(params: Params, place: tuple[File | Url, Transport] | None) -> Diges
         return None
     source, transport = place
     if is_file:
+        if isinstance(source, File) and not source.is_there and not os.path.exists(_path_of(rest)):
+            # Whatever makes the one may make the other.
+            return None
         listing = _text_of(rest)
     elif isinstance(source, Url):
         listing = source.beside(rest, "checksum").text()
@@ -163,7 +167,6 @@ def _stated(params: Params, place: tuple[File | Url, Transport] | None) -> Diges
 
 def _text_of(address: str) -> str:
     """The text of a checksum file on the host of the task; it has to be a regular file of ordinary size."""
-    import os
     import stat
 
     from ansible_collections.platform9.pcd.plugins.module_utils._data import without_waiting

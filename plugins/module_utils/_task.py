@@ -7,15 +7,17 @@ Nothing here knows AnsibleModule, so that the same task can run in a module's pr
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from ansible_collections.platform9.pcd.plugins.module_utils._arguments import FuturePath
 from ansible_collections.platform9.pcd.plugins.module_utils._connection import CONNECTION_OPTIONS, connection_from
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     ConfigurationError,
+    MissingPath,
     NotFound,
+    NotReady,
     Overtaken,
     PlanError,
     quoted,
@@ -57,6 +59,11 @@ LONGEST_AMBIGUITY = 10.0
 # The owner of an image whose owner does not matter.
 ANYBODY = "*"
 
+IN_CHECK_MODE = (
+    "This is check mode, in which tasks before this one make nothing. If one of them makes the image or gives it its "
+    "data, this task finds it in a real run."
+)
+
 MATCH: dict[str, Any] = {"type": "str", "choices": ["own", "visible"]}
 
 Params = Mapping[str, Any]
@@ -76,11 +83,11 @@ class Deed(Protocol):
 class Surroundings(NamedTuple):
     """What differs between a module's process and the controller.
 
-    `place` moves a finished file to its path, `logins` may keep logins and connections from task to task, and
-    `progress` tells how far a transfer is.
+    `place` moves a finished file to its path by other means than a rename, `logins` may keep logins and connections
+    from task to task, and `progress` tells how far a transfer is.
     """
 
-    place: Callable[[str, str], object] = os.replace
+    place: Callable[[str, str], object] | None = None
     logins: Logins = Logins()
     progress: Progress = Progress()
 
@@ -189,16 +196,19 @@ def perform(
     surroundings: Surroundings | None = None,
 ) -> Result:
     """What the task answers; every error that is not a bug of ours is a PcdError."""
-    task.check(params)
 
     def say(text: str) -> None:
         # A warning shows no more than the message of an error does.
         warn(redacted_text(printable(text)))
 
+    params = _checked(task, params, check_mode, say)
     session = open_session(params, say, environ, surroundings or Surroundings(), task.secrets(params))
     kept = False
     for plans in range(1, MOST_PLANS + 1):
-        work = task.work(params, session)
+        try:
+            work = task.work(params, session)
+        except NotReady as error:
+            raise error.also(IN_CHECK_MODE) if check_mode else error from None
         if isinstance(work, dict):
             return {"changed": False, **work}
         deed = _OnImage(session, work, task.returns_patch) if isinstance(work, Plan) else work
@@ -214,6 +224,24 @@ def perform(
     raise AssertionError("the last plan is carried out, or raises")
 
 
+def _checked(task: Task, params: Params, check_mode: bool, warn: Callable[[str], object]) -> Params:
+    """The options, once nothing is wrong with them. In check mode, a path may lead to nothing yet."""
+    while True:
+        try:
+            task.check(params)
+        except MissingPath as error:
+            path = params[error.option]
+            if not check_mode or isinstance(path, FuturePath):
+                raise
+            warn(
+                f"{error.option}: {path} is not there in check mode. A task before this one may make it in a real run, "
+                "which fails otherwise. What depends on it is not predicted."
+            )
+            params = {**params, error.option: FuturePath(path)}
+        else:
+            return params
+
+
 class _OnImage(NamedTuple):
     """A plan for an image as a deed."""
 
@@ -222,8 +250,9 @@ class _OnImage(NamedTuple):
     returns_patch: bool
 
     def foretold(self) -> Result:
-        if self.plan.stream is not None and self.plan.stream.content is None:
-            self.plan.stream.read_through()
+        stream = self.plan.stream
+        if stream is not None and stream.content is None and stream.is_there:
+            stream.read_through()
         return self._result(self.plan.expected)
 
     def carry_out(self) -> Result:

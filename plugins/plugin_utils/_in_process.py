@@ -11,7 +11,6 @@ is not there any more, the task runs as a module (`_why_module`):
 - `ActionBase._task`, `_connection`, `_templar`, `_loader`: every action plugin lives on them.
 - `ActionBase._compute_environment_string`: the only place that puts together what `environment` says for a task.
 - `ActionBase._find_needle`: how ansible.builtin.copy finds a file of a role or a play.
-- `ActionBase._execute_module`: runs another module, here the one for the attributes of a file.
 - `ValidationResult._no_log_values`, `_warnings`, `_deprecations`: what AnsibleModule itself reads of a validation.
 """
 
@@ -37,6 +36,7 @@ from ansible.utils.display import Display
 
 from ansible_collections.platform9.pcd.plugins.module_utils._arguments import check_arguments
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError, PcdError
+from ansible_collections.platform9.pcd.plugins.module_utils._file_attributes import BY_PATH
 from ansible_collections.platform9.pcd.plugins.module_utils._identity import Logins
 from ansible_collections.platform9.pcd.plugins.module_utils._progress import FIRST_INTERVAL, Progress
 from ansible_collections.platform9.pcd.plugins.module_utils._redact import shown_options
@@ -68,9 +68,6 @@ HERE = ("localhost", "127.0.0.1", "::1")
 OF_AWX = ("awx_job_id", "tower_job_id")
 OF_RUNNER = ("AWX_ISOLATED_DATA_DIR", "RUNNER_OMIT_EVENTS")
 
-# What the module that sets the attributes of a file tells of it, and every module of a path that it has written.
-ABOUT_FILE = ("uid", "gid", "owner", "group", "mode", "state", "secontext", "size")
-
 # Made before Ansible forks its workers, which so have the same secret.
 KEPT_LOGINS = KeptLogins(C.DEFAULT_LOCAL_TMP, os.urandom(SECRET_SIZE))
 
@@ -101,8 +98,6 @@ class InProcess(OrdinaryAction):
         params = validation.validated_parameters
         with self._at_the_playbook():
             result = self._performed(params, variables)
-        if self.task.writes_file and not result.get("failed"):
-            result = self._with_attributes(result, params, variables)
         return self._told(result, validation, variables)
 
     def _why_module(self, variables: Mapping[str, Any], validation: ValidationResult) -> str:
@@ -111,6 +106,7 @@ class InProcess(OrdinaryAction):
         missing = [library for library in self.task.libraries if not _is_there(library)]
         delegated = (variables.get("ansible_delegated_vars") or {}).get(task.delegate_to)
         interpreter = self._variable(delegated or variables, "ansible_python_interpreter", C.INTERPRETER_PYTHON)
+        by_path = ", ".join(option for option in BY_PATH if validation.validated_parameters.get(option))
         environment: dict[str, Any] = {}
         if hasattr(self, "_compute_environment_string"):
             self._compute_environment_string(environment)
@@ -127,7 +123,8 @@ class InProcess(OrdinaryAction):
             f"ansible_python_interpreter {interpreter}": not _is_this_python(str(interpreter or "")),
             # It tells of everything that a module would tell: errors in options, aliases, deprecations.
             "options that call for a word": not _is_clean(validation),
-            "unsafe_writes": validation.validated_parameters.get("unsafe_writes"),
+            # AnsibleModule alone does these.
+            by_path: by_path,
         }
         return next((reason for reason, holds in reasons.items() if holds), "")
 
@@ -143,7 +140,7 @@ class InProcess(OrdinaryAction):
 
     def _performed(self, params: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
         warnings: list[str] = []
-        surroundings = Surroundings(place=_place, logins=self._logins(variables), progress=self._progress(variables))
+        surroundings = Surroundings(logins=self._logins(variables), progress=self._progress(variables))
         try:
             result: Result = perform(
                 self.task, params, self._task.check_mode, warnings.append, os.environ, surroundings
@@ -178,30 +175,6 @@ class InProcess(OrdinaryAction):
         except AnsibleError:
             return True
 
-    def _with_attributes(
-        self, result: dict[str, Any], params: Mapping[str, Any], variables: dict[str, Any]
-    ) -> dict[str, Any]:
-        """The result after the file has got its owner, mode and the like from Ansible's own module for that."""
-        path = result["dest"]
-        if not os.path.exists(path):
-            # Check mode foretells the file, and no more of it than that it comes.
-            return result
-        wanted = {key: params[key] for key in FILE_COMMON_ARGUMENTS if params.get(key) is not None}
-        answer = self._execute_module(
-            module_name="ansible.legacy.file",
-            module_args={**wanted, "path": path, "state": "file", "follow": False},
-            task_vars=variables,
-        )
-        self._remove_tmp_path(self._connection._shell.tmpdir)
-        if answer.get("failed"):
-            return {**answer, "dest": path}
-        result.update({key: answer[key] for key in ABOUT_FILE if key in answer})
-        result["changed"] = result["changed"] or answer["changed"]
-        if result["diff"]["before"]["size"] is not None:
-            for side, told in (answer.get("diff") or {}).items():
-                result["diff"][side].update({key: value for key, value in told.items() if key != "path"})
-        return result
-
     def _find_path(self) -> None:
         """Where `path` is relative and the task runs on this host, it is found as ansible.builtin.copy finds it."""
         path = self._task.args.get("path")
@@ -217,6 +190,9 @@ class InProcess(OrdinaryAction):
             found = self._find_needle("files", path)
         except AnsibleError as error:
             # Ansible goes on with an option that its own modules have and these have not.
+            if self._task.check_mode:
+                # A task before this one may make it in a real run.
+                return
             found, on_controller, dummy = " ".join(str(error).split()).partition(" on the Ansible Controller.")
             advice = f"{on_controller} Put the file into one of these places, or give its absolute path."
             raise ConfigurationError(f"path: {found}{advice if on_controller else ''}") from None
@@ -289,19 +265,3 @@ def _is_under_awx(variables: Mapping[str, Any]) -> bool:
 def _plain(value: Any) -> str:
     """What a module gets of a value that JSON does not have, such as a date of YAML."""
     return str(value.isoformat()) if hasattr(value, "isoformat") else str(value)
-
-
-def _place(made: str, dest: str) -> None:
-    """Move a file within its folder; it gets mode and owner of the one that is there, or those of a new file."""
-    try:
-        there = os.stat(dest)
-    except FileNotFoundError:
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(made, 0o666 & ~umask)
-    else:
-        os.chmod(made, there.st_mode & 0o7777)
-        if (there.st_uid, there.st_gid) != (os.geteuid(), os.getegid()):
-            with suppress(PermissionError):  # as Ansible's own atomic_move: who may not give a file away keeps it
-                os.chown(made, there.st_uid, there.st_gid)
-    os.replace(made, dest)

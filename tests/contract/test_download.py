@@ -7,13 +7,15 @@ from __future__ import annotations
 import hashlib
 import http.client
 import os
+import signal
 import ssl
 import stat
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -153,6 +155,178 @@ def test_a_file_gets_the_owner_that_is_asked_for(run: Runner, server: Server, na
     run("pcd_image_download", name=name, dest=str(folder / "disk.raw"), owner="12345", group="54321")
     found = (folder / "disk.raw").stat()
     assert (found.st_uid, found.st_gid) == (12345, 54321)
+
+
+@pytest.mark.parametrize("check", [False, True])
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("mode", "u=q"), ("mode", "rw"), ("owner", "no-such-user-4f1c"), ("group", "no-such-group-4f1c")],
+)
+def test_attributes_that_cannot_be_are_refused_before_anything_is_asked(
+    option: str, value: str, check: bool, run: Runner, server: Server, name: str, folder: Path
+) -> None:
+    server.create(name, active=True)
+    outcome = run("pcd_image_download", name=name, dest=str(folder), check=check, **{option: value})
+    refused(outcome, folder, f"{option}: ", value)
+    assert outcome.requests == []
+
+
+def test_a_link_is_replaced_as_check_mode_predicts(run: Runner, server: Server, name: str, folder: Path) -> None:
+    server.create(name, active=True)
+    (folder.parent / "target").write_bytes(b"target")
+    (folder / "disk.raw").symlink_to(folder.parent / "target")
+    predicted = run("pcd_image_download", name=name, dest=str(folder / "disk.raw"), mode="0600", check=True)
+    done = run("pcd_image_download", name=name, dest=str(folder / "disk.raw"), mode="0600")
+    assert predicted.changed is done.changed is True
+    assert predicted.result["diff"] == done.result["diff"]
+    assert (left(folder), mode_of(folder / "disk.raw")) == ({"disk.raw": BYTES}, 0o600)
+    assert (folder.parent / "target").read_bytes() == b"target"
+
+
+@pytest.mark.parametrize("called", [".bashrc", "-rf", "..", ".ssh/config"])
+def test_no_file_of_a_folder_gets_a_name_that_hides_it_or_is_an_option(
+    called: str, run: Runner, server: Server, folder: Path
+) -> None:
+    image = server.create(called, active=True)
+    (folder / ".bashrc").write_bytes(b"mine")
+    done = run("pcd_image_download", id=image["id"], dest=f"{folder}/")
+    kept = left(folder)
+    assert kept.pop(".bashrc") == b"mine"
+    assert list(kept.values()) == [BYTES]
+    assert Path(done.result["dest"]).name[0] not in ".-"
+    assert Path(done.result["dest"]).parent == folder
+
+
+def test_what_a_killed_run_has_left_is_removed_by_the_next(
+    run: Runner, server: Server, name: str, folder: Path
+) -> None:
+    server.create(name, active=True)
+    (folder / ".pcd-image-0123456789abcdef").write_bytes(b"half")
+    run("pcd_image_download", name=name, dest=str(folder / "disk.raw"))
+    assert left(folder) == {"disk.raw": BYTES}
+
+
+# In the folder of another user, who exchanges whatever he can while root downloads
+
+HOSTILE = 65534
+AS_ROOT = pytest.mark.skipif(os.getuid() != 0, reason="only root works in the folders of others")
+
+
+class Intruder:
+    """A process of another user that puts what `plant` makes in the place of every temporary file, and of dest."""
+
+    def __init__(self, folder: Path, plant: str, secret: Path) -> None:
+        self.folder, self.plant, self.secret = folder, plant, secret
+        self.child = 0
+
+    def __enter__(self) -> Intruder:
+        self.child = os.fork()
+        if not self.child:
+            try:
+                os.setgroups([])
+                os.setgid(HOSTILE)
+                os.setuid(HOSTILE)
+                self._exchange()
+            finally:
+                os._exit(0)
+        return self
+
+    def __exit__(self, *dummy: object) -> None:
+        os.kill(self.child, signal.SIGKILL)
+        os.waitpid(self.child, 0)
+
+    def _exchange(self) -> None:
+        while True:
+            for name in os.listdir(self.folder):
+                if name.startswith("stolen"):
+                    continue
+                path = os.path.join(self.folder, name)
+                with suppress(OSError):
+                    if os.path.islink(path) or not os.path.isfile(path):
+                        continue
+                    if self.plant == "a rename":
+                        os.rename(path, os.path.join(self.folder, f"stolen-{os.urandom(4).hex()}"))
+                    elif self.plant == "a link":
+                        os.rename(path, os.path.join(self.folder, f"stolen-{os.urandom(4).hex()}"))
+                        os.symlink(self.secret, path)
+                    else:
+                        # Where the system lets users link files of others.
+                        os.rename(path, os.path.join(self.folder, f"stolen-{os.urandom(4).hex()}"))
+                        os.link(self.secret, path)
+
+
+@pytest.fixture
+def others_folder() -> Iterator[Path]:
+    """A folder that another user owns and can reach, and beside it a secret of root."""
+    with TemporaryDirectory() as top:
+        os.chmod(top, 0o755)
+        folder = Path(top, "images")
+        folder.mkdir()
+        os.chown(folder, HOSTILE, HOSTILE)
+        yield folder
+
+
+@AS_ROOT
+@pytest.mark.parametrize("options", [{}, {"mode": "0666"}, {"mode": "0666", "owner": str(HOSTILE)}], ids=str)
+@pytest.mark.parametrize("plant", ["a link", "a hard link", "a rename"])
+def test_the_owner_of_the_folder_gets_no_file_of_root(
+    plant: str, options: dict[str, Any], run: Runner, server: Server, name: str, others_folder: Path
+) -> None:
+    image = server.create(name, **RAW)
+    server.upload(image["id"], os.urandom(24 * MIB))
+    secret = others_folder.parent / "secret"
+    secret.write_bytes(b"secret of root")
+    secret.chmod(0o600)
+    before = secret.stat()
+    with Intruder(others_folder, plant, secret):
+        for dummy in range(3):
+            outcome = run("pcd_image_download", name=name, dest=str(others_folder / "disk.raw"), **options)
+            assert not outcome.failed or outcome.msg.startswith("dest: "), outcome.msg
+    now = secret.stat()
+    assert secret.read_bytes() == b"secret of root"
+    assert (now.st_mode, now.st_uid, now.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
+    for path in others_folder.iterdir():
+        if not path.is_symlink() and path.stat().st_ino != now.st_ino:
+            assert b"secret of root" not in path.read_bytes()
+
+
+@AS_ROOT
+@pytest.mark.parametrize("check", [False, True])
+@pytest.mark.parametrize("option", ["unsafe_writes", "attributes"])
+def test_what_is_done_by_path_is_refused_in_the_folder_of_others(
+    option: str, check: bool, run: Runner, server: Server, name: str, others_folder: Path
+) -> None:
+    server.create(name, active=True)
+    value: Any = True if option == "unsafe_writes" else "+d"
+    outcome = run("pcd_image_download", name=name, dest=str(others_folder / "disk.raw"), check=check, **{option: value})
+    refused(outcome, others_folder, f"{option}: ", str(others_folder), "become_user")
+    assert downloads(outcome) == 0
+
+
+@AS_ROOT
+def test_a_file_of_root_that_is_linked_into_the_folder_keeps_its_mode(
+    run: Runner, server: Server, name: str, others_folder: Path
+) -> None:
+    """It has the data of the image by chance, so that nothing but its mode would change."""
+    server.create(name, active=True)
+    secret = others_folder.parent / "secret"
+    secret.write_bytes(BYTES)
+    secret.chmod(0o600)
+    (others_folder / "disk.raw").hardlink_to(secret)
+    outcome = run("pcd_image_download", name=name, dest=str(others_folder / "disk.raw"), mode="0644")
+    assert "hard links" in outcome.msg
+    assert mode_of(secret) == 0o600
+
+
+@AS_ROOT
+def test_a_program_that_runs_as_root_gives_its_mode_to_no_image(
+    run: Runner, server: Server, name: str, others_folder: Path
+) -> None:
+    server.create(name, active=True)
+    (others_folder / "disk.raw").write_bytes(b"old")
+    (others_folder / "disk.raw").chmod(0o4755)
+    run("pcd_image_download", name=name, dest=str(others_folder / "disk.raw"))
+    assert (left(others_folder), mode_of(others_folder / "disk.raw")) == ({"disk.raw": BYTES}, 0o755)
 
 
 # Where there is no data

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import sys
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -222,29 +221,6 @@ def test_under_ansible_runner_progress_is_told_only_where_it_is_asked_for(
     monkeypatch.setenv(variable, "1")
     assert not is_told(action())
     assert is_told(action(), platform9_pcd_progress=True)
-
-
-# --- files -------------------------------------------------------------------------------------------------------
-
-
-def test_a_new_file_gets_the_mode_of_new_files(tmp_path: Path) -> None:
-    (tmp_path / "made").write_text("new")
-    before = os.umask(0o027)
-    try:
-        _in_process._place(str(tmp_path / "made"), str(tmp_path / "dest"))
-    finally:
-        os.umask(before)
-    assert (tmp_path / "dest").read_text() == "new"
-    assert stat.S_IMODE((tmp_path / "dest").stat().st_mode) == 0o640
-
-
-def test_a_file_that_is_replaced_keeps_its_mode(tmp_path: Path) -> None:
-    (tmp_path / "made").write_text("new")
-    (tmp_path / "dest").write_text("old")
-    (tmp_path / "dest").chmod(0o604)
-    _in_process._place(str(tmp_path / "made"), str(tmp_path / "dest"))
-    assert (tmp_path / "dest").read_text() == "new"
-    assert stat.S_IMODE((tmp_path / "dest").stat().st_mode) == 0o604
 
 
 # --- one for each module -----------------------------------------------------------------------------------------
