@@ -166,7 +166,8 @@ def test_attributes_that_cannot_be_are_refused_before_anything_is_asked(
     option: str, value: str, check: bool, run: Runner, server: Server, name: str, folder: Path
 ) -> None:
     server.create(name, active=True)
-    outcome = run("pcd_image_download", name=name, dest=str(folder), check=check, **{option: value})
+    asked: dict[str, Any] = {option: value}
+    outcome = run("pcd_image_download", name=name, dest=str(folder), check=check, **asked)
     refused(outcome, folder, f"{option}: ", value)
     assert outcome.requests == []
 
@@ -297,8 +298,8 @@ def test_what_is_done_by_path_is_refused_in_the_folder_of_others(
     option: str, check: bool, run: Runner, server: Server, name: str, others_folder: Path
 ) -> None:
     server.create(name, active=True)
-    value: Any = True if option == "unsafe_writes" else "+d"
-    outcome = run("pcd_image_download", name=name, dest=str(others_folder / "disk.raw"), check=check, **{option: value})
+    asked: dict[str, Any] = {option: True if option == "unsafe_writes" else "+d"}
+    outcome = run("pcd_image_download", name=name, dest=str(others_folder / "disk.raw"), check=check, **asked)
     refused(outcome, others_folder, f"{option}: ", str(others_folder), "become_user")
     assert downloads(outcome) == 0
 
