@@ -118,7 +118,9 @@ options:
         not change meanwhile.
       - An image that has this data already is left as it is. That is found out by O(checksum) where the service uses
         the same algorithm (usually V(sha512), also V(md5)), else by the size, else by reading the file.
-      - It has no effect with O(state=absent).
+      - If the file is not there in check mode, a task before this one may make it in a real run. The task then warns,
+        and predicts what it can without the file.
+      - It has no effect with O(state=absent), and need not be there.
     type: path
   url:
     description:

@@ -12,9 +12,14 @@ description:
   - Downloads the data of an image into a file on the host where the task runs.
   - Nothing is downloaded where the file already has the data. Its size is compared first, and then the hash that the
     service has of the image.
-  - The data is written into a temporary file beside O(dest), which nobody but the user of the task can read, and is
-    compared with the hash while it arrives. The file takes its place only once it is complete and right, so that what
-    was there stays as it was until then.
+  - The data is written into a temporary file (C(.pcd-image-*)) beside O(dest), which nobody but the user of the task
+    can read, and is compared with the hash while it arrives. The file takes its place only once it is complete and
+    right, so that what was there stays as it was until then.
+  - Owner, group and mode are set before the file takes its place. Without O(owner), O(group) and O(mode), a file that
+    is replaced keeps them; a new one is as any new file. A user, group or mode that does not exist is refused before
+    anything is downloaded.
+  - The temporary file is removed if the task fails or is interrupted. If the process is killed (C(SIGKILL)), it stays,
+    and the next download of the same user into that folder removes it.
   - A download that breaks off is continued from where it broke off, and begun anew where the service does not allow
     that, as long as it comes further. O(retries) says how many breaks in a row may bring nothing new.
 author:
@@ -47,11 +52,15 @@ options:
   dest:
     description:
       - The path of the file. The folder that it lies in must be there.
-      - Where this is a folder, the file in it has the name of the image, with C(_) for slashes, dollar signs and
-        control characters. Where the image has no name, or one that cannot be that of a file, it has the id of the
-        image.
+      - Where this is a folder, the file in it has the name of the image, with C(_) for slashes, dollar signs,
+        control characters, and for a dot or a dash at its beginning. Where the image has no name, or one that cannot be
+        that of a file, it has the id of the image. To choose the name, give the path of the file.
       - A link is replaced by the file, and what it leads to is left alone, as M(ansible.builtin.copy) does it. A link
-        to a folder is that folder.
+        to a folder is that folder, unless the link belongs to another user and the folder does not.
+      - If other users may write into the folder or one above it, they cannot lead the task to another file, even if it
+        runs as root. If they exchange the file meanwhile, the task fails. O(unsafe_writes), O(attributes), O(seuser),
+        O(serole), O(setype) and O(selevel) are refused in such a folder, because Ansible does these by the path of the
+        file.
     type: path
     required: true
 notes:
@@ -59,7 +68,8 @@ notes:
     by an administrator alone.
   - By the policy that the image service comes with, the role C(reader) does not suffice.
   - Where the service has no hash of the image, a file is compared with it by size alone; the task warns of that.
-  - In check mode the service is asked for the data and none of it is read, so that what it refuses is foretold.
+  - In check mode the service is asked for the data and none of it is read, so that what it refuses is foretold. If the
+    folder of O(dest) is not there in check mode, a task before this one may make it; there is a warning.
 seealso:
   - module: platform9.pcd.pcd_image
   - module: platform9.pcd.pcd_image_info
