@@ -152,7 +152,8 @@ BY_KIND = {"int": INTEGER, "float": NUMBER, "bool": BOOLEAN, "list": LIST, "dict
 
 # Refused wherever text is expected that is no secret.
 NEVER_TEXT = {*NO_TEXT, "a bell", "70,000 characters"}
-OF_FILES = [option for option, rules in FILE_COMMON_ARGUMENTS.items() if rules.get("type") != "bool"]
+# Owner, group and mode are looked at beforehand.
+OF_FILES = ["seuser", "serole", "selevel", "setype", "attributes"]
 
 REFUSED = None
 LEGAL = "legal"  # it is taken as a value like any other
