@@ -152,11 +152,13 @@ class _Planner:
         What this collection has made has its data where the task sent it, with a warning if that was not the library.
         So an unchanged one is not looked at, which would cost a request in every run.
         """
-        if image["status"] != "active" or (is_same_data and is_ours(image["id"])):
+        # Who works through another endpoint than the library does not want to have data brought over from there.
+        if image["status"] != "active" or self._session.library is not None:
+            return False
+        if is_same_data and is_ours(image["id"]):
             return False
         reason = unreadable_here(self._session.images, image)
-        # Who works through another endpoint than the library does not want to have data brought over from there.
-        if reason is None or self._session.library is not None:
+        if reason is None:
             return False
         if self._params["on_content_change"] != "replace":
             self._session.warn(

@@ -130,6 +130,10 @@ options:
       - State O(checksum) with V(sha512) or V(md5) where you can. Otherwise each run has to download the file to find
         out whether the image has this data, unless the sizes differ.
       - Certificates are always verified, whatever O(validate_certs) says about the cloud. O(ca_cert) is trusted, too.
+      - A redirect from C(https) to plain C(http) is refused. With O(method=web-download) the service follows redirects
+        itself, so that the task looks at them before it asks the service.
+      - A download that breaks off is begun again from its first byte, at most O(retries) times, whatever O(deadline)
+        says.
     type: str
   url_username:
     description:
@@ -150,7 +154,10 @@ options:
       - The checksum of the file as it lies at O(path) or O(url), before O(decompress), as V(<algorithm>:<checksum>) or
         V(<algorithm>:<address of a checksum file>).
       - In a checksum file, the line of the file's name counts (the format of C(sha256sum), or that of BSD), or a
-        checksum that stands there alone. It may lie on the host where the task runs (C(file:///path)).
+        checksum that stands there alone. It may lie on the host where the task runs (C(file:///path)), as a regular
+        file of at most 4 MiB.
+      - A O(url) that ends without the name of a file, such as C(https://vendor.example.com/latest/), has no line in a
+        checksum file. State the checksum itself.
       - Where the data has another checksum, the task fails and the image does not become active. With
         O(method=web-download) that is known only after the service has fetched the data; the image is then removed.
     type: str
@@ -158,7 +165,9 @@ options:
     description:
       - Whether a file that is packed with gzip, bzip2, xz or zstd is unpacked on its way. That is recognised by its
         content; a file that is not packed is sent as it is.
-      - Unpacking xz takes the memory that the file asks for, 9 MiB usually and 65 MiB at the most.
+      - Unpacking xz takes the memory that the file asks for, 9 MiB usually and 65 MiB for C(xz -9). A file that asks
+        for more is refused; with zstd, one that asks for more than 128 MiB.
+      - One packing is undone. A file that is packed twice is refused.
       - zstd needs Python 3.14, or the Python library C(zstandard) where the task runs.
     type: bool
     default: false
@@ -202,6 +211,10 @@ options:
         verified; only then does it take the place of the old one, which becomes what O(retired) says. A run that
         breaks off is continued by the next one. Members that the old image is shared with are not carried over. It
         needs O(name) without O(id), since the new image has another id.
+      - It decides, too, about data that is right but lies in a store that this image service cannot read, such as data
+        that was uploaded through the public endpoint of PCD. No instance boots from that. V(fail) and V(keep) warn,
+        V(replace) brings the data over. An image that this collection has made is not looked at for that while its
+        data is unchanged.
     type: str
     choices: [fail, keep, replace]
     default: fail

@@ -7,7 +7,10 @@ A message is a `text` block with a :name:, and the case of that name brings it a
 
 from __future__ import annotations
 
+import gzip
+import lzma
 import socket
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -310,6 +313,45 @@ def refused_url(scene: Scene) -> Outcome:
 
 
 @case
+def guarded_url(scene: Scene) -> Outcome:
+    return scene.image(**FORMATS, url=scene.vendor.file("disk.raw", BYTES, "guarded"))
+
+
+@case
+def cut_url(scene: Scene) -> Outcome:
+    scene.vendor.cuts = 9
+    url = scene.vendor.file("disk.raw", bytes(300_000), "cut")
+    return scene.image(**FORMATS, url=url, method="upload", retries=2)
+
+
+@case
+def packed_for_the_transfer(scene: Scene) -> Outcome:
+    return scene.image(**FORMATS, url=scene.vendor.file("disk.raw", gzip.compress(BYTES), "encoded"))
+
+
+@case
+def packed_twice(scene: Scene) -> Outcome:
+    path = scene.file("disk.raw.gz", gzip.compress(lzma.compress(BYTES)))
+    return scene.image(**FORMATS, path=path, decompress=True)
+
+
+@case
+def too_much_memory(scene: Scene) -> Outcome:
+    """The header of the file asks for a dictionary of 4 GiB."""
+    packed = bytearray(lzma.compress(BYTES))
+    packed[16] = 40
+    end = 12 + (packed[12] + 1) * 4
+    packed[end - 4 : end] = zlib.crc32(packed[12 : end - 4]).to_bytes(4, "little")
+    return scene.image(**FORMATS, path=scene.file("disk.raw.xz", bytes(packed)), decompress=True)
+
+
+@case
+def url_without_a_name(scene: Scene) -> Outcome:
+    url = f"{scene.vendor.url}/latest/"
+    return scene.image(**FORMATS, url=url, checksum=f"sha256:{scene.vendor.url}/SHA256SUMS")
+
+
+@case
 def unknown_store(scene: Scene) -> Outcome:
     return scene.image(**FORMATS, path=scene.file(), stores=["ceph"])
 
@@ -325,6 +367,17 @@ def deactivated(scene: Scene) -> Outcome:
     image = scene.server.create("appliance", active=True)
     scene.server.act(image["id"], "deactivate")
     return scene.run("pcd_image_download", name="appliance", dest=str(scene.run.folder / "appliance.raw"))
+
+
+def uploaded_by_hand(scene: Scene) -> None:
+    image = scene.server.create("appliance", **FORMATS)
+    scene.server.upload(image["id"], through="public")
+
+
+@case
+def deletion_elsewhere(scene: Scene) -> Outcome:
+    uploaded_by_hand(scene)
+    return scene.image(state="absent")
 
 
 @case
@@ -347,6 +400,12 @@ def warning_endpoint(scene: Scene) -> Outcome:
 def warning_kept(scene: Scene) -> Outcome:
     scene.server.create("appliance", active=True)
     return scene.image(path=scene.file(content=b"the next build"), on_content_change="keep")
+
+
+@case
+def warning_elsewhere(scene: Scene) -> Outcome:
+    uploaded_by_hand(scene)
+    return scene.image(path=scene.file())
 
 
 def warning_of(outcome: Outcome) -> str:
