@@ -370,7 +370,7 @@ def deactivated(scene: Scene) -> Outcome:
 
 
 def uploaded_by_hand(scene: Scene) -> None:
-    image = scene.server.create("appliance", **FORMATS)
+    image = scene.server.create("appliance", disk_format="raw", container_format="bare")
     scene.server.upload(image["id"], through="public")
 
 
