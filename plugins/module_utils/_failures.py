@@ -128,16 +128,22 @@ def _failure(error: Exception, url: str, transport: Transport) -> str:
     if isinstance(error, requests.exceptions.SSLError):
         return _tls_failure(error, host)
     if is_timeout(error):
-        return (
-            f"{host} did not answer within {transport.timeout:g} seconds. "
-            "Check that it can be reached from here, or raise the option timeout."
-        )
+        seconds = _waited(error) or transport.timeout
+        # No more time than this is given to a connection, whatever the option says.
+        advice = ", or raise the option timeout" if seconds == transport.timeout else ""
+        return f"{host} did not answer within {seconds:g} seconds. Check that it can be reached from here{advice}."
     if _is_unresolved(error):
         return f"the name of {host} cannot be resolved. Check the address and the DNS."
     if "Connection refused" in text:
         return f"{host} refuses the connection. Check the address and the port, and that the service runs."
     scheme = " and whether its address must begin with https://" if url.startswith("http:") else ""
     return f"the connection to {host} failed or broke off ({_reason(error)}). Check the network{scheme}."
+
+
+def _waited(error: Exception) -> float | None:
+    """The seconds after which it was a timeout, as urllib3 says them; None if it does not."""
+    found = re.search(r"\((?:connect|read) timeout=([0-9.]+)\)", str(error))
+    return float(found[1]) if found else None
 
 
 def _tls_failure(error: Exception, host: str) -> str:

@@ -8,10 +8,12 @@ Redirects are never followed, so that a token or a password reaches no other hos
 from __future__ import annotations
 
 import json
+import re
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies_environment
@@ -25,6 +27,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     TooLarge,
     Unauthorized,
 )
+from ansible_collections.platform9.pcd.plugins.module_utils._progress import Progress
 from ansible_collections.platform9.pcd.plugins.module_utils._redact import (
     host_in,
     masked,
@@ -44,11 +47,19 @@ T = TypeVar("T")
 
 LARGEST_ERROR_BODY = 20_000
 
+# A service that can be reached takes a connection in far less, however long it then works on an answer.
+MAX_CONNECT_SECONDS = 10.0
+
+# A host as the DNS has it, once it is encoded (RFC 1035, section 2.3.4); a dot may stand at its end.
+HOST = re.compile(r"(?=.{1,254}$)([^.]{1,63}\.)*[^.]{1,63}\.?")
+SOCKS = ("socks4", "socks4a", "socks5", "socks5h")
+
 
 class Transport(NamedTuple):
     """How to reach a service. `verify` is a CA file, True or False; `timeout` is seconds without a byte.
 
-    What fails is tried again `retries` times at the most, and no more once `deadline` seconds have gone by.
+    What fails is tried again `retries` times at the most, and no more once `deadline` seconds have gone by. `progress`
+    gets a line if an answer takes long.
     """
 
     verify: bool | str = True
@@ -56,6 +67,12 @@ class Transport(NamedTuple):
     timeout: float = 60
     retries: int = 4
     deadline: float = 120
+    progress: Progress = Progress()
+
+    @property
+    def timeouts(self) -> tuple[float, float]:
+        """The seconds for a connection, TLS included, and those without a byte of an answer."""
+        return min(self.timeout, MAX_CONNECT_SECONDS), self.timeout
 
     def attempts(self, waiting: Callable[[float], Waiting] = Waiting) -> Attempts:
         return Attempts(self.retries, waiting(self.deadline))
@@ -128,7 +145,11 @@ class Http:
                 raise self.wrong_shape(answer, method, path, wanted, "nothing in it")
             return answer
 
-        return self._repeated(ask, repeatable)
+        with self._transport.progress.waiting(self._waited_for(wanted)):
+            return self._repeated(ask, repeatable)
+
+    def _waited_for(self, wanted: str) -> str:
+        return f"{wanted}: no answer from {host_in(self.base_url)}"
 
     def send(
         self, path: str, body: Iterable[bytes], *, wanted: str, headers: Mapping[str, str], patience: float
@@ -138,6 +159,8 @@ class Http:
         What iterating over the body raises comes out as it is, and the service then gets no complete request. Where
         the token has been renewed, the error is passing: the body has to be sent again from its beginning.
         """
+        # The first of both is also that for each block, which a busy service may take slowly (urllib3's
+        # connectionpool.py, `_make_request`), so that it is not the short one of `timeouts`.
         timeout = (self._transport.timeout, max(self._transport.timeout, patience))
         response = self._response("PUT", path, wanted, data=body, headers=dict(headers), timeout=timeout)
         try:
@@ -168,7 +191,9 @@ class Http:
                     response.close()
             return response
 
-        with self._repeated(ask, repeatable=True) as response:
+        with self._transport.progress.waiting(self._waited_for(wanted)):
+            response = self._repeated(ask, repeatable=True)
+        with response:
             # Old releases of urllib3 notice a body that ends early only where they are told to.
             response.raw.enforce_content_length = True
             yield response
@@ -213,7 +238,8 @@ class Http:
             if not content.get("stream"):
                 _refuse_cut(response)
             return response
-        except requests.RequestException as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError, UnicodeError) as error:
+            # Of a host that cannot be encoded, requests lets through what urllib3 and Python say.
             raise self._connection_failed(error, wanted, url) from error
 
     def _send(self, method: str, url: str, **content: Any) -> requests.Response:
@@ -221,7 +247,7 @@ class Http:
             # Switching the verification off is reported once by the module, not on standard error by urllib3.
             warnings.simplefilter("ignore")
             return self._session.request(
-                method, url, **{"timeout": self._transport.timeout, **content}, allow_redirects=False
+                method, url, **{"timeout": self._transport.timeouts, **content}, allow_redirects=False
             )
 
     def _answer(self, response: requests.Response, wanted: str, expected: tuple[int, ...]) -> Answer:
@@ -309,7 +335,8 @@ class Http:
 
         if isinstance(error, requests.exceptions.InvalidProxyURL):
             return _unusable_proxy(url)
-        if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)):
+        unusable = (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, UnicodeError)
+        if isinstance(error, (*unusable, urllib3.exceptions.LocationValueError)):
             return ConfigurationError(
                 f"Could not {wanted}: {redacted(url)} is not a usable address. Write https://host/path."
             )
@@ -342,10 +369,19 @@ def proxies_for(address: str) -> dict[str, str]:
     """
     if not getproxies_environment():
         return {}
-    found: dict[str, str] = requests.utils.get_environ_proxies(address)
-    proxy = requests.utils.select_proxy(address, found)
+    try:
+        found: dict[str, str] = requests.utils.get_environ_proxies(address)
+        proxy = requests.utils.select_proxy(address, found)
+    except ValueError:  # requests says so of the address itself, once it is asked for
+        return {}
     if proxy and not _is_proxy(proxy):
         raise _unusable_proxy(address)
+    if proxy and urlsplit(proxy).scheme in SOCKS and find_spec("socks") is None:
+        raise ConfigurationError(
+            f"The proxy for {host_in(address)} is a SOCKS proxy (HTTPS_PROXY, HTTP_PROXY or ALL_PROXY). For it, "
+            "requests needs the Python library PySocks, which is not installed where this task runs. Install it there "
+            "(requests[socks]), or name a proxy that speaks HTTP."
+        )
     return found
 
 
@@ -355,16 +391,16 @@ def _is_proxy(proxy: str) -> bool:
     try:
         scheme, host, port = urlsplit(proxy).scheme, urlsplit(proxy).hostname or "", urlsplit(proxy).port
         read = urllib3.util.parse_url(proxy)
-        host.encode("idna")
     except (urllib3.exceptions.LocationParseError, ValueError):
         return False
     is_same = not host.isascii() or (read.host or "").strip("[]").lower() == host
     return (
-        bool(host)
+        is_host(host)
         and is_same
         and read.port == port
+        and port != 0
         and "@" not in (read.fragment or "")
-        and scheme.startswith(("http", "socks"))
+        and scheme in ("http", "https", *SOCKS)
     )
 
 
@@ -373,6 +409,14 @@ def _unusable_proxy(address: str) -> ConfigurationError:
         f"The address of the proxy for {host_in(address)} cannot be used. Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY; "
         "in its user and password, write %2F for a slash, %3F for ?, %23 for # and %40 for @."
     )
+
+
+def is_host(name: str | None) -> bool:
+    """Whether the name can be one of a host, which the DNS or a file of hosts may know."""
+    try:
+        return bool(name) and HOST.fullmatch(str(name).encode("idna").decode()) is not None
+    except UnicodeError:
+        return False
 
 
 def decoded(text: str | bytes) -> Any:

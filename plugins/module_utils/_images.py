@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 PATCH_TYPE = "application/openstack-images-v2.1-json-patch"
 LARGEST_PAGE = 1000
+LIST = "list the images"
 
 # Of the attributes that are looked at; each may also be null, or not there.
 KINDS: dict[str, type] = {
@@ -65,13 +66,16 @@ class Images:
         first: Query = [*query, ("limit", str(size))]
         page_query, beginnings = first, 1
         seen: set[str] = set()
+        asked: set[tuple[tuple[str, str], ...]] = set()
         while True:
+            asked.add(tuple(page_query))
             try:
-                page, next_query = self._page(page_query)
+                page, next_query, answer = self._page(page_query)
             except ApiError as error:
                 if page_query == first or error.status not in NO_SUCH_PAGE or beginnings == MOST_BEGINNINGS:
                     raise
                 page_query, beginnings = first, beginnings + 1
+                asked.clear()
                 continue
             for image in page:
                 if image["id"] in seen:
@@ -80,8 +84,12 @@ class Images:
                 seen.add(image["id"])
                 if len(seen) == at_most:
                     return
-            if not page or next_query is None or next_query == page_query:
+            if not page or next_query is None:
                 return
+            if tuple(next_query) in asked:
+                # It has no end, and whether it is whole nobody knows.
+                lacking = "a next page that was there before"
+                raise self._http.wrong_shape(answer, "GET", "/images", LIST, lacking)
             page_query = next_query
 
     def get(self, image_id: str) -> Image:
@@ -174,20 +182,19 @@ class Images:
         path = f"{_path(image_id)}/actions/{action}"
         self._http.request("POST", path, wanted=f"{action} image {image_id}", expected=(204,))
 
-    def _page(self, query: Query) -> tuple[Page, Query | None]:
-        wanted = "list the images"
-        answer = self._http.request("GET", "/images", wanted=wanted, expected=(200,), query=query, repeatable=True)
+    def _page(self, query: Query) -> tuple[Page, Query | None, Answer]:
+        answer = self._http.request("GET", "/images", wanted=LIST, expected=(200,), query=query, repeatable=True)
         page = answer.payload.get("images") if isinstance(answer.payload, dict) else None
         if not isinstance(page, list) or not all(_is_image(image) for image in page):
-            raise self._http.wrong_shape(answer, "GET", "/images", wanted, "no list of images")
+            raise self._http.wrong_shape(answer, "GET", "/images", LIST, "no list of images")
         following = answer.payload.get("next")
         if not following:
-            return page, None
+            return page, None, answer
         try:
             # It lacks the prefix of the endpoint (/v2/images?... for /glance/v2), so that its query alone counts.
-            return page, parse_qsl(urlsplit(following).query, keep_blank_values=True)
+            return page, parse_qsl(urlsplit(following).query, keep_blank_values=True), answer
         except (ValueError, AttributeError):
-            raise self._http.wrong_shape(answer, "GET", "/images", wanted, "no address of the next page") from None
+            raise self._http.wrong_shape(answer, "GET", "/images", LIST, "no address of the next page") from None
 
     def _image(self, method: str, path: str, wanted: str, expected: tuple[int, ...], **content: Any) -> Image:
         answer: Answer = self._http.request(method, path, wanted=wanted, expected=expected, **content)

@@ -1,11 +1,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How far a transfer is, in a line now and then."""
+"""How far a transfer is, and what is waited for, in a line now and then."""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 from ansible_collections.platform9.pcd.plugins.module_utils._redact import printable
 
@@ -13,6 +15,8 @@ from ansible_collections.platform9.pcd.plugins.module_utils._redact import print
 # about fifty of them and not seven hundred.
 FIRST_INTERVAL = 5.0
 SHARE_OF_ELAPSED = 0.1
+# Of waiting, there is nothing new to say more often.
+MIN_WAITING_SECONDS = 1.0
 
 UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
@@ -36,6 +40,30 @@ class Progress:
     def meter(self, about: str, size: int | None) -> Meter:
         """`about` says what happens to which image; `size` is in bytes, None where nobody knows it."""
         return Meter(about, size, self._tell, self._interval, self._clock)
+
+    @contextmanager
+    def waiting(self, about: str) -> Iterator[None]:
+        """Within it a line comes now and then, which says for how long; `about` says what is waited for."""
+        if self._tell is None:
+            yield
+            return
+        is_over = threading.Event()
+        # What is waited for blocks this thread, so that another one has to say it.
+        told = threading.Thread(target=self._wait, args=(self._tell, about, is_over), daemon=True)
+        told.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            told.join()
+
+    def _wait(self, tell: Callable[[str], object], about: str, is_over: threading.Event) -> None:
+        begin = self._clock()
+        pause = shortest = max(self._interval, MIN_WAITING_SECONDS)
+        while not is_over.wait(pause):
+            elapsed = self._clock() - begin
+            tell(printable(f"{about} for {duration(elapsed)}"))
+            pause = max(shortest, elapsed * SHARE_OF_ELAPSED)
 
 
 class Meter:

@@ -279,6 +279,7 @@ def open_session(
 ) -> Session:
     """A session with the image service that the connection options lead to."""
     connection = connection_from(params, environ)
+    connection = connection._replace(transport=connection.transport._replace(progress=surroundings.progress))
     for warning in connection.warnings:
         warn(warning)
     access = surroundings.logins.access(connection)

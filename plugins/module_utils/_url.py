@@ -229,15 +229,16 @@ class Url:
         # Packed for the way, its length and its hash would not be those of the file.
         headers = {"Accept": "*/*", **(self._trusted_headers() if trusted else {}), "Accept-Encoding": "identity"}
         attempts = self._transport.attempts(lambda seconds: Waiting(seconds, sleep=self._sleep))
+        waited_for = f"fetch {self}: no answer from {host_in(address)}"
         while True:
             try:
-                with warnings.catch_warnings():
+                with warnings.catch_warnings(), self._transport.progress.waiting(waited_for):
                     warnings.simplefilter("ignore")
                     response = session.get(
                         _without_login(address),
                         headers=headers,
                         proxies=proxies_for(address),
-                        timeout=self._transport.timeout,
+                        timeout=self._transport.timeouts,
                         stream=True,
                         allow_redirects=False,
                     )

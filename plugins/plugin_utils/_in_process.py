@@ -35,7 +35,7 @@ from ansible.plugins.action.normal import ActionModule as OrdinaryAction
 from ansible.utils.display import Display
 
 from ansible_collections.platform9.pcd.plugins.module_utils._arguments import check_arguments
-from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError, PcdError
+from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError, PcdError, quoted
 from ansible_collections.platform9.pcd.plugins.module_utils._file_attributes import BY_PATH
 from ansible_collections.platform9.pcd.plugins.module_utils._identity import Logins
 from ansible_collections.platform9.pcd.plugins.module_utils._progress import FIRST_INTERVAL, Progress
@@ -60,6 +60,7 @@ IN_PROCESS = "platform9_pcd_in_process"
 KEEP_LOGIN = "platform9_pcd_keep_login"
 PROGRESS = "platform9_pcd_progress"
 PROGRESS_INTERVAL = "platform9_pcd_progress_interval"
+MAX_INTERVAL_SECONDS = 86400
 
 LOCAL = ("local", "ansible.builtin.local")
 HERE = ("localhost", "127.0.0.1", "::1")
@@ -130,6 +131,8 @@ class InProcess(OrdinaryAction):
 
     def _validated(self) -> ValidationResult:
         """The options as AnsibleModule takes them: plain JSON, held against the module's own spec."""
+        for option, value in self._task.args.items():
+            _check_keys(str(option), value)
         plain = json.loads(json.dumps(dict(self._task.args), default=_plain))
         check_arguments(plain, self._spec)
         return ArgumentSpecValidator(self._spec, **self.task.constraints).validate(plain)
@@ -140,8 +143,8 @@ class InProcess(OrdinaryAction):
 
     def _performed(self, params: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
         warnings: list[str] = []
-        surroundings = Surroundings(logins=self._logins(variables), progress=self._progress(variables))
         try:
+            surroundings = Surroundings(logins=self._logins(variables), progress=self._progress(variables))
             result: Result = perform(
                 self.task, params, self._task.check_mode, warnings.append, os.environ, surroundings
             )
@@ -215,7 +218,7 @@ class InProcess(OrdinaryAction):
         if self._task.no_log or not self._is_wanted(variables, PROGRESS, not _is_under_awx(variables)):
             return Progress()
         host = variables.get("inventory_hostname")
-        interval = float(self._variable(variables, PROGRESS_INTERVAL, FIRST_INTERVAL))
+        interval = _seconds(PROGRESS_INTERVAL, self._variable(variables, PROGRESS_INTERVAL, FIRST_INTERVAL))
 
         def tell(line: str) -> None:
             # Standard output belongs to the callbacks, which may write JSON there.
@@ -224,7 +227,9 @@ class InProcess(OrdinaryAction):
         return Progress(tell, interval)
 
     def _is_wanted(self, variables: Mapping[str, Any], name: str, default: bool = True) -> bool:
-        wanted: bool = boolean(self._variable(variables, name, default), strict=False)
+        value = self._variable(variables, name, default)
+        # Of a list, older releases of ansible-core make a traceback.
+        wanted: bool = not isinstance(value, (list, dict)) and boolean(value, strict=False)
         return wanted
 
     def _variable(self, variables: Mapping[str, Any], name: str, default: Any = None) -> Any:
@@ -260,6 +265,33 @@ def _is_this_python(interpreter: str) -> bool:
 
 def _is_under_awx(variables: Mapping[str, Any]) -> bool:
     return any(name in variables for name in OF_AWX) or any(name in os.environ for name in OF_RUNNER)
+
+
+def _seconds(variable: str, value: Any) -> float:
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError):
+        seconds = -1.0
+    if not 0 <= seconds <= MAX_INTERVAL_SECONDS:
+        raise ConfigurationError(
+            f"{variable}: {quoted(str(value))} is not a number of seconds from 0 to {MAX_INTERVAL_SECONDS}. Correct it."
+        )
+    return seconds
+
+
+def _check_keys(option: str, value: Any) -> None:
+    """Raises for a key of a dictionary that JSON does not have, such as a date of YAML; a module gets none."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if not isinstance(key, (str, int, float)) and key is not None:
+                kind = "a date for YAML" if hasattr(key, "isoformat") else "a structure"
+                raise ConfigurationError(
+                    f"{option}: the key {quoted(_plain(key))} is {kind} and no text. Put it in quotes."
+                )
+            _check_keys(option, item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            _check_keys(option, item)
 
 
 def _plain(value: Any) -> str:

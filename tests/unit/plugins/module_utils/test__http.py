@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -16,8 +16,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ansible_collections.platform9.pcd.plugins.module_utils import _http, _progress
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     ApiError,
+    ConfigurationError,
     Conflict,
     ConnectionFailed,
     Forbidden,
@@ -30,6 +32,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
 from ansible_collections.platform9.pcd.plugins.module_utils._failures import LONGEST_SERVER_MESSAGE, server_words
 from ansible_collections.platform9.pcd.plugins.module_utils._http import Http, Transport
 from ansible_collections.platform9.pcd.plugins.module_utils._images import PATCH_TYPE, Images
+from ansible_collections.platform9.pcd.plugins.module_utils._progress import Progress
 from ansible_collections.platform9.pcd.plugins.module_utils._url import Url
 from ansible_collections.platform9.pcd.plugins.module_utils._wait import LONGEST_PAUSE, pause
 from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.certificates import Certificates
@@ -565,6 +568,58 @@ def test_a_service_that_falls_silent_is_asked_again(silence: Fault, operation: s
     assert "timeout" in str(caught.value)
 
 
+def test_a_connection_gets_ten_seconds_at_the_most() -> None:
+    assert Transport().timeouts == (10, 60)
+    assert Transport(timeout=5).timeouts == (5, 5)
+    assert Transport(timeout=3600).timeouts == (10, 3600)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_a_connection_that_does_not_come_about_is_given_up_soon(
+    operation: str, sleep: Sleep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_http, "MAX_CONNECT_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, ExitStack() as stack:
+        # Linux drops what it has no room for, so that nothing answers, as behind a firewall.
+        for dummy in range(8):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        address = f"http://127.0.0.1:{full.getsockname()[1]}/glance/v2"
+        with pytest.raises(
+            ConnectionFailed, match=r"did not answer within 0\.2 seconds\. Check that it can be"
+        ) as caught:
+            OPERATIONS[operation](images_of(address, sleep, retries=1))
+    # The option would not help.
+    assert "raise the option" not in str(caught.value)
+    assert "It was tried 2 times." in str(caught.value)
+
+
+def test_a_server_that_is_silent_before_tls_is_given_up_soon(sleep: Sleep, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_http, "MAX_CONNECT_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"https://127.0.0.1:{silent.getsockname()[1]}/glance/v2"
+        with pytest.raises(ConnectionFailed, match=r"did not answer within 0\.2 seconds"):
+            images_of(address, sleep).get(ID)
+
+
+@pytest.mark.parametrize("operation", [*READS, "create"])
+def test_what_is_waited_for_is_told(operation: str, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_progress, "MIN_WAITING_SECONDS", 0.05)
+    lines: list[str] = []
+    service = serve(SILENCE)
+    with pytest.raises(ConnectionFailed):
+        OPERATIONS[operation](images_of(service, timeout=0.5, retries=1, progress=Progress(lines.append, 0)))
+    assert lines
+    assert {line.rpartition(" for ")[0] for line in lines} == {f"{WANTED[operation]}: no answer from {service.host}"}
+
+
+def test_of_an_answer_that_comes_soon_nothing_is_told(serve: Serve) -> None:
+    lines: list[str] = []
+    images_of(serve(Reply(200, image())), progress=Progress(lines.append, 60)).get(ID)
+    assert lines == []
+
+
 @pytest.mark.parametrize(("deadline", "requests"), [(0, 1), (20, 3), (1000, 5)])
 def test_no_request_is_repeated_after_the_deadline(deadline: float, requests: int, serve: Serve) -> None:
     clock, service = Clock(), serve(Reply(503, "", {"Retry-After": "10"}))
@@ -883,10 +938,64 @@ def test_a_proxy_that_is_not_there_is_told_without_its_password(monkeypatch: pyt
     assert PASSWORD not in str(caught.value)
 
 
-def test_a_proxy_whose_address_is_none_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTP_PROXY", "http://")
-    with pytest.raises(PcdError, match="(?i)proxy"):
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://",
+        "://proxy",
+        "proxy:port",
+        "http://proxy:99999",
+        "http://proxy:0",
+        "http://[::1",
+        "http://::1:3128",
+        "http://a..b:3128",
+        f"http://{'a' * 64}:3128",
+        "ftp://proxy:3128",
+        "nonsense://proxy",
+        "socks9://proxy",
+        f"http://me:{PASSWORD}@:3128",
+        f"proxy://me:{PASSWORD}@host:3128",
+    ],
+)
+def test_a_proxy_whose_address_is_none_is_told_as_such(
+    address: str, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, address)
+    with pytest.raises(ConfigurationError, match=r"the proxy for pcd\.invalid cannot be used") as caught:
         images_of("http://pcd.invalid/glance/v2").get(ID)
+    assert PASSWORD not in str(caught.value)
+
+
+@pytest.mark.parametrize("scheme", ["socks5", "socks5h", "socks4", "SOCKS5H"])
+def test_a_socks_proxy_without_pysocks_is_told_as_such(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", f"{scheme}://me:{PASSWORD}@proxy:1080")
+    monkeypatch.setattr(_http, "find_spec", lambda dummy_name: None)
+    with pytest.raises(
+        ConfigurationError, match=r"requests needs the Python library PySocks.*requests\[socks\]"
+    ) as caught:
+        images_of("https://pcd.invalid/glance/v2").get(ID)
+    assert PASSWORD not in str(caught.value)
+
+
+@pytest.mark.parametrize("garbage", ["[", ":::", "10.0.0.0/99", "*.,,; ", "http://", "\u00e4..b", "127.0.0.1:port"])
+def test_a_no_proxy_that_names_nobody_is_of_no_account(
+    garbage: str, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy = serve(Reply(200, image()))
+    monkeypatch.setenv("HTTP_PROXY", proxy.host)
+    monkeypatch.setenv("NO_PROXY", garbage)
+    assert images_of("http://pcd.invalid/glance/v2").get(ID) == image()
+
+
+@pytest.mark.parametrize(
+    "host", ["a..b", f"{'a' * 64}.invalid", f"{'ü' * 60}.invalid", "*.invalid", "[::1", "pcd.invalid:99999"]
+)
+@pytest.mark.parametrize("operation", ["get", "create"])
+def test_a_host_that_cannot_be_one_is_told_in_one_line(operation: str, host: str) -> None:
+    """The catalogue of Keystone may hold one."""
+    with pytest.raises(ConfigurationError, match=f"Could not {WANTED[operation]}: .* is not a usable address"):
+        OPERATIONS[operation](images_of(f"https://{host}/glance/v2"))
 
 
 @pytest.mark.parametrize("variable", ["HTTP_PROXY", "HTTPS_PROXY"])
@@ -1036,10 +1145,20 @@ def test_a_next_that_is_none_ends_or_is_an_error_but_never_a_loop(following: obj
     assert len(service.requests) <= 2
 
 
-def test_a_next_that_leads_back_to_the_same_page_ends(serve: Serve) -> None:
+def test_pages_that_go_in_a_circle_are_an_error_and_no_short_list(serve: Serve) -> None:
     service = serve(page("a", following="/v2/images?limit=1000"))
-    assert [each["id"] for each in images_of(service).list()] == ["a"]
+    with pytest.raises(ApiError, match="list the images: GET .* with a next page that was there before"):
+        list(images_of(service).list())
     assert len(service.requests) == 1
+    service = serve(page("a", following="/v2/images?marker=a"), page("b", following="/v2/images?marker=b"))
+    with pytest.raises(ApiError, match="a next page that was there before"):
+        list(images_of(service).list())
+    assert [request.query for request in service.requests[1:]] == [[("marker", "a")], [("marker", "b")]]
+
+
+def test_a_circle_of_pages_is_no_error_to_who_wants_no_more(serve: Serve) -> None:
+    service = serve(page("a", following="/v2/images?limit=1"))
+    assert [each["id"] for each in images_of(service).list(at_most=1)] == ["a"]
 
 
 def test_an_empty_page_ends_even_with_a_next(serve: Serve) -> None:

@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
+from ansible_collections.platform9.pcd.plugins.module_utils import _progress
 from ansible_collections.platform9.pcd.plugins.module_utils._progress import Progress, duration, readable
 
 MIB = 1 << 20
@@ -88,6 +91,38 @@ def test_waiting_for_the_service_tells_its_state_and_the_stores_that_are_done() 
     assert told.lines == [
         "ubuntu: importing by web-download: 3.0 GiB, status importing, 1 of 2 stores (50 %), for 1 min 15 s"
     ]
+
+
+def test_waiting_for_an_answer_tells_for_how_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_progress, "MIN_WAITING_SECONDS", 0.01)
+    told, said = Told(interval=0), threading.Event()
+
+    def tell(line: str) -> None:
+        told.lines.append(line)
+        told.clock.now += 75
+        said.set()
+
+    told.clock.now += 3
+    with Progress(tell, 0, told.clock).waiting("log in at Keystone: no answer from pcd:5000"):
+        assert said.wait(10)
+    assert told.lines[0] == "log in at Keystone: no answer from pcd:5000 for 0 s"
+    count = len(told.lines)
+    # Whoever waited last has ended.
+    assert threading.active_count() == 1 or not any("_wait" in thread.name for thread in threading.enumerate())
+    assert len(told.lines) == count
+
+
+def test_waiting_ends_with_what_is_waited_for_and_lets_its_error_through() -> None:
+    lines: list[str] = []
+    with pytest.raises(KeyError), Progress(lines.append, 60).waiting("x"):
+        raise KeyError
+    assert lines == []
+
+
+def test_where_nobody_listens_no_thread_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threading, "Thread", None)
+    with Progress().waiting("x"):
+        pass
 
 
 def test_where_nobody_listens_no_clock_is_asked() -> None:
