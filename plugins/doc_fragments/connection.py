@@ -15,12 +15,15 @@ options:
     type: str
   cloud:
     description:
-      - The name of an entry of C(clouds.yaml), whose values are used for what neither an option nor an C(OS_*)
-        variable says.
+      - The name of an entry of C(clouds.yaml), whose values are used for what no option says. They go before C(OS_*)
+        variables.
       - The file is the one that the environment variable E(OS_CLIENT_CONFIG_FILE) names, or else the first of
         C(clouds.yaml) in the current folder, in C(~/.config/openstack) and in C(/etc/openstack). Secrets may stand
-        in C(secure.yaml) beside it, or in the file that E(OS_CLIENT_SECURE_FILE) names.
-      - If not set, the environment variable E(OS_CLOUD) is used.
+        in C(secure.yaml) beside it or in one of these folders, or in the file that E(OS_CLIENT_SECURE_FILE) names.
+      - If not set, the environment variable E(OS_CLOUD) is used. The values of that entry are used for what neither an
+        option nor an C(OS_*) variable says.
+      - If neither is set, and neither options nor variables say where or as whom to log in, the only entry of the file
+        is used.
     type: str
   token:
     description:
@@ -50,8 +53,8 @@ options:
   user_domain_name:
     description:
       - The name of the user's domain.
-      - If not set, the environment variable E(OS_USER_DOMAIN_NAME) is used. Where no domain is known, it is the one
-        with the id V(default).
+      - If not set, the environment variable E(OS_USER_DOMAIN_NAME) is used, or E(OS_DOMAIN_NAME) or E(OS_DOMAIN_ID),
+        which are for user and project. Where no domain is known, it is the one with the id V(default).
     type: str
   user_domain_id:
     description:
@@ -71,8 +74,9 @@ options:
   project_domain_name:
     description:
       - The name of the project's domain.
-      - If not set, the environment variable E(OS_PROJECT_DOMAIN_NAME) is used. Where no domain is known, it is the
-        one with the id V(default).
+      - If not set, the environment variable E(OS_PROJECT_DOMAIN_NAME) is used, or E(OS_DOMAIN_NAME) or
+        E(OS_DOMAIN_ID), which are for user and project. Where no domain is known, it is the one with the id
+        V(default).
     type: str
   project_domain_id:
     description:
@@ -98,14 +102,14 @@ options:
   region_name:
     description:
       - The region whose image service is used. Needed where the catalogue of Keystone has several.
-      - If not set, the environment variable E(OS_REGION_NAME) is used.
+      - If not set, the environment variable E(OS_IMAGE_REGION_NAME) or E(OS_REGION_NAME) is used.
     type: str
   interface:
     description:
       - Which endpoint of the catalogue is used.
-      - If not set, the environment variable E(OS_INTERFACE) or E(OS_ENDPOINT_TYPE) is used. Where nothing is set,
-        it is V(admin), or V(public) where the catalogue has no admin endpoint. On PCD the admin endpoint is the
-        image library, which holds the data that machines boot from.
+      - If not set, the environment variable E(OS_IMAGE_INTERFACE), E(OS_IMAGE_ENDPOINT_TYPE), E(OS_INTERFACE) or
+        E(OS_ENDPOINT_TYPE) is used. Where nothing is set, it is V(admin), or V(public) where the catalogue has no admin
+        endpoint. On PCD the admin endpoint is the image library, which holds the data that machines boot from.
     type: str
     choices: [admin, internal, public]
   image_endpoint_override:
@@ -123,7 +127,8 @@ options:
     type: bool
   ca_cert:
     description:
-      - A file with the certificates of the authorities to trust.
+      - A file with the certificates of the authorities to trust. A relative path begins at the folder of the playbook,
+        or where the module runs on another host.
       - If not set, the environment variable E(OS_CACERT) is used, and after C(clouds.yaml) also
         E(REQUESTS_CA_BUNDLE).
     type: path
@@ -139,7 +144,7 @@ options:
     type: path
   timeout:
     description:
-      - The seconds to wait for a connection, or for the next byte of an answer.
+      - The seconds to wait for the next byte of an answer. For a connection it is at most 10 of them.
     type: float
     default: 60
   retries:
@@ -160,9 +165,10 @@ requirements:
   - requests
   - PyYAML, to read clouds.yaml (ansible-core brings it along on the control node)
 notes:
-  - "An option goes before its C(OS_*) variable, and that before C(clouds.yaml). What only makes sense together
-    comes from one of these: the first that holds a secret decides how to log in, and a project given as an option
-    is not mixed with one of the environment."
+  - "An option goes before the entry of C(clouds.yaml) that O(cloud) names, that before an C(OS_*) variable, and that
+    before the entry that E(OS_CLOUD) names. What only makes sense together comes from one of these: the first that
+    holds a secret decides how to log in, a project given as an option is not mixed with one of the environment, and
+    variables of another login are not mixed into the entry that a task names."
   - Where the service refuses, the failed task also returns C(status), C(request_id), C(method) and C(url) of its
     answer.
   - The proxies of the environment (E(HTTPS_PROXY), E(HTTP_PROXY), E(NO_PROXY)) are used. Redirects are not

@@ -1,20 +1,27 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The connection options: option, then OS_* variable, then clouds.yaml entry -> Connection.
+"""The connection options -> Connection.
+
+An option goes before the entry of clouds.yaml that the option `cloud` names, that before an OS_* variable, and that
+before the entry that OS_CLOUD names (or the only one).
 
 Things that only make sense together are taken from one source: whoever gives `project_id` as an option does not get the
-`OS_PROJECT_NAME` of the environment beside it, and whoever gives a token is not logged in with `OS_PASSWORD`.
+`OS_PROJECT_NAME` of the environment beside it, whoever gives a token is not logged in with `OS_PASSWORD`, and an entry
+that is a login of its own gets no project of an RC file.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError, quoted
-from ansible_collections.platform9.pcd.plugins.module_utils._http import Transport
+from ansible_collections.platform9.pcd.plugins.module_utils._http import Transport, is_host
+
+if TYPE_CHECKING:
+    from ansible_collections.platform9.pcd.plugins.module_utils._clouds import Cloud
 
 CONNECTION_OPTIONS: dict[str, Any] = {
     "auth_url": {"type": "str"},
@@ -47,6 +54,8 @@ CONNECTION_OPTIONS: dict[str, Any] = {
 
 INTERFACES = ("admin", "internal", "public")
 
+ADDRESSES = ("auth_url", "image_endpoint_override")
+
 # The variables of an openrc file; where several mean the same, the first one that is set counts.
 VARIABLES: dict[str, tuple[str, ...]] = {
     "auth_url": ("OS_AUTH_URL",),
@@ -61,14 +70,20 @@ VARIABLES: dict[str, tuple[str, ...]] = {
     "project_id": ("OS_PROJECT_ID", "OS_TENANT_ID"),
     "project_domain_name": ("OS_PROJECT_DOMAIN_NAME",),
     "project_domain_id": ("OS_PROJECT_DOMAIN_ID",),
+    "domain_name": ("OS_DOMAIN_NAME",),
+    "domain_id": ("OS_DOMAIN_ID",),
     "default_domain_name": ("OS_DEFAULT_DOMAIN_NAME",),
     "default_domain_id": ("OS_DEFAULT_DOMAIN_ID", "OS_DEFAULT_DOMAIN"),
     "application_credential_id": ("OS_APPLICATION_CREDENTIAL_ID",),
     "application_credential_name": ("OS_APPLICATION_CREDENTIAL_NAME",),
     "application_credential_secret": ("OS_APPLICATION_CREDENTIAL_SECRET",),
-    "auth_type": ("OS_AUTH_TYPE",),
-    "region_name": ("OS_REGION_NAME",),
-    "interface": ("OS_INTERFACE", "OS_ENDPOINT_TYPE"),
+    "trust_id": ("OS_TRUST_ID",),
+    "system_scope": ("OS_SYSTEM_SCOPE",),
+    "auth_type": ("OS_AUTH_TYPE", "OS_AUTH_PLUGIN"),
+    "auth_methods": ("OS_AUTH_METHODS",),
+    "identity_api_version": ("OS_IDENTITY_API_VERSION",),
+    "region_name": ("OS_IMAGE_REGION_NAME", "OS_REGION_NAME"),
+    "interface": ("OS_IMAGE_INTERFACE", "OS_IMAGE_ENDPOINT_TYPE", "OS_INTERFACE", "OS_ENDPOINT_TYPE"),
     "image_endpoint_override": ("OS_IMAGE_ENDPOINT_OVERRIDE",),
     "insecure": ("OS_INSECURE",),
     "ca_cert": ("OS_CACERT",),
@@ -76,16 +91,35 @@ VARIABLES: dict[str, tuple[str, ...]] = {
     "client_key": ("OS_KEY",),
 }
 
-# keystoneauth's names of the ways to log in, as auth_type has them.
-METHOD_OF_AUTH_TYPE = {
-    auth_type: method
-    for method, auth_types in (
-        ("password", ("password", "v3password", "v3totp", "v3multifactor")),
-        ("token", ("token", "v3token")),
-        ("application_credential", ("v3applicationcredential",)),
-    )
-    for auth_type in auth_types
+# keystoneauth's names of the ways to log in, as auth_type has them, and the secrets that each asks for.
+SECRETS_OF_AUTH_TYPE: dict[str, tuple[str, ...]] = {
+    "password": ("password",),
+    "v3password": ("password",),
+    "v3totp": ("passcode",),
+    "v3multifactor": ("password", "passcode"),
+    "token": ("token",),
+    "v3token": ("token",),
+    "v3applicationcredential": ("application_credential_secret",),
 }
+# The factors that v3multifactor may name.
+FACTORS = ("v3password", "v3totp", "password", "totp")
+
+# In one source, the first of these that is there says how to log in, unless auth_type does.
+METHOD_OF_SECRET = {
+    "application_credential_secret": "application_credential",
+    "token": "token",
+    "password": "password",
+    "passcode": "password",
+}
+USERS = ("user_id", "username")
+CREDENTIALS = ("application_credential_id", "application_credential_name")
+# Whoever says one of these says who logs in.
+WHO = {*USERS, *CREDENTIALS, *METHOD_OF_SECRET}
+# What says for what one logs in; only one of them can.
+PROJECTS = ("project_id", "project_name")
+SCOPES = (*PROJECTS, "trust_id", "system_scope")
+# Said of a user and of a project, if nothing is said of their domains in particular.
+ANY_DOMAIN = ("domain", "default_domain")
 
 Source = Mapping[str, str]
 
@@ -149,7 +183,10 @@ Credential: TypeAlias = "Password | Token | ApplicationCredential"
 
 
 class Connection(NamedTuple):
-    """Everything that is needed to reach the image service. `warnings` are for the user, once for each run."""
+    """Everything that is needed to reach the image service. `warnings` are for the user, once for each run.
+
+    A trust stands for a project. `hint` is what may be wrong if Keystone refuses the login.
+    """
 
     auth_url: str | None
     credential: Credential
@@ -159,6 +196,8 @@ class Connection(NamedTuple):
     image_endpoint_override: str | None
     transport: Transport
     warnings: tuple[str, ...] = ()
+    trust_id: str | None = None
+    hint: str = ""
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -175,133 +214,267 @@ class Connection(NamedTuple):
         return not isinstance(credential, Token) and not (isinstance(credential, Password) and credential.passcode)
 
 
+class _Sources(NamedTuple):
+    """Where the connection comes from, the first that counts at the beginning.
+
+    `cloud` is the entry of clouds.yaml among them, and `is_named` whether the task names it.
+    """
+
+    order: list[Source]
+    cloud: Cloud | None
+    is_named: bool
+
+
+class _Login(NamedTuple):
+    """Who logs in. `partners` may say more of the user, and what of the project is said, `scope` says."""
+
+    credential: Credential
+    partners: list[Source]
+    scope: list[Source]
+
+
 def connection_from(params: Mapping[str, Any], environ: Mapping[str, str]) -> Connection:
     """The connection that the options, the environment and clouds.yaml describe together."""
     options = {key: str(params[key]) for key in CONNECTION_OPTIONS if params[key] not in (None, "")}
     variables = _from_variables(environ)
-    cloud_name = options.get("cloud") or environ.get("OS_CLOUD")
-    sources: list[Source] = [options, variables]
-    if cloud_name:
-        sources.append(_from_clouds_yaml(cloud_name, environ))
-
-    override = _address("image_endpoint_override", _first(sources, "image_endpoint_override"))
-    auth_url = _address("auth_url", _first(sources, "auth_url"))
+    sources = _sources(options, variables, environ)
     for key, value in options.items():
-        if not value.strip() and not CONNECTION_OPTIONS[key].get("no_log"):
+        if not value.strip() and not CONNECTION_OPTIONS[key].get("no_log") and key not in ADDRESSES:
             raise ConfigurationError(f"{key}: it is blank. Give a value, or leave the option out.")
-    credential, above = _credential(sources)
-    # A token and an application credential have their project; one of a lower source is not about them.
-    project = _project(sources if isinstance(credential, Password) else above)
-    if auth_url is None and (override is None or not isinstance(credential, Token)):
+    login = _login(sources)
+    # The addresses of another login are not those of the cloud that a task names.
+    auth_url, override = (
+        _address(key, _first(login.partners if sources.is_named else sources.order, key)) for key in ADDRESSES
+    )
+    project, trust_id = _scope(login)
+    if auth_url is None and (override is None or trust_id or not isinstance(login.credential, Token)):
+        raise ConfigurationError(_no_auth_url(sources))
+    if override and trust_id and isinstance(login.credential, Token):
         raise ConfigurationError(
-            "auth_url: the address of Keystone is not known. Give auth_url, source an RC file (OS_AUTH_URL), "
-            "or name a cloud of clouds.yaml with cloud. (A token together with image_endpoint_override needs none.)"
+            "trust_id: a token together with image_endpoint_override is used as it is, without Keystone, and not "
+            "exchanged for one of a trust. Leave image_endpoint_override out, or give a token of the trust."
         )
-    transport = _transport(params, sources, environ)
+    _check_version(login.partners)
+    transport = _transport(params, sources.order, environ)
+    return Connection(
+        auth_url=auth_url,
+        credential=login.credential,
+        project=project,
+        region_name=_first(sources.order, "region_name"),
+        interface=_interface(_first(sources.order, "interface")),
+        image_endpoint_override=override,
+        transport=transport,
+        warnings=(*_warnings(sources, login, transport), *_plain_http(auth_url, override)),
+        trust_id=trust_id,
+        hint=_hint(sources),
+    )
+
+
+def _sources(options: Source, variables: Source, environ: Mapping[str, str]) -> _Sources:
+    name = options.get("cloud") or _text_of("cloud", "OS_CLOUD", environ)
+    cloud = None
+    if name:
+        from ansible_collections.platform9.pcd.plugins.module_utils._clouds import named_cloud
+
+        cloud = named_cloud(name, VARIABLES, environ)
+    elif not (WHO | {"auth_url"}) & (options.keys() | variables.keys()):
+        # As openstacksdk, which does so if no OS_* variable says anything.
+        from ansible_collections.platform9.pcd.plugins.module_utils._clouds import only_cloud
+
+        cloud = only_cloud(VARIABLES, environ)
+    entry: Source = cloud.values if cloud else {}
+    is_named = cloud is not None and "cloud" in options
+    return _Sources([options, entry, variables] if is_named else [options, variables, entry], cloud, is_named)
+
+
+def _warnings(sources: _Sources, login: _Login, transport: Transport) -> list[str]:
     warnings = []
     if transport.verify is False:
         warnings.append(
             "The certificate of the cloud is not verified (validate_certs, OS_INSECURE, or verify in clouds.yaml)."
         )
-    if "cloud" in options:
-        overruled = sorted(key for key in variables if sources[-1].get(key, variables[key]) != variables[key])
-        if overruled:
+    cloud = sources.cloud
+    if cloud is None:
+        return warnings
+    warnings += cloud.warnings
+    if sources.is_named:
+        variables = sources.order[2]
+        filled = [key for key in ("interface", "region_name") if _first(sources.order[:2], key) is None]
+        filled = [key for key in filled if key in variables]
+        # They are about another login, and so perhaps about another cloud.
+        if filled and not any(partner is variables for partner in login.partners):
             warnings.append(
-                f"OS_* variables go before the cloud {cloud_name} of clouds.yaml, and they say something else for "
-                f"{', '.join(overruled)}. Unset them if the cloud is meant."
+                f"The cloud {cloud.name} of clouds.yaml does not say {' and '.join(filled)}, so that OS_* variables of "
+                "another login do. Write it into the entry, or unset them."
             )
-    for option, address in (("auth_url", auth_url), ("image_endpoint_override", override)):
-        if address is not None and address.lower().startswith("http:"):
-            warnings.append(f"{option} is plain http: everybody on the way can read the credentials. Use https.")
-    return Connection(
-        auth_url=auth_url,
-        credential=credential,
-        project=project,
-        region_name=_first(sources, "region_name"),
-        interface=_interface(_first(sources, "interface")),
-        image_endpoint_override=override,
-        transport=transport,
-        warnings=tuple(warnings),
+        return warnings
+    variables = sources.order[1]
+    overruled = sorted(key for key in variables if cloud.values.get(key, variables[key]) != variables[key])
+    # To work in another project of the same login is no mistake.
+    if overruled and WHO & variables.keys():
+        warnings.append(
+            f"OS_* variables go before the cloud {cloud.name} that OS_CLOUD names, and they say something else for "
+            f"{', '.join(overruled)}. Name the cloud in the task if it is meant, or unset them."
+        )
+    return warnings
+
+
+def _plain_http(auth_url: str | None, override: str | None) -> list[str]:
+    return [
+        f"{option} is plain http: everybody on the way can read the credentials. Use https."
+        for option, address in (("auth_url", auth_url), ("image_endpoint_override", override))
+        if address is not None and address.lower().startswith("http:")
+    ]
+
+
+def _no_auth_url(sources: _Sources) -> str:
+    if sources.is_named and sources.cloud is not None:
+        return f"auth_url: the cloud {sources.cloud.name} in {sources.cloud.path} has none. Write it into the entry."
+    return (
+        "auth_url: the address of Keystone is not known. Give auth_url, source an RC file (OS_AUTH_URL), "
+        "or name a cloud of clouds.yaml with cloud. (A token together with image_endpoint_override needs none.)"
     )
+
+
+def _hint(sources: _Sources) -> str:
+    """What YAML has made of values that are in use, which only a refused login shows."""
+    cloud = sources.cloud
+    if cloud is None:
+        return ""
+    used = [key for key in cloud.not_text if next(each for each in sources.order if key in each) is cloud.values]
+    return " ".join(
+        f"In {cloud.path}, the value of {key} is {cloud.not_text[key]} for YAML and no text (0123 becomes 83, for "
+        f"example); put it in quotes if it is meant as it stands there."
+        for key in used
+        if key != "identity_api_version"
+    )
+
+
+def _check_version(sources: list[Source]) -> None:
+    version = _first(sources, "identity_api_version")
+    if version is not None and version.strip().lower().removeprefix("v").partition(".")[0] != "3":
+        raise ConfigurationError(
+            f"identity_api_version: {quoted(version)} (OS_IDENTITY_API_VERSION or clouds.yaml) is not spoken, only "
+            "version 3 of Keystone's API. Set it to 3, or remove it."
+        )
+
+
+def _text_of(key: str, name: str, environ: Mapping[str, str]) -> str | None:
+    """The value of a variable; None if it is not set, or empty."""
+    value = environ.get(name)
+    try:
+        (value or "").encode()
+    except UnicodeEncodeError:
+        raise ConfigurationError(f"{key}: the variable {name} holds bytes that are no UTF-8. Set it anew.") from None
+    return value or None
 
 
 def _from_variables(environ: Mapping[str, str]) -> Source:
     found = {}
     for key, names in VARIABLES.items():
-        name = next((name for name in names if environ.get(name)), None)
-        if name is not None:
-            try:
-                environ[name].encode()
-            except UnicodeEncodeError:
-                raise ConfigurationError(
-                    f"{key}: the variable {name} holds bytes that are no UTF-8. Set it anew."
-                ) from None
-            found[key] = environ[name]
+        value = next((value for name in names if (value := _text_of(key, name, environ))), None)
+        if value is not None:
+            found[key] = value
     return found
 
 
-def _from_clouds_yaml(name: str, environ: Mapping[str, str]) -> Source:
-    from ansible_collections.platform9.pcd.plugins.module_utils._clouds import cloud_from
+def _login(sources: _Sources) -> _Login:
+    """Who logs in and how, which the first source that holds something secret decides."""
+    order = sources.order
+    method, at = _method(order)
+    _check_who(method, order[:at], order)
+    last = at
+    if method != "token":
+        last = max(at, _place(order, USERS if method == "password" else CREDENTIALS))
+    partners = _partners(sources, last)
+    if method == "token":
+        credential: Credential = Token(_token(str(_first(order[at:], "token"))))
+    elif method == "application_credential":
+        credential = _application_credential(partners)
+    else:
+        user = _user(partners, "username: a password or passcode was given, but no user.")
+        credential = Password(user, password=_first(partners, "password"), passcode=_first(partners, "passcode"))
+    # A token and an application credential have their project; one of a lower source is not about them.
+    return _Login(credential, partners, partners if method == "password" else order[: last + 1])
 
-    cloud, path = cloud_from(name, environ)
-    if "verify" in cloud:
-        cloud["insecure"] = not _true(str(cloud["verify"]))
-    found = {}
-    for key in VARIABLES:
-        if key in cloud:
-            if isinstance(cloud[key], (dict, list)):
-                raise ConfigurationError(
-                    f"cloud: {key} of cloud {name} in {path} is no single value. Correct the file."
-                )
-            found[key] = str(cloud[key])
-    for key in ("ca_cert", "client_cert", "client_key"):
-        if key in found:
-            found[key] = os.path.expanduser(found[key])
-    return found
+
+def _partners(sources: _Sources, last: int) -> list[Source]:
+    """The sources that may say more about a login that those down to number `last` describe.
+
+    Variables or an entry that say who logs in are about another login. Options are not, since they change single things
+    of what is said elsewhere: of the cloud that the task names, or else of any.
+    """
+    order = sources.order
+    if last == 0 and not sources.is_named:
+        return order
+    own = max(last, 1 if sources.is_named else 0) + 1
+    return [*order[:own], *(source for source in order[own:] if not WHO & source.keys())]
 
 
-def _credential(sources: list[Source]) -> tuple[Credential, list[Source]]:
-    """How to log in, which the first source that holds something secret decides; and the sources down to that one."""
-    for number, source in enumerate(sources, start=1):
-        method, above = _method(source), sources[:number]
-        if method == "token":
-            return Token(_token(source["token"])), above
-        if method == "application_credential":
-            return _application_credential(sources), above
-        if method == "password":
-            user = _user(sources, "username: a password or passcode was given, but no user.")
-            return Password(user, password=_first(sources, "password"), passcode=_first(sources, "passcode")), above
-    known = _group(sources, "username", "user_id", "application_credential_id", "application_credential_name")
-    for key, value in known.items() if not _first(sources, "auth_type") else ():
-        secret = "application_credential_secret" if key.startswith("application") else "password"
-        raise ConfigurationError(
-            f"{secret}: it is missing, to log in with {key} {value}. Give it as an option, as its OS_* variable, or in "
-            "clouds.yaml or secure.yaml."
-        )
+def _place(sources: list[Source], keys: tuple[str, ...]) -> int:
+    """The number of the first source that has one of the keys; 0 if none has."""
+    return next((number for number, source in enumerate(sources) if any(key in source for key in keys)), 0)
+
+
+def _method(sources: list[Source]) -> tuple[str, int]:
+    """The way to log in, and the number of the source whose secret decides it."""
+    for number, source in enumerate(sources):
+        if source.get("auth_type"):
+            return _asked_for(source, sources, number)
+        for secret, method in METHOD_OF_SECRET.items():
+            if secret in source:
+                return method, number
+    for key, value in _group(sources, *USERS, *CREDENTIALS).items():
+        raise ConfigurationError(_lacking(key, value))
     raise ConfigurationError(
         "No credentials were given. Give token, or application_credential_id with application_credential_secret, or "
         "username with password; as options, as OS_* variables (source an RC file), or in a cloud of clouds.yaml."
     )
 
 
-def _method(source: Source) -> str | None:
-    """What one source says about the way to log in; None where it holds nothing secret."""
-    if source.get("auth_type"):
-        auth_type = source["auth_type"].lower()
-        if auth_type not in METHOD_OF_AUTH_TYPE:
-            raise ConfigurationError(
-                f"auth_type: {quoted(source['auth_type'])} (OS_AUTH_TYPE or clouds.yaml) is not supported. "
-                f"Supported are {', '.join(sorted(METHOD_OF_AUTH_TYPE))}."
-            )
-        method = METHOD_OF_AUTH_TYPE[auth_type]
-        secret = "application_credential_secret" if method == "application_credential" else method
-        if secret in source:
-            return method
-    if "application_credential_secret" in source:
-        return "application_credential"
-    if "token" in source:
-        return "token"
-    return "password" if "password" in source or "passcode" in source else None
+def _asked_for(source: Source, sources: list[Source], number: int) -> tuple[str, int]:
+    """The way to log in that `auth_type` of the source asks for, and where its secret is; never another way."""
+    auth_type = source["auth_type"].lower()
+    if auth_type not in SECRETS_OF_AUTH_TYPE:
+        raise ConfigurationError(
+            f"auth_type: {quoted(source['auth_type'])} (OS_AUTH_TYPE or clouds.yaml) is not supported. "
+            f"Supported are {', '.join(sorted(SECRETS_OF_AUTH_TYPE))}."
+        )
+    factors = [word.strip() for word in source.get("auth_methods", "").split(",") if word.strip()]
+    if auth_type == "v3multifactor" and not set(factors) <= set(FACTORS):
+        raise ConfigurationError(
+            f"auth_methods: {quoted(source['auth_methods'])} (OS_AUTH_METHODS or clouds.yaml) is not supported. "
+            "Supported are v3password and v3totp."
+        )
+    secrets = SECRETS_OF_AUTH_TYPE[auth_type]
+    for place, below in enumerate(sources[number:], start=number):
+        found = next((secret for secret in secrets if secret in below), None)
+        if found:
+            return METHOD_OF_SECRET[found], place
+    raise ConfigurationError(
+        f"{secrets[0]}: it is missing, and auth_type {source['auth_type']} (OS_AUTH_TYPE or clouds.yaml) logs in with "
+        "it. Give it, or remove auth_type (unset OS_AUTH_TYPE) to log in in another way."
+    )
+
+
+def _check_who(method: str, above: list[Source], order: list[Source]) -> None:
+    """Raises if a source above the one with the secret names somebody who does not log in in this way."""
+    for key, value in _group(above, *CREDENTIALS).items():
+        if method != "application_credential":
+            raise ConfigurationError(_lacking(key, value))
+    # An application credential that is named by its id has its user.
+    is_anothers = method == "token" or "application_credential_id" in _group(order, *CREDENTIALS)
+    for key, value in _group(above, *USERS).items():
+        if method != "password" and is_anothers:
+            raise ConfigurationError(_lacking(key, value))
+
+
+def _lacking(key: str, value: str) -> str:
+    secret = "application_credential_secret" if key in CREDENTIALS else "password"
+    return (
+        f"{secret}: it is missing, to log in with {key} {value}. Give it as an option, as its OS_* variable, or in "
+        "clouds.yaml or secure.yaml."
+    )
 
 
 def _application_credential(sources: list[Source]) -> ApplicationCredential:
@@ -322,22 +495,54 @@ def _user(sources: list[Source], lacking: str) -> User:
     found = _group(sources, "user_id", "username")
     if not found:
         raise ConfigurationError(f"{lacking} Give username with user_domain_name, or user_id.")
-    return User(found.get("user_id"), found.get("username"), _domain(sources, "user_domain"))
+    return User(found.get("user_id"), found.get("username"), _domain(sources, "user", USERS))
 
 
-def _project(sources: list[Source]) -> Project | None:
-    found = _group(sources, "project_id", "project_name")
-    if not found:
-        return None
-    return Project(found.get("project_id"), found.get("project_name"), _domain(sources, "project_domain"))
+def _scope(login: _Login) -> tuple[Project | None, str | None]:
+    """The project, or else the id of the trust that stands for one."""
+    sources = login.scope
+    found = _group(sources, *SCOPES)
+    named = [key for key in found if key not in PROJECTS]
+    if named and len(found) > 1:
+        raise ConfigurationError(
+            f"{named[0]}: it stands beside {' and '.join(key for key in found if key != named[0])}, and a login is for "
+            "one of them. Keep one."
+        )
+    if "system_scope" in found:
+        raise ConfigurationError(
+            "system_scope: a login to the system as a whole (OS_SYSTEM_SCOPE or clouds.yaml) has no project, and so no "
+            "images. Remove it, and give project_name or project_id."
+        )
+    if "trust_id" in found:
+        if isinstance(login.credential, ApplicationCredential):
+            raise ConfigurationError(
+                "trust_id: an application credential is bound to its project, and logs in for no trust. Remove one of "
+                "both."
+            )
+        return None, found["trust_id"]
+    if found:
+        return Project(found.get("project_id"), found.get("project_name"), _domain(sources, "project", PROJECTS)), None
+    domain = next(iter(_group(sources, "domain_id", "domain_name")), None)
+    if domain and not isinstance(login.credential, ApplicationCredential):
+        raise ConfigurationError(
+            f"project_name: it is missing, and {domain} alone is a login to a domain, which has no images. Give "
+            "project_name or project_id."
+        )
+    return None, None
 
 
-def _domain(sources: list[Source], kind: str) -> Domain:
-    for group in (kind, "default_domain"):
-        found = _group(sources, f"{group}_id", f"{group}_name")
-        if found:
-            domain_id = found.get(f"{group}_id")
-            return Domain(id=domain_id, name=None if domain_id else found[f"{group}_name"])
+def _domain(sources: list[Source], kind: str, named_by: tuple[str, ...]) -> Domain:
+    """The domain of what `named_by` names, at best from the source that names it or one above."""
+    at = _place(sources, named_by) + 1
+    particular = f"{kind}_domain"
+    order = [(source, particular) for source in sources[:at]]
+    order += [(source, group) for source in reversed(sources[:at]) for group in ANY_DOMAIN]
+    order += [(source, group) for source in sources[at:] for group in (particular, *ANY_DOMAIN)]
+    for source, group in order:
+        if f"{group}_id" in source:
+            return Domain(id=source[f"{group}_id"])
+        if f"{group}_name" in source:
+            return Domain(name=source[f"{group}_name"])
     return Domain(id="default")
 
 
@@ -376,8 +581,7 @@ def _transport(params: Mapping[str, Any], sources: list[Source], environ: Mappin
     if params["validate_certs"] is False or _true(verification.get("insecure", "")):
         verify: bool | str = False
     else:
-        bundle = environ.get("REQUESTS_CA_BUNDLE") or environ.get("CURL_CA_BUNDLE")
-        verify = _file("ca_cert", _first(sources, "ca_cert")) or bundle or True
+        verify = _file("ca_cert", _first(sources, "ca_cert")) or _bundle(environ) or True
     client = _group(sources, "client_cert", "client_key")
     client_cert = _file("client_cert", client.get("client_cert"))
     client_key = _file("client_key", client.get("client_key"))
@@ -396,6 +600,15 @@ def _true(value: str) -> bool:
     return value.strip().lower() in ("1", "true", "yes", "on", "y", "t")
 
 
+def _bundle(environ: Mapping[str, str]) -> str | None:
+    """The authorities that requests trusts by a variable: a file, or a folder of them."""
+    for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        path = environ.get(variable)
+        if path:
+            return path if os.path.isdir(path) else _file(variable, path)
+    return None
+
+
 def _file(option: str, path: str | None) -> str | None:
     if path is None:
         return None
@@ -405,7 +618,13 @@ def _file(option: str, path: str | None) -> str | None:
             return path
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else error
-        raise ConfigurationError(f"{option}: {path} cannot be read: {why}. Correct the path.") from None
+        place = "" if os.path.isabs(path) else f" in {_shown(os.getcwd())}, where a relative path begins"
+        raise ConfigurationError(f"{option}: {_shown(path)} cannot be read: {why}{place}. Correct the path.") from None
+
+
+def _shown(path: str) -> str:
+    """A path within a message, which may hold bytes that are no UTF-8."""
+    return path.encode(errors="replace").decode()
 
 
 def _interface(value: str | None) -> str | None:
@@ -425,10 +644,13 @@ def _address(option: str, value: str | None) -> str | None:
     address = value.strip()
     try:
         parts = urlsplit(address)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        usable = (
+            parts.scheme in ("http", "https") and is_host(parts.hostname) and (parts.port is None or parts.port > 0)
+        )
     except ValueError:
         usable = False
-    if not usable or not address.isprintable() or any(mark in address for mark in " ?#"):
+    # Braces are those of a template that nobody has filled in; openstacksdk puts region_name there.
+    if not usable or not address.isprintable() or any(mark in address for mark in " ?#{}"):
         # It is not quoted: what stands in the wrong place may be a secret.
         service = "keystone/v3" if option == "auth_url" else "glance/v2"
         raise ConfigurationError(f"{option}: it is not an address such as https://pcd.example.com/{service}.")

@@ -71,10 +71,25 @@ def log_in(connection: Connection) -> Access:
     if isinstance(credential, Token) and override:
         project_id = connection.project.id if connection.project else None
         return Access(credential.token, versioned(override, "v2"), project_id, None)
+    try:
+        token, body = _logged_in(connection)
+        endpoint = override or choose_endpoint(body.get("catalog") or [], connection.region_name, connection.interface)
+    except (ApiError, ConfigurationError) as error:
+        if connection.hint and not error.passing:
+            raise error.also(connection.hint) from None
+        raise
+    endpoint = versioned(endpoint, "v2")
+    library = library_beside(endpoint, body.get("catalog") or [], connection.region_name)
+    return Access(token, endpoint, (body.get("project") or {}).get("id"), body.get("expires_at"), library)
+
+
+def _logged_in(connection: Connection) -> tuple[str, Mapping[str, Any]]:
+    """The token, and what Keystone says of it."""
+    credential = connection.credential
     keystone = Http(versioned(str(connection.auth_url), "v3"), connection.transport, secrets=connection.secrets)
     try:
         if isinstance(credential, Token):
-            token, body = _with_token(keystone, credential.token, connection.project)
+            token, body = _with_token(keystone, credential.token, connection)
         else:
             token, body = _issue(keystone, _identity(credential), _scope(connection), _is_repeatable(connection))
     except Unauthorized as error:
@@ -98,10 +113,7 @@ def log_in(connection: Connection) -> Access:
             f"but {connection.project.name or connection.project.id} was asked for. "
             "Leave the project out, or use a credential of that project."
         )
-    catalog = body.get("catalog") or []
-    endpoint = versioned(override or choose_endpoint(catalog, connection.region_name, connection.interface), "v2")
-    library = library_beside(endpoint, catalog, connection.region_name)
-    return Access(token, endpoint, project.get("id"), body.get("expires_at"), library)
+    return token, body
 
 
 def warnings_about(access: Access, connection: Connection) -> list[str]:
@@ -150,11 +162,10 @@ def choose_endpoint(catalog: list[Mapping[str, Any]], region_name: str | None, i
             f"region_name: the catalogue has the image service in several regions, and none was named: {offered}. "
             "Give region_name."
         )
-    here = {
-        str(endpoint.get("interface")): str(endpoint["url"])
-        for endpoint in endpoints
-        if region_name in (None, _region(endpoint))
-    }
+    here: dict[str, list[str]] = {}
+    for endpoint in endpoints:
+        if region_name in (None, _region(endpoint)):
+            here.setdefault(str(endpoint.get("interface")), []).append(str(endpoint["url"]))
     if not here:
         raise ConfigurationError(
             f"region_name: the catalogue has no image service in {region_name!r}; it offers {offered}. "
@@ -162,11 +173,23 @@ def choose_endpoint(catalog: list[Mapping[str, Any]], region_name: str | None, i
         )
     for wanted in [interface] if interface else ["admin", "public"]:
         if wanted in here:
-            return here[wanted]
+            return _only_one(here[wanted], wanted, region_name or regions[0])
     raise ConfigurationError(
         f"interface: the catalogue has no {interface or 'admin or public'} endpoint of the image service"
         f"{f' in {region_name}' if region_name else ''}; it offers {offered}. Give interface, or region_name."
     )
+
+
+def _only_one(addresses: list[str], interface: str, region: str) -> str:
+    """The address, if it is the same for every endpoint; which of several is meant, the catalogue does not say."""
+    different = {versioned(address, "v2"): address for address in addresses}
+    if len(different) > 1:
+        raise ConfigurationError(
+            f"image_endpoint_override: the catalogue has {len(different)} {interface} endpoints of the image service "
+            f"in {region}: {', '.join(sorted(different.values()))}. Give the one that is meant with "
+            "image_endpoint_override, or have the others removed."
+        )
+    return addresses[0]
 
 
 def _image_endpoints(catalog: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -174,7 +197,7 @@ def _image_endpoints(catalog: list[Mapping[str, Any]]) -> list[Mapping[str, Any]
     return [endpoint for service in services for endpoint in service.get("endpoints") or [] if endpoint.get("url")]
 
 
-def _with_token(keystone: Http, token: str, project: Project | None) -> tuple[str, Mapping[str, Any]]:
+def _with_token(keystone: Http, token: str, connection: Connection) -> tuple[str, Mapping[str, Any]]:
     """The token that was given, or one for the project where it belongs to another.
 
     Asking for the token's own data comes first, because a token of an application credential cannot be exchanged.
@@ -184,10 +207,12 @@ def _with_token(keystone: Http, token: str, project: Project | None) -> tuple[st
         "GET", TOKENS, wanted="look up the token at Keystone", expected=(200,), headers=headers, repeatable=True
     )
     body = _token_body(keystone, answer, "GET")
-    if project is None or _is_for(body.get("project") or {}, project):
+    scope, project = _scope(connection), connection.project
+    if scope is None or (project is not None and _is_for(body.get("project") or {}, project)):
         return token, body
-    identity = {"methods": ["token"], "token": {"id": token}}
-    return _issue(keystone, identity, {"project": _project_json(project)}, repeatable=True)
+    if connection.trust_id is not None and (body.get("OS-TRUST:trust") or {}).get("id") == connection.trust_id:
+        return token, body
+    return _issue(keystone, {"methods": ["token"], "token": {"id": token}}, scope, repeatable=True)
 
 
 def _issue(
@@ -256,6 +281,9 @@ def _identity(credential: Password | ApplicationCredential) -> dict[str, Any]:
 
 
 def _scope(connection: Connection) -> dict[str, Any] | None:
+    if connection.trust_id is not None:
+        # keystone/api/_shared/authentication.py; the project is that of the trust.
+        return {"OS-TRUST:trust": {"id": connection.trust_id}}
     # An application credential is bound to its project; Keystone refuses a scope beside it.
     if isinstance(connection.credential, ApplicationCredential) or connection.project is None:
         return None
@@ -286,6 +314,7 @@ def _is_for(found: Mapping[str, Any], project: Project) -> bool:
 def _refused(error: ApiError, connection: Connection, keystone: Http) -> PcdError:
     credential, project = connection.credential, connection.project
     where = f" for project {project.name or project.id}" if project else ""
+    where = f" for trust {connection.trust_id}" if connection.trust_id else where
     if isinstance(credential, Token):
         message = (
             f"Keystone at {keystone.base_url} does not accept the token{where}: it is not valid, has expired, or does "
@@ -301,16 +330,16 @@ def _refused(error: ApiError, connection: Connection, keystone: Http) -> PcdErro
         user = credential.user.name or credential.user.id
         message = (
             f"Keystone at {keystone.base_url} refused to log in user {user}{where}. "
-            f"Check {', '.join(_given(credential, project))}; where the account has a second factor, give a fresh "
+            f"Check {', '.join(_given(credential, connection))}; where the account has a second factor, give a fresh "
             "passcode."
         )
     return error.reworded(message + (f" Keystone says: {error.server_message}" if error.server_message else ""))
 
 
-def _given(credential: Password, project: Project | None) -> list[str]:
+def _given(credential: Password, connection: Connection) -> list[str]:
     """The options that a login by password consists of."""
     given = [option for option in ("password", "passcode") if getattr(credential, option)]
-    for kind, who in (("user", credential.user), ("project", project)):
+    for kind, who in (("user", credential.user), ("project", connection.project)):
         if who is None:
             continue
         if who.id:
@@ -318,7 +347,7 @@ def _given(credential: Password, project: Project | None) -> list[str]:
         else:
             given += ["username" if kind == "user" else "project_name"]
             given.append(f"{kind}_domain_{'id' if who.domain.id else 'name'}")
-    return given
+    return given + (["trust_id"] if connection.trust_id else [])
 
 
 def _offer(endpoints: list[Mapping[str, Any]]) -> str:

@@ -88,7 +88,8 @@ class KeptLogins(Logins):
     def _key(self, connection: Connection) -> str:
         """A name that tells nothing of the connection, whose secrets are a part of it."""
         transport = connection.transport
-        told = [type(connection.credential).__name__, *connection[:6], transport.verify, transport.client_cert]
+        place = [transport.verify, transport.client_cert]
+        told = [type(connection.credential).__name__, *connection[:6], connection.trust_id, *place]
         return hashlib.blake2b(json.dumps(told).encode(), key=self._secret, digest_size=20).hexdigest()
 
     def _path(self, key: str) -> str:

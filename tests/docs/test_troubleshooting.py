@@ -97,6 +97,23 @@ def no_clouds_yaml(scene: Scene) -> Outcome:
 
 
 @case
+def several_clouds(scene: Scene) -> Outcome:
+    return scene.run("pcd_image_info", None, env={"OS_CLIENT_CONFIG_FILE": scene.server.sandbox["clouds_file"]})
+
+
+@case
+def no_secret(scene: Scene) -> Outcome:
+    return scene.info(None, auth_url=scene.keystone, env={"OS_AUTH_TYPE": "v3token", "OS_USERNAME": "operator"})
+
+
+@case
+def no_text(scene: Scene) -> Outcome:
+    auth = f"{{auth_url: '{scene.keystone}', username: 2024, password: a-Passw0rd-of-nobody, project_name: demo}}"
+    path = scene.file("clouds-2024.yaml", f"clouds: {{pcd: {{auth: {auth}, cacert: '{scene.ca}'}}}}".encode())
+    return scene.run("pcd_image_info", None, cloud="pcd", env={"OS_CLIENT_CONFIG_FILE": path})
+
+
+@case
 def unknown_cloud(scene: Scene) -> Outcome:
     return scene.run(
         "pcd_image_info", None, cloud="pdc", env={"OS_CLIENT_CONFIG_FILE": scene.server.sandbox["clouds_file"]}
@@ -387,7 +404,23 @@ def warning_unverified(scene: Scene) -> Outcome:
 
 @case
 def warning_overruled(scene: Scene) -> Outcome:
-    variables = {"OS_CLIENT_CONFIG_FILE": scene.server.sandbox["clouds_file"], "OS_REGION_NAME": "region2"}
+    other = scene.server.login("other")
+    variables = {
+        "OS_CLIENT_CONFIG_FILE": scene.server.sandbox["clouds_file"],
+        "OS_CLOUD": "member",
+        "OS_USERNAME": other["username"],
+        "OS_PASSWORD": other["password"],
+    }
+    return scene.run("pcd_image_info", None, env=variables, project_name=other["project_name"])
+
+
+@case
+def warning_filled(scene: Scene) -> Outcome:
+    variables = {
+        "OS_CLIENT_CONFIG_FILE": scene.server.sandbox["clouds_file"],
+        "OS_USERNAME": "somebody-else",
+        "OS_INTERFACE": "admin",
+    }
     return scene.run("pcd_image_info", None, cloud="member", env=variables)
 
 

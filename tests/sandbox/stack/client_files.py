@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from stack import layout
@@ -22,12 +23,17 @@ RC_UNSET = (
 
 
 def write_client_files(
-    state: State, line: Line, origins: Mapping[str, str], ids: Mapping[str, Any], convert: str | None
+    state: State,
+    line: Line,
+    origins: Mapping[str, str],
+    ids: Mapping[str, Any],
+    convert: str | None,
+    python: Path,
 ) -> None:
     keystone = f"{origins['gateway']}/keystone/v3"
-    write_private(
-        state.description, json.dumps({**describe(state, line, origins, ids), "convert": convert}, indent=2) + "\n"
-    )
+    # The Python of Keystone has openstacksdk, which tests compare the collection with.
+    described = {**describe(state, line, origins, ids), "convert": convert, "python": str(python)}
+    write_private(state.description, json.dumps(described, indent=2) + "\n")
 
     clouds = {
         user.name: cloud(state, password_login(keystone, user)) for user in layout.USERS if not user.totp_required

@@ -105,7 +105,8 @@ class Sandbox:
         warm_up(web, f"{origins['gateway']}/keystone/v3", glances)
         # The warm-up's lines are all there once it has its answers, and the start is not announced yet.
         os.truncate(self.state.request_log, 0)
-        write_client_files(self.state, self.glance.line, origins, self.state.remembered()["ids"], convert)
+        ids = self.state.remembered()["ids"]
+        write_client_files(self.state, self.glance.line, origins, ids, convert, self.keystone.python)
         self.state.remember(processes=[astuple(process) for process in processes.find(self.state.root)])
 
     def _fill(self) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.platform9.pcd.plugins.module_utils._clouds import CLOUD_KEYS
+from ansible_collections.platform9.pcd.plugins.module_utils._clouds import SAME
 from ansible_collections.platform9.pcd.plugins.module_utils._connection import (
     CONNECTION_OPTIONS,
     VARIABLES,
@@ -120,7 +120,7 @@ NAMES = [option for option in CONNECTION_OPTIONS if option not in NOT_SET_ELSEWH
 
 
 @pytest.mark.parametrize("option", NAMES)
-def test_an_option_goes_before_its_variable_and_that_before_clouds_yaml(
+def test_an_option_goes_before_a_named_cloud_that_before_a_variable_and_that_before_the_cloud_of_os_cloud(
     option: str, clouds_yaml: Path, tmp_path: Path
 ) -> None:
     values = VALUES.get(option, ["from-option", "from-variable", "from-cloud"])
@@ -136,11 +136,13 @@ def test_an_option_goes_before_its_variable_and_that_before_clouds_yaml(
         base["password"] = PASSWORD
     sources = [{"auth_url": KEYSTONE, **base, **beside, option: value} for value in values]
 
-    cloud = {CLOUD_KEYS.get(key, key): value for key, value in sources[2].items()}
+    cloud = {SAME.get(key, (key,))[-1]: value for key, value in sources[2].items()}
     write(clouds_yaml, demo={"auth": cloud})
     variables = {VARIABLES[key][0]: value for key, value in sources[1].items()}
 
     assert seen(connection({}, cloud="demo"))[option] == values[2]
+    assert seen(connection(variables, cloud="demo"))[option] == values[2]
+    assert seen(connection(variables, cloud="demo", **sources[0]))[option] == values[0]
     assert seen(connection({**variables, "OS_CLOUD": "demo"}))[option] == values[1]
     assert seen(connection({**variables, "OS_CLOUD": "demo"}, **sources[0]))[option] == values[0]
 
@@ -259,12 +261,6 @@ EVERY_VARIABLE = {**VARIABLES_OF["password"], **VARIABLES_OF["token"], **VARIABL
             CREDENTIAL_LOGIN,
             id="everything set, and v3applicationcredential",
         ),
-        pytest.param(
-            {},
-            {**VARIABLES_OF["password"], "OS_AUTH_TYPE": "v3token"},
-            PASSWORD_LOGIN,
-            id="a type without its secret does not count",
-        ),
     ],
 )
 def test_the_first_source_with_a_secret_decides_how_to_log_in(
@@ -344,6 +340,307 @@ def test_an_application_credential_given_by_name_is_not_mixed_with_an_id_of_the_
     assert found.credential == ApplicationCredential(None, "n", User("1", None, DEFAULT), SECRET)
 
 
+# --- the cloud that a task names ----------------------------------------------------------------------------------
+
+OTHER_KEYSTONE = "https://other.example.com/v3"
+RC_FILE = {
+    "OS_AUTH_URL": OTHER_KEYSTONE,
+    "OS_USERNAME": "rc",
+    "OS_PASSWORD": "rc-password",
+    "OS_USER_DOMAIN_NAME": "rc-domain",
+    "OS_PROJECT_NAME": "rc-project",
+    "OS_PROJECT_DOMAIN_NAME": "rc-domain",
+    "OS_REGION_NAME": "rc-region",
+    "OS_IMAGE_ENDPOINT_OVERRIDE": "https://rc.example.com",
+}
+RC_FILES: dict[str, dict[str, str]] = {
+    "of a password": RC_FILE,
+    "of a token": {**RC_FILE, "OS_TOKEN": "rc-token", "OS_AUTH_TYPE": "v3token"},
+    "of an application credential": {
+        "OS_AUTH_URL": OTHER_KEYSTONE,
+        "OS_AUTH_TYPE": "v3applicationcredential",
+        "OS_APPLICATION_CREDENTIAL_ID": "rc",
+        "OS_APPLICATION_CREDENTIAL_SECRET": "rc-secret",
+        "OS_IMAGE_ENDPOINT_OVERRIDE": "https://rc.example.com",
+    },
+    "of a project by its id": {**RC_FILE, "OS_PROJECT_ID": PROJECT, "OS_USER_ID": "rc"},
+    "of a trust": {**RC_FILE, "OS_TRUST_ID": "rc-trust", "OS_PROJECT_NAME": ""},
+}
+ENTRIES: dict[str, tuple[dict[str, str], object, Project | None]] = {
+    "a password and a project": ({**GIVE_PASSWORD, "project_name": "p"}, PASSWORD_LOGIN, Project(None, "p", DEFAULT)),
+    "a password and no project": (GIVE_PASSWORD, PASSWORD_LOGIN, None),
+    "a token": (GIVE_TOKEN, TOKEN_LOGIN, None),
+    "a token and a project": ({**GIVE_TOKEN, "project_id": "1"}, TOKEN_LOGIN, Project("1", None, DEFAULT)),
+    "an application credential": (APPLICATION_CREDENTIAL, CREDENTIAL_LOGIN, None),
+    "an application credential by its name": (
+        {"application_credential_name": "n", "application_credential_secret": SECRET, "username": "u"},
+        ApplicationCredential(None, "n", User(None, "u", DEFAULT), SECRET),
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("rc_file", RC_FILES)
+@pytest.mark.parametrize("described", ENTRIES)
+def test_nothing_of_another_login_is_mixed_into_a_cloud_that_a_task_names(
+    described: str, rc_file: str, clouds_yaml: Path
+) -> None:
+    auth, credential, project = ENTRIES[described]
+    write(clouds_yaml, demo={"auth": {"auth_url": KEYSTONE, **auth}, "region_name": "r"})
+    found = connection(RC_FILES[rc_file], cloud="demo")
+    assert (found.credential, found.project, found.trust_id) == (credential, project, None)
+    assert (found.auth_url, found.image_endpoint_override, found.region_name) == (KEYSTONE, None, "r")
+    assert found.warnings == ()
+
+
+def test_variables_say_what_a_named_cloud_does_not(clouds_yaml: Path) -> None:
+    write(clouds_yaml, demo={"auth": {"auth_url": KEYSTONE, "username": "u", "project_name": "p"}})
+    found = connection({"OS_PASSWORD": PASSWORD, "OS_REGION_NAME": "r"}, cloud="demo")
+    assert (found.credential, found.project) == (PASSWORD_LOGIN, Project(None, "p", DEFAULT))
+    assert (found.auth_url, found.region_name, found.warnings) == (KEYSTONE, "r", ())
+
+
+def test_an_option_changes_single_things_of_a_named_cloud(clouds_yaml: Path) -> None:
+    write(clouds_yaml, demo=entry(project_name="p"))
+    found = connection(RC_FILE, cloud="demo", project_name="q", password="another-Passw0rd-1c5d")
+    assert found.credential == Password(User(None, "u", DEFAULT), "another-Passw0rd-1c5d", None)
+    assert found.project == Project(None, "q", DEFAULT)
+    assert found.auth_url == KEYSTONE
+
+
+@pytest.mark.parametrize(
+    ("auth", "rc_file", "lacking"),
+    [
+        ({"application_credential_id": "i"}, "of a password", "application_credential_secret: it is missing"),
+        ({"application_credential_id": "i"}, "of a token", "application_credential_secret: it is missing"),
+        ({"username": "u"}, "of a token", "password: it is missing"),
+        ({"username": "u"}, "of an application credential", "password: it is missing"),
+    ],
+)
+def test_nobody_else_logs_in_for_the_one_whom_a_cloud_names_without_a_secret(
+    auth: dict[str, str], rc_file: str, lacking: str, clouds_yaml: Path
+) -> None:
+    write(clouds_yaml, demo={"auth": {"auth_url": KEYSTONE, **auth}})
+    assert refused(RC_FILES[rc_file], cloud="demo").startswith(lacking)
+
+
+def test_the_secret_of_a_named_cloud_goes_to_no_keystone_of_another_login(clouds_yaml: Path) -> None:
+    write(clouds_yaml, demo={"auth": GIVE_PASSWORD})
+    assert refused(RC_FILE, cloud="demo") == (
+        f"auth_url: the cloud demo in {clouds_yaml} has none. Write it into the entry."
+    )
+
+
+def test_the_project_of_another_login_is_not_mixed_into_the_variables(clouds_yaml: Path) -> None:
+    write(clouds_yaml, demo=entry(project_name="p"))
+    environ = {"OS_CLOUD": "demo", "OS_AUTH_URL": OTHER_KEYSTONE, "OS_USERNAME": "rc", "OS_PASSWORD": PASSWORD}
+    assert connection(environ).project is None
+    # An entry that names nobody is what several people share.
+    write(clouds_yaml, demo={"auth": {"auth_url": KEYSTONE, "project_name": "p"}})
+    assert connection(environ).project == Project(None, "p", DEFAULT)
+
+
+def test_the_variables_themselves_may_be_named_as_openstacksdk_calls_them(clouds_yaml: Path) -> None:
+    write(clouds_yaml, demo=entry(username="other"))
+    assert connection(LOGIN, cloud="envvars").credential == PASSWORD_LOGIN
+    assert connection({**LOGIN, "OS_CLOUD": "envvars"}).credential == PASSWORD_LOGIN
+    assert connection({**LOGIN, "OS_CLOUD_NAME": "shell"}, cloud="shell").credential == PASSWORD_LOGIN
+
+
+# --- domains ------------------------------------------------------------------------------------------------------
+
+DOMAINS: dict[str, tuple[dict[str, str], Domain, Domain]] = {
+    "one for each": ({"user_domain_name": "u", "project_domain_id": "p"}, Domain(name="u"), Domain(id="p")),
+    "one for both by name": ({"domain_name": "d"}, Domain(name="d"), Domain(name="d")),
+    "one for both by id": ({"domain_id": "d"}, Domain(id="d"), Domain(id="d")),
+    "a default by name": ({"default_domain_name": "d"}, Domain(name="d"), Domain(name="d")),
+    "a default by id": ({"default_domain_id": "d"}, Domain(id="d"), Domain(id="d")),
+    "one for both and a default": ({"domain_name": "d", "default_domain_id": "e"}, Domain(name="d"), Domain(name="d")),
+    "one for both, one for the user": (
+        {"domain_id": "d", "user_domain_name": "u"},
+        Domain(name="u"),
+        Domain(id="d"),
+    ),
+    "none": ({}, DEFAULT, DEFAULT),
+}
+
+
+@pytest.mark.parametrize("place", ["in auth", "beside auth", "variables", "variables over a cloud", "with dashes"])
+@pytest.mark.parametrize("case", DOMAINS)
+def test_a_domain_has_five_forms_in_every_place(case: str, place: str, clouds_yaml: Path) -> None:
+    said, of_user, of_project = DOMAINS[case]
+    described: dict[str, Any] = entry(project_name="p")
+    environ: dict[str, str] = {"OS_CLOUD": "demo"}
+    if place == "in auth":
+        described["auth"].update(said)
+    elif place == "beside auth":
+        described.update(said)
+    elif place == "with dashes":
+        described["auth"].update({key.replace("_", "-"): value for key, value in said.items()})
+    else:
+        environ.update({VARIABLES[key][0]: value for key, value in said.items()})
+        if place == "variables":
+            environ = {**environ, **LOGIN, "OS_PROJECT_NAME": "p"}
+    write(clouds_yaml, demo=described)
+    found = connection(environ)
+    assert isinstance(found.credential, Password)
+    assert (found.credential.user.domain, found.project) == (of_user, Project(None, "p", of_project))
+
+
+def test_the_domain_of_a_user_is_not_that_of_another_source_if_its_own_names_one(clouds_yaml: Path) -> None:
+    write(clouds_yaml, demo=entry(project_name="p", domain_name="d"))
+    found = connection({"OS_USER_DOMAIN_NAME": "left over", "OS_PROJECT_DOMAIN_ID": "left over"}, cloud="demo")
+    assert isinstance(found.credential, Password)
+    assert found.credential.user.domain == Domain(name="d")
+    assert found.project == Project(None, "p", Domain(name="d"))
+
+
+@pytest.mark.parametrize("key", ["domain_id", "domain_name"])
+def test_a_domain_without_a_project_is_an_error_that_names_both(key: str, clouds_yaml: Path) -> None:
+    """For openstacksdk it is the scope of the login (loader.py, `_handle_domain_id`)."""
+    write(clouds_yaml, demo=entry(**{key: "d"}))
+    message = refused({}, cloud="demo")
+    assert message.startswith("project_name: it is missing")
+    assert key in message
+    assert refused({**LOGIN, VARIABLES[key][0]: "d"}) == message
+    assert connection({}, cloud="demo", project_id=PROJECT).project == Project(PROJECT, None, Domain(**_domain(key)))
+
+
+def _domain(key: str) -> dict[str, str]:
+    return {key.removeprefix("domain_"): "d"}
+
+
+# --- trusts and systems -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("place", ["in auth", "beside auth", "variable"])
+def test_a_trust_stands_for_a_project(place: str, clouds_yaml: Path) -> None:
+    write(clouds_yaml, demo={**entry(**({"trust_id": "t"} if place == "in auth" else {})), "region_name": "r"})
+    if place == "beside auth":
+        write(clouds_yaml, demo={**entry(), "trust_id": "t"})
+    found = connection({"OS_CLOUD": "demo", **({"OS_TRUST_ID": "t"} if place == "variable" else {})})
+    assert (found.trust_id, found.project) == ("t", None)
+
+
+def test_a_trust_is_not_mixed_with_a_project_of_another_source(clouds_yaml: Path) -> None:
+    write(clouds_yaml, demo=entry(trust_id="t"))
+    assert connection({"OS_PROJECT_NAME": "left over"}, cloud="demo").trust_id == "t"
+    found = connection({}, cloud="demo", project_name="p")
+    assert (found.trust_id, found.project) == (None, Project(None, "p", DEFAULT))
+
+
+@pytest.mark.parametrize(
+    ("auth", "beginning"),
+    [
+        ({"trust_id": "t", "project_name": "p"}, "trust_id: it stands beside project_name"),
+        ({"trust_id": "t", "project_id": "p"}, "trust_id: it stands beside project_id"),
+        ({"system_scope": "all", "project_id": "p"}, "system_scope: it stands beside project_id"),
+        ({"system_scope": "all", "trust_id": "t"}, "trust_id: it stands beside system_scope"),
+        ({"system_scope": "all"}, "system_scope: a login to the system as a whole"),
+    ],
+)
+def test_a_login_is_for_one_project(auth: dict[str, str], beginning: str, clouds_yaml: Path) -> None:
+    write(clouds_yaml, demo=entry(**auth))
+    assert refused({}, cloud="demo").startswith(beginning)
+    assert refused({**LOGIN, **{VARIABLES[key][0]: value for key, value in auth.items()}}).startswith(beginning)
+
+
+def test_a_trust_cannot_be_where_nothing_is_exchanged(clouds_yaml: Path) -> None:
+    write(clouds_yaml, demo={"auth": {"auth_url": KEYSTONE, **APPLICATION_CREDENTIAL, "trust_id": "t"}})
+    assert refused({}, cloud="demo").startswith("trust_id: an application credential is bound")
+    auth = {"token": TOKEN, "auth_url": KEYSTONE, "trust_id": "t"}
+    write(clouds_yaml, demo={"auth": auth, "image_endpoint_override": "https://images.example.com"})
+    assert refused({}, cloud="demo").startswith("trust_id: a token together with image_endpoint_override")
+
+
+# --- the way to log in that is asked for --------------------------------------------------------------------------
+
+TYPES: dict[str, str] = {
+    "password": "password",
+    "v3password": "password",
+    "v3totp": "passcode",
+    "v3multifactor": "password",
+    "token": "token",
+    "v3token": "token",
+    "v3applicationcredential": "application_credential_secret",
+}
+SECRETS: dict[str, dict[str, str]] = {
+    "password": {"username": "u", "password": PASSWORD},
+    "passcode": {"username": "u", "passcode": "731946"},
+    "token": {"token": TOKEN},
+    "application_credential_secret": APPLICATION_CREDENTIAL,
+}
+# Both of these are factors of it.
+ALSO = {"v3multifactor": ("password", "passcode")}
+
+
+@pytest.mark.parametrize("auth_type", TYPES)
+def test_an_auth_type_without_its_secret_is_an_error_and_no_other_login(auth_type: str, clouds_yaml: Path) -> None:
+    others: dict[str, str] = {}
+    for secret, given in SECRETS.items():
+        if secret not in ALSO.get(auth_type, (TYPES[auth_type],)):
+            others.update(given)
+    beginning = (
+        f"{TYPES[auth_type]}: it is missing, and auth_type {auth_type} (OS_AUTH_TYPE or clouds.yaml) logs in with"
+    )
+    variables = {VARIABLES[key][0]: value for key, value in others.items()}
+    assert refused({"OS_AUTH_URL": KEYSTONE, "OS_AUTH_TYPE": auth_type, **variables}).startswith(beginning)
+    write(clouds_yaml, demo={"auth_type": auth_type, "auth": {"auth_url": KEYSTONE, **others}})
+    assert refused({}, cloud="demo").startswith(beginning)
+    write(clouds_yaml, demo={"auth_plugin": auth_type, "auth": {"auth_url": KEYSTONE, **others}})
+    assert refused({"OS_CLOUD": "demo"}).startswith(beginning)
+
+
+def test_the_secret_for_an_auth_type_may_come_from_a_source_below(clouds_yaml: Path) -> None:
+    auth = {"auth_url": KEYSTONE, "application_credential_id": "i"}
+    write(clouds_yaml, demo={"auth_type": "v3applicationcredential", "auth": auth})
+    assert connection({"OS_APPLICATION_CREDENTIAL_SECRET": SECRET}, cloud="demo").credential == CREDENTIAL_LOGIN
+
+
+@pytest.mark.parametrize("methods", [["v3password", "v3totp"], "v3password,v3totp", "v3password"])
+def test_the_factors_of_a_login_may_be_named(methods: Any, clouds_yaml: Path) -> None:
+    write(clouds_yaml, demo={"auth_type": "v3multifactor", "auth_methods": methods, **entry()})
+    assert connection({}, cloud="demo").credential == PASSWORD_LOGIN
+
+
+def test_a_factor_that_is_not_known_is_an_error(clouds_yaml: Path) -> None:
+    write(clouds_yaml, demo={"auth_type": "v3multifactor", "auth_methods": ["v3password", "v3oidc"], **entry()})
+    assert refused({}, cloud="demo").startswith("auth_methods: 'v3password,v3oidc'")
+
+
+@pytest.mark.parametrize(
+    "auth_type", ["v2password", "v2token", "v3oidcpassword", "v3kerberos", "none", "admin_token", "http_basic"]
+)
+def test_what_is_no_login_of_ours_is_refused_by_its_name(auth_type: str, clouds_yaml: Path) -> None:
+    write(clouds_yaml, demo={"auth_type": auth_type, **entry()})
+    assert refused({}, cloud="demo").startswith(f"auth_type: '{auth_type}'")
+
+
+@pytest.mark.parametrize("version", ["2", "2.0", "v2.0", "4", "x"])
+def test_only_version_3_of_keystone_is_spoken(version: str, clouds_yaml: Path) -> None:
+    assert refused({**LOGIN, "OS_IDENTITY_API_VERSION": version}).startswith(f"identity_api_version: '{version}'")
+    write(clouds_yaml, demo={**entry(), "identity_api_version": version})
+    assert refused({}, cloud="demo").startswith(f"identity_api_version: '{version}'")
+
+
+@pytest.mark.parametrize("version", ["3", "3.14", "v3"])
+def test_version_3_of_keystone_may_be_named(version: str) -> None:
+    assert connection({**LOGIN, "OS_IDENTITY_API_VERSION": version}).credential == PASSWORD_LOGIN
+
+
+@pytest.mark.parametrize(
+    ("general", "of_images", "key"),
+    [
+        ("OS_REGION_NAME", "OS_IMAGE_REGION_NAME", "region_name"),
+        ("OS_INTERFACE", "OS_IMAGE_INTERFACE", "interface"),
+        ("OS_ENDPOINT_TYPE", "OS_IMAGE_ENDPOINT_TYPE", "interface"),
+    ],
+)
+def test_a_variable_for_the_image_service_goes_before_one_for_all(general: str, of_images: str, key: str) -> None:
+    found = connection({**LOGIN, general: "public", of_images: "internal"})
+    assert getattr(found, key) == "internal"
+
+
 # --- what is lacking ---------------------------------------------------------------------------------------------
 
 
@@ -357,7 +654,10 @@ def test_an_application_credential_given_by_name_is_not_mixed_with_an_id_of_the_
             {"OS_AUTH_URL": KEYSTONE, "OS_APPLICATION_CREDENTIAL_ID": "i"},
             "application_credential_secret: it is missing",
         ),
-        ({"OS_AUTH_URL": KEYSTONE, "OS_AUTH_TYPE": "v3token", "OS_USERNAME": "u"}, "No credentials"),
+        (
+            {"OS_AUTH_URL": KEYSTONE, "OS_AUTH_TYPE": "v3token", "OS_USERNAME": "u"},
+            "token: it is missing, and auth_type",
+        ),
         ({"OS_AUTH_URL": KEYSTONE, "OS_PASSWORD": PASSWORD}, "username: "),
         ({"OS_AUTH_URL": KEYSTONE, "OS_PASSCODE": "123456"}, "username: "),
         ({"OS_AUTH_URL": KEYSTONE, "OS_APPLICATION_CREDENTIAL_SECRET": SECRET}, "application_credential_id: "),
@@ -484,22 +784,6 @@ def test_everything_can_stand_in_clouds_yaml(clouds_yaml: Path, tmp_path: Path, 
     assert found.image_endpoint_override == "https://images.example.com"
     assert found.transport.verify == str(home / "ca.pem")
     assert found.transport.client_cert == (str(home / "cert.pem"), str(home / "key.pem"))
-
-
-@pytest.mark.parametrize(
-    ("key", "value", "interface"),
-    [
-        ("interface", "internal", "internal"),
-        ("image_interface", "internal", "internal"),
-        ("endpoint_type", "internalURL", "internal"),
-        ("endpoint_type", "admin", "admin"),
-    ],
-)
-def test_the_interface_has_several_names_in_clouds_yaml(
-    key: str, value: str, interface: str, clouds_yaml: Path
-) -> None:
-    write(clouds_yaml, demo={**entry(), key: value})
-    assert connection({}, cloud="demo").interface == interface
 
 
 def test_the_old_word_for_a_project_is_understood_in_clouds_yaml(clouds_yaml: Path) -> None:
@@ -703,6 +987,16 @@ def test_an_authority_is_of_no_account_where_nothing_is_verified() -> None:
 def test_a_file_that_is_not_there_is_an_error_that_names_option_and_path(option: str) -> None:
     message = refused(**{option: "/nowhere/file.pem"})
     assert message.startswith(f"{option}: /nowhere/file.pem cannot be read")
+    assert os.getcwd() not in message
+
+
+@pytest.mark.parametrize("option", ["ca_cert", "client_cert", "client_key"])
+def test_of_a_relative_path_the_folder_is_told_wherever_it_comes_from(option: str, clouds_yaml: Path) -> None:
+    write(clouds_yaml, demo={**entry(), SAME[option][-1]: "no/file.pem"})
+    told = f"{option}: no/file.pem cannot be read: No such file or directory in {os.getcwd()}, where a relative path"
+    assert refused(**{option: "no/file.pem"}).startswith(told)
+    assert refused({**LOGIN, VARIABLES[option][0]: "no/file.pem"}).startswith(told)
+    assert refused({}, cloud="demo").startswith(told)
 
 
 def test_a_key_without_its_certificate_is_an_error(certificates: Certificates) -> None:
@@ -739,6 +1033,14 @@ def test_a_certificate_may_hold_its_key(certificates: Certificates) -> None:
         "https://pcd.example.com\n/v3",
         "https://pcd.example.com/v3?a=b",
         "https://pcd.example.com/v3#a",
+        "https://a..b",
+        "https://.a",
+        f"https://{'a' * 64}.example.com",
+        f"https://{'a' * 63}.{'b' * 63}.{'c' * 63}.{'d' * 63}.e",
+        f"https://{'ü' * 60}.example.com",
+        "https://::1",
+        "https://fe80::1:5000/v3",
+        "https://{region_name}.example.com",
         " ",
         "{{ auth_url }}",
     ],
@@ -767,6 +1069,9 @@ def test_a_password_in_an_address_is_an_error_that_does_not_quote_it(option: str
         (" https://pcd.example.com/v3 ", "https://pcd.example.com/v3"),
         ("https://[::1]:5000/v3", "https://[::1]:5000/v3"),
         ("HTTPS://PCD.example.com/v3", "HTTPS://PCD.example.com/v3"),
+        (f"https://{'a' * 63}.example.com./v3", f"https://{'a' * 63}.example.com./v3"),
+        ("https://b\u00fccher.example.com/v3", "https://b\u00fccher.example.com/v3"),
+        ("https://my_keystone:5000/v3", "https://my_keystone:5000/v3"),
     ],
 )
 def test_an_address_is_taken_without_what_stands_around_it(given: str, address: str) -> None:
@@ -800,12 +1105,21 @@ def test_a_token_is_taken_without_blanks_around_it(around: str) -> None:
 def test_the_authorities_of_the_environment_are_trusted_where_no_others_are_named(
     variable: str, tmp_path: Path
 ) -> None:
-    named = tmp_path / "ca.crt"
+    named, bundle, folder = tmp_path / "ca.crt", tmp_path / "bundle.crt", tmp_path / "certificates"
     named.touch()
+    bundle.touch()
+    folder.mkdir()
     given = {"token": TOKEN, "auth_url": KEYSTONE}
-    assert connection({variable: "/bundle.crt"}, **given).transport.verify == "/bundle.crt"
-    assert connection({variable: "/bundle.crt"}, **given, ca_cert=str(named)).transport.verify == str(named)
-    assert connection({variable: "/bundle.crt"}, **given, validate_certs=False).transport.verify is False
+    assert connection({variable: str(bundle)}, **given).transport.verify == str(bundle)
+    assert connection({variable: str(folder)}, **given).transport.verify == str(folder)
+    assert connection({variable: str(bundle)}, **given, ca_cert=str(named)).transport.verify == str(named)
+    assert connection({variable: "/nowhere.crt"}, **given, ca_cert=str(named)).transport.verify == str(named)
+    assert connection({variable: "/nowhere.crt"}, **given, validate_certs=False).transport.verify is False
+
+
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_a_bundle_of_the_environment_that_is_not_there_is_an_error_that_names_the_variable(variable: str) -> None:
+    assert refused({**LOGIN, variable: "/nowhere/bundle.crt"}).startswith(f"{variable}: /nowhere/bundle.crt cannot be")
 
 
 def test_authorities_that_a_task_names_are_used_even_where_the_environment_is_insecure(tmp_path: Path) -> None:
@@ -825,16 +1139,25 @@ def test_a_project_of_the_environment_is_not_mixed_with_a_token_or_an_applicatio
     assert connection(environ, username="u", password=PASSWORD).project is not None
 
 
-def test_variables_that_overrule_the_cloud_of_a_task_are_warned_of(tmp_path: Path) -> None:
-    clouds = tmp_path / "clouds.yaml"
-    clouds.write_text(
-        f"clouds: {{pcd: {{auth: {{auth_url: '{KEYSTONE}', username: u, password: {PASSWORD}}}}}}}", encoding="utf-8"
-    )
-    environ = {"OS_CLIENT_CONFIG_FILE": str(clouds), "OS_USERNAME": "left-over", "OS_AUTH_URL": KEYSTONE}
-    (warning,) = connection(environ, cloud="pcd").warnings
-    assert "username" in warning
-    assert "auth_url" not in warning
-    assert connection({**environ, "OS_CLOUD": "pcd"}).warnings == ()
+def test_variables_that_overrule_the_cloud_of_os_cloud_are_warned_of(clouds_yaml: Path) -> None:
+    write(clouds_yaml, pcd=entry(project_name="p"))
+    environ = {"OS_AUTH_URL": KEYSTONE, "OS_USERNAME": "left-over", "OS_PROJECT_NAME": "q"}
+    (warning,) = connection({**environ, "OS_CLOUD": "pcd"}).warnings
+    assert "something else for project_name, username" in warning
+    assert connection(environ, cloud="pcd").warnings == ()
+    # To work in another project of the same login is what these two are for.
+    assert connection({"OS_CLOUD": "pcd", "OS_PROJECT_NAME": "q"}).warnings == ()
+
+
+def test_what_variables_of_another_login_say_of_a_named_cloud_is_warned_of(clouds_yaml: Path) -> None:
+    write(clouds_yaml, pcd=entry())
+    environ = {**LOGIN, "OS_REGION_NAME": "r", "OS_INTERFACE": "public"}
+    found = connection(environ, cloud="pcd")
+    assert (found.region_name, found.interface) == ("r", "public")
+    (warning,) = found.warnings
+    assert "does not say interface and region_name" in warning
+    assert connection(environ, cloud="pcd", region_name="s", interface="admin").warnings == ()
+    assert connection({"OS_REGION_NAME": "r"}, cloud="pcd").warnings == ()
 
 
 @pytest.mark.parametrize("token", [f"{TOKEN}\nX-Other: 1", f"{TOKEN} x", f"{TOKEN}\x00", f"{TOKEN}ü", " ", "\n"])

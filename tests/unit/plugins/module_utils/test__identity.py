@@ -6,9 +6,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from ansible_collections.platform9.pcd.plugins.module_utils._connection import CONNECTION_OPTIONS, connection_from
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
@@ -412,6 +415,87 @@ def test_a_login_by_password_is_tried_again_after_a_failure_that_passes(serve: S
     assert keystone.requests[0].body == keystone.requests[1].body
 
 
+# --- trusts, and what YAML has made of a value ---------------------------------------------------------------------
+
+
+def with_cloud(keystone: Service, **auth: Any) -> Access:
+    write_cloud({"auth": {"auth_url": keystone.url, **auth}})
+    return log_in(connection_from(options(CONNECTION_OPTIONS, cloud="demo", retries=0), {}))
+
+
+def write_cloud(cloud: dict[str, Any]) -> None:
+    Path("clouds.yaml").write_text(yaml.safe_dump({"clouds": {"demo": cloud}}), encoding="utf-8")
+
+
+TRUST = {"OS-TRUST:trust": {"id": "t"}}
+
+
+def test_a_trust_is_the_scope_of_a_login(serve: Serve) -> None:
+    keystone = serve(issued())
+    assert with_cloud(keystone, **USER, trust_id="t").project_id == PROJECT
+    assert keystone.requests[0].document["auth"]["scope"] == TRUST
+
+
+def test_a_token_is_exchanged_for_one_of_the_trust_unless_it_is_one(serve: Serve) -> None:
+    keystone = serve(described(), issued())
+    assert with_cloud(keystone, token=TOKEN, trust_id="t").token == NEW_TOKEN
+    assert keystone.requests[1].document["auth"]["scope"] == TRUST
+    keystone = serve(described(**TRUST))
+    assert with_cloud(keystone, token=TOKEN, trust_id="t").token == TOKEN
+
+
+def test_a_refused_login_for_a_trust_names_it(serve: Serve) -> None:
+    with pytest.raises(Unauthorized, match=r"for trust t\. Check password, username, user_domain_id, trust_id;"):
+        with_cloud(serve(Reply(401, UNAUTHORIZED)), **USER, trust_id="t")
+
+
+@pytest.mark.parametrize(
+    ("auth", "key", "kind"),
+    [
+        ({"username": "me", "password": 83}, "password", "a number"),
+        ({"username": True, "password": PASSWORD}, "username", "a boolean"),
+        ({**USER, "project_name": 2024}, "project_name", "a number"),
+        ({**USER, "project_id": 1.5}, "project_id", "a number"),
+        ({**USER, "project_name": date(2024, 1, 31)}, "project_name", "a date"),
+        (
+            {"application_credential_id": "i", "application_credential_secret": 83},
+            "application_credential_secret",
+            "a ",
+        ),
+    ],
+)
+@pytest.mark.parametrize("reply", [Reply(401, UNAUTHORIZED), Reply(400, UNAUTHORIZED), Reply(404, UNAUTHORIZED)])
+def test_where_a_login_fails_it_is_told_what_yaml_has_made_of_a_value(
+    auth: dict[str, Any], key: str, kind: str, reply: Reply, serve: Serve
+) -> None:
+    with pytest.raises(PcdError) as caught:
+        with_cloud(serve(reply), **auth)
+    message = str(caught.value)
+    assert f"the value of {key} is {kind}" in message
+    assert "put it in quotes" in message
+    assert str(Path.cwd() / "clouds.yaml") in message
+    assert "\n" not in message
+
+
+def test_what_is_text_and_what_is_not_used_is_not_told(serve: Serve) -> None:
+    refusing = serve(Reply(401, UNAUTHORIZED))
+    with pytest.raises(Unauthorized) as caught:
+        with_cloud(refusing, username="me", password="0123", project_name="p")
+    assert "quotes" not in str(caught.value)
+    write_cloud({"auth": {"auth_url": refusing.url, "username": "me", "password": 83}})
+    spec = options(CONNECTION_OPTIONS, cloud="demo", password=PASSWORD, retries=0)
+    with pytest.raises(Unauthorized) as caught:
+        log_in(connection_from(spec, {}))
+    assert "quotes" not in str(caught.value)
+
+
+def test_a_region_that_yaml_takes_for_a_boolean_is_told(serve: Serve) -> None:
+    keystone = serve(issued())
+    write_cloud({"auth": {"auth_url": keystone.url, **USER}, "region_name": False})
+    with pytest.raises(ConfigurationError, match=r"no image service in 'False'.* region_name is a boolean for YAML"):
+        log_in(connection_from(options(CONNECTION_OPTIONS, cloud="demo"), {}))
+
+
 # --- the endpoint ------------------------------------------------------------------------------------------------
 
 
@@ -492,6 +576,24 @@ def test_an_endpoint_that_is_not_there_is_an_error_that_lists_the_offer(
     assert str(caught.value).startswith(beginning)
     for part in parts:
         assert part in str(caught.value)
+
+
+@pytest.mark.parametrize("which", ["first", "last"])
+def test_two_endpoints_of_one_interface_and_region_are_not_guessed_between(which: str) -> None:
+    offer = catalog("r1 admin", "r1 public")
+    second = {"region_id": "r1", "interface": "admin", "url": "https://second"}
+    offer.insert(0 if which == "first" else 2, {"type": "image", "endpoints": [second]})
+    with pytest.raises(ConfigurationError) as caught:
+        choose_endpoint(offer, None, None)
+    assert str(caught.value).startswith("image_endpoint_override: the catalogue has 2 admin endpoints of the image")
+    assert "in r1: https://r1/admin, https://second" in str(caught.value)
+    assert choose_endpoint(offer, "r1", "public") == "https://r1/public"
+
+
+def test_an_endpoint_that_is_there_twice_is_one() -> None:
+    offer = [*catalog("r1 admin"), *catalog("r1 admin")]
+    offer[-1]["endpoints"][0]["url"] += "/v2/"
+    assert versioned(choose_endpoint(offer, None, None), "v2") == "https://r1/admin/v2"
 
 
 @pytest.mark.parametrize(
