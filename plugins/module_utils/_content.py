@@ -4,25 +4,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
 from ansible_collections.platform9.pcd.plugins.module_utils._data import Content, Digest, Stream, hash_of
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import DataError, PlanError, quoted
 from ansible_collections.platform9.pcd.plugins.module_utils._image import (
+    BOUND_TO,
+    CREATED,
     FIXED_BY_DATA,
     IMPORT_LOCK,
     LONGEST_TEXT,
     REPLACES,
     RETIRED,
+    SHOWN,
     WISHABLE,
     is_custom,
     origin_of,
     stores_of,
 )
+from ansible_collections.platform9.pcd.plugins.module_utils._marks import foreign_marks, is_retired, unmarking
 from ansible_collections.platform9.pcd.plugins.module_utils._plan import (
     Create,
+    Discard,
     Image,
     Import,
     Plan,
@@ -301,57 +306,96 @@ def _told(size: int | None) -> int | str:
 
 def plan_replacement(
     old: Image,
-    inherited: Mapping[str, Any],
-    wish: Mapping[str, Any],
+    attributes: Mapping[str, Any],
     delivery: Delivery,
     retirements: Sequence[Retire],
-    leftovers: Sequence[Retire] = (),
+    leftovers: Sequence[Discard] = (),
 ) -> Plan:
-    """A new image with the attributes of the old one and the wish, and with the new data, which then takes its place.
+    """A new image with these attributes (see `succession`) and the new data, which then takes the old one's place.
 
-    It is hidden until its data is verified, and says whom it replaces until that one is retired: so a run that breaks
-    off can be continued, and at every moment one of both is there to be used. `leftovers` of such a run go first.
+    It is hidden until its data is verified, and says which image it replaces until that one is retired: so a run that
+    breaks off can be continued, and at every moment one of both is there to be used. `leftovers` of such runs go first.
     """
-    attributes = {**inherited, **wish}
     record = plan_present(attributes, None)
     hidden = {key: value for key, value in attributes.items() if value is not None}
     hidden.update({"os_hidden": True, REPLACES: old["id"]})
     plan = with_delivery(record._replace(before=old, steps=(*leftovers, Create(hidden))), delivery)
-    return _published(plan, True, bool(attributes.get("os_hidden")), retirements)
+    return _published(plan, hidden, bool(attributes.get("os_hidden")), retirements)
 
 
 def plan_continuation(
     old: Image,
-    wish: Mapping[str, Any],
-    purge: bool,
+    attributes: Mapping[str, Any],
     unfinished: Image,
     delivery: Delivery | None,
     retirements: Sequence[Retire],
+    leftovers: Sequence[Discard] = (),
+    kept: Sequence[str] = (),
 ) -> Plan:
-    """What is left to do for a replacement that an earlier run has begun; no `delivery` where it has its data."""
-    record = plan_present({**wish, "os_hidden": True}, unfinished, purge)
-    plan = record._replace(before=old, steps=(TakeUp(unfinished), *record.steps))
+    """What is left to do for a replacement that an earlier run has begun; no `delivery` where it has its data.
+
+    Everything that a new replacement would not have is taken off it before its data comes and before it is shown: who
+    else can write it (the members of its project) may have added to it. `kept` are properties of ours that count.
+    """
+    wish = begun_with(attributes)
+    wish.update(dict.fromkeys(foreign_marks(unfinished, (REPLACES, BOUND_TO, *kept))))
+    record = plan_present(wish, unfinished, purge=True)
+    plan = record._replace(before=old, steps=(*leftovers, TakeUp(unfinished), *record.steps))
     if delivery is not None:
         plan = with_delivery(plan, delivery)
-    return _published(plan, True, bool(wish.get("os_hidden", old.get("os_hidden"))), retirements)
+    return _published(plan, record.after or {}, bool(attributes.get("os_hidden")), retirements)
+
+
+def begun_with(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """What a replacement with these attributes has before it is shown, without its marks."""
+    given = {key: value for key, value in attributes.items() if value is not None}
+    return {**{key: value for key, value in CREATED.items() if key != "status"}, **given, "os_hidden": True}
+
+
+def can_continue(unfinished: Image, attributes: Mapping[str, Any]) -> bool:
+    """Whether a patch can turn an unfinished replacement into what a new one with these attributes would be.
+
+    Who could see the image meanwhile is not undone by a patch, and formats are fixed by the data.
+    """
+    wanted = begun_with(attributes)
+    if unfinished.get("visibility") != wanted["visibility"]:
+        return False
+    if unfinished["status"] in FULL_STATUSES:
+        return all(wanted.get(key, unfinished.get(key)) == unfinished.get(key) for key in FIXED_BY_DATA)
+    return all(key in wanted or not unfinished.get(key) for key in FIXED_BY_DATA)
 
 
 def with_ending(plan: Plan, shall_be_hidden: bool, retirements: Sequence[Retire]) -> Plan:
     """The plan for an image that replaces others, and then what is left to do until it stands in their place."""
     if plan.after is None:
         return plan
-    return _published(plan, bool(plan.after.get("os_hidden")), shall_be_hidden, retirements)
+    return _published(plan, plan.after, shall_be_hidden, retirements)
 
 
-def _published(plan: Plan, is_hidden: bool, shall_be_hidden: bool, retirements: Sequence[Retire]) -> Plan:
+def _published(plan: Plan, marked: Image, shall_be_hidden: bool, retirements: Sequence[Retire]) -> Plan:
+    """The plan, and then what puts the image in its place; `marked` is what it is before, with its marks."""
     steps: list[Step] = []
-    if is_hidden and not shall_be_hidden:
-        steps.append(Update([{"op": "replace", "path": "/os_hidden", "value": False}]))
+    if marked.get("os_hidden") and not shall_be_hidden:
+        shown = {"op": "add", "path": pointer(SHOWN), "value": "true"}
+        steps.append(Update([{"op": "replace", "path": "/os_hidden", "value": False}, shown]))
+        marked = {**marked, SHOWN: "true"}
     steps += retirements
-    steps.append(Update([{"op": "remove", "path": pointer(REPLACES)}]))
-    after = {key: value for key, value in (plan.after or {}).items() if key != REPLACES}
+    # A new image is bound to its id, which is chosen later.
+    gone = unmarking({BOUND_TO: "", **marked}, REPLACES, SHOWN)
+    steps.append(Update(removal(gone)))
+    after = {key: value for key, value in (plan.after or {}).items() if key not in gone}
     after.update({"os_hidden": shall_be_hidden, "updated_at": None})
     return plan._replace(after=after, steps=(*plan.steps, *steps))
+
+
+def removal(keys: Iterable[str]) -> list[dict[str, Any]]:
+    """The operations of a patch that takes these properties off."""
+    return [{"op": "remove", "path": pointer(key)} for key in keys]
+
+
+def succession(old: Image, wish: Mapping[str, Any], purge: bool, project_id: str | None) -> dict[str, Any]:
+    """The attributes of the image that replaces the old one; None for a property that shall not be there."""
+    return {**inheritance(old, purge, project_id), **wish}
 
 
 def inheritance(old: Image, purge: bool, project_id: str | None) -> dict[str, Any]:
@@ -380,31 +424,46 @@ def retirement_of(
 ) -> Retire:
     """The steps that take the old image out of use, where another one takes its name."""
     if how == "delete":
-        return Retire(old, plan_absent(old, force).steps)
+        return Retire(old, plan_absent(old, force).steps, "deleted", old.get("name"))
     # It may be a replacement itself, of a run that broke off.
-    steps: list[Step] = [Update([{"op": "remove", "path": pointer(REPLACES)}])] if REPLACES in old else []
+    gone = removal(unmarking(old, REPLACES, SHOWN))
+    steps: list[Step] = [Update(gone)] if gone else []
     if how == "rename":
-        if old.get("name") != name:
-            return Retire(old, tuple(steps))
-        retired = f"{name}{suffix if suffix is not None else default_suffix(old)}"
-        if len(retired) > LONGEST_TEXT:
-            raise PlanError(
-                f"retired_suffix: with it, the name of {describe(old)} would have {len(retired)} characters; the image "
-                f"service takes {LONGEST_TEXT} at the most. Give a shorter one, or retire the image in another way."
-            )
-        return Retire(old, (*steps, Update([{"op": "replace", "path": "/name", "value": retired}])))
+        return _renamed(old, suffix, name, steps)
+    if is_retired(old):
+        status = _deactivation(old, how)
+        return Retire(old, (*steps, *status), "deactivated" if status else "hidden", old.get("name"))
     if new_is_hidden:
         raise PlanError(
             f"retired: {describe(old)} and the image that replaces it would both be hidden and have one name, so that "
             "nobody could tell them apart by it. Use retired: rename or retired: delete."
         )
-    if not old.get("os_hidden"):
-        hiding = {"op": "replace", "path": "/os_hidden", "value": True}
-        # So it is told from an image that is hidden and meant; see find_named.
-        steps.append(Update([hiding, {"op": "add", "path": pointer(RETIRED), "value": "true"}]))
-    if how == "deactivate" and old["status"] == "active":
-        steps.append(SetStatus("deactivate"))
-    return Retire(old, tuple(steps))
+    hiding = [] if old.get("os_hidden") else [{"op": "replace", "path": "/os_hidden", "value": True}]
+    # So it is told from an image that is hidden and meant.
+    steps.append(Update([*hiding, *_addition({RETIRED: "true", BOUND_TO: old["id"]})]))
+    status = _deactivation(old, how)
+    return Retire(old, (*steps, *status), "deactivated" if status else "hidden", old.get("name"))
+
+
+def _renamed(old: Image, suffix: str | None, name: str | None, steps: Sequence[Step]) -> Retire:
+    if old.get("name") != name:
+        return Retire(old, tuple(steps), "renamed", old.get("name"))
+    retired = f"{name}{suffix if suffix is not None else default_suffix(old)}"
+    if len(retired) > LONGEST_TEXT:
+        raise PlanError(
+            f"retired_suffix: with it, the name of {describe(old)} would have {len(retired)} characters; the image "
+            f"service takes {LONGEST_TEXT} at the most. Give a shorter one, or retire the image in another way."
+        )
+    renaming = Update([{"op": "replace", "path": "/name", "value": retired}])
+    return Retire(old, (*steps, renaming), "renamed", retired)
+
+
+def _deactivation(old: Image, how: str) -> tuple[Step, ...]:
+    return (SetStatus("deactivate"),) if how == "deactivate" and old["status"] == "active" else ()
+
+
+def _addition(properties: Mapping[str, str]) -> list[dict[str, Any]]:
+    return [{"op": "add", "path": pointer(key), "value": value} for key, value in properties.items()]
 
 
 def default_suffix(old: Image) -> str:

@@ -12,11 +12,11 @@ from ansible_collections.platform9.pcd.plugins.module_utils._content import (
     IMPORT_LOCK,
     Delivery,
     as_sent,
+    can_continue,
     check_stores,
     choose_method,
     digest_of_image,
     has_failed,
-    inheritance,
     is_poisoned,
     is_same,
     is_settled,
@@ -27,6 +27,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._content import (
     refuse_change,
     retirement_of,
     streamed_method,
+    succession,
     with_copies,
     with_delivery,
     with_ending,
@@ -34,6 +35,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._content import (
 from ansible_collections.platform9.pcd.plugins.module_utils._data import Content, File, Stream
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     DataError,
+    Forbidden,
     NotFinished,
     NotFound,
     NotReady,
@@ -48,7 +50,9 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image import (
     stores_of,
     without_converted,
 )
+from ansible_collections.platform9.pcd.plugins.module_utils._marks import is_unfinished, replaced_id, replaces
 from ansible_collections.platform9.pcd.plugins.module_utils._plan import (
+    Discard,
     Image,
     Plan,
     Retire,
@@ -70,6 +74,9 @@ LONGEST_REMEMBERING = 5
 
 # More runs than this do not break off one after the other.
 MOST_REPLACED = 10
+
+# The order in which runs of the same moment see what they have made; see Writer.
+OLDEST_FIRST = ("sort", "created_at:asc,id:asc")
 
 # What an address answers whose file is not there, whoever asks.
 GONE = (404, 410)
@@ -242,31 +249,34 @@ class _Planner:
         return self._ended(current, copied)
 
     def _ended(self, current: Image | None, plan: Plan) -> Plan:
-        """The plan, and then the end of a replacement that an earlier run has begun with this image."""
-        if current is None or REPLACES not in current:
+        """The plan, and then the end of a replacement that an earlier run has begun with this image.
+
+        Only if the task says its name: an id means this very image, and no other.
+        """
+        if current is None or self._params["id"] is not None or replaced_id(current) is None:
             return plan
-        replaced = self._replaced_by(current)
-        # It was hidden until its data was verified, and is shown before what it replaces is taken away.
-        unshown = bool(current.get("os_hidden")) and all(image.get("os_hidden") for image in replaced)
-        hidden = bool(self._wish.get("os_hidden", unshown))
-        return with_ending(plan, hidden, self._retirements(replaced, current.get("name"), hidden))
+        hidden = bool(self._wish.get("os_hidden", current.get("os_hidden")))
+        return with_ending(plan, hidden, self._retirements(self._replaced_by(current), current.get("name"), hidden))
 
     def _replaced_by(self, image: Image) -> list[Image]:
-        """What an image replaces, the oldest first: there may be several where more than one run broke off."""
+        """What an image replaces, the oldest first: there may be several if more than one run broke off."""
         found: list[Image] = []
-        while image.get(REPLACES) and len(found) < MOST_REPLACED:
-            old = self._session.find_by_id(str(image[REPLACES]))
-            if old is None:
+        while len(found) < MOST_REPLACED:
+            old_id = replaced_id(image)
+            old = None if old_id is None else self._session.find_by_id(old_id)
+            if old is None or not replaces(image, old) or old["id"] in [each["id"] for each in found]:
                 break
             found.insert(0, old)
             image = old
         return found
 
     def _retirements(self, images: Sequence[Image], name: str | None, new_is_hidden: bool) -> list[Retire]:
-        return [
+        retired = self._params["retired"]
+        retirements = [
             retirement_of(
                 old,
-                "delete" if old["status"] not in FULL_STATUSES else self._params["retired"],
+                # A record without its data that another tool has made may be waited for by somebody.
+                "delete" if old["status"] not in FULL_STATUSES and is_ours(old["id"]) else retired,
                 self._params["retired_suffix"],
                 self._params["force"],
                 name,
@@ -274,6 +284,7 @@ class _Planner:
             )
             for old in images
         ]
+        return [each for each in retirements if each.steps]
 
     def _replaced(self, old: Image, stream: Stream) -> Plan:
         if self._params["id"] is not None:
@@ -281,29 +292,16 @@ class _Planner:
                 f"on_content_change: {describe(old)} is named by its id, and the image that replaces it has another "
                 "one. Give its name without id."
             )
-        hidden = bool(self._wish.get("os_hidden", old.get("os_hidden")))
+        attributes = succession(old, self._wish, self._purge, self._session.project_id)
+        hidden = bool(attributes.get("os_hidden"))
         retirement = self._retirements([*self._replaced_by(old), old], old.get("name"), hidden)
-        unfinished = self._unfinished(old)
-        delivery, leftovers = None, []
-        if unfinished is not None:
-            if unfinished["status"] == "queued" and not is_poisoned(unfinished):
-                delivery = self._delivery(stream)
-            elif unfinished["status"] not in FULL_STATUSES or self._difference(unfinished, stream) is not None:
-                leftovers = [self._leftover(old, unfinished, stream)]
-        if unfinished is None or leftovers:
-            inherited = inheritance(old, self._purge, self._session.project_id)
-            return plan_replacement(old, inherited, self._wish, self._delivery(stream), retirement, leftovers)
-        return plan_continuation(old, self._wish_for(unfinished), self._purge, unfinished, delivery, retirement)
-
-    def _leftover(self, old: Image, unfinished: Image, stream: Stream) -> Retire:
-        """What removes a replacement that is of no use any more: nobody has ever seen it."""
-        if not is_ours(unfinished["id"]):
-            raise PlanError(
-                f"An earlier run has begun to replace {describe(old)} by image {unfinished['id']}, which is hidden, "
-                f"has status {unfinished['status']} and not the data of {stream.source}. Delete it by its id, and run "
-                "the task again."
-            )
-        return Retire(unfinished, plan_absent(unfinished, force=True).steps)
+        unfinished, leftovers = self._unfinished(old, attributes, stream)
+        if unfinished is None:
+            return plan_replacement(old, attributes, self._delivery(stream), retirement, leftovers)
+        delivery = self._delivery(stream) if unfinished["status"] == "queued" else None
+        kept = () if origin_of(unfinished, self._session.project_id) is None else (SOURCE,)
+        wanted = without_converted(attributes, unfinished, self._session.project_id)
+        return plan_continuation(old, wanted, unfinished, delivery, retirement, leftovers, kept)
 
     def _recreated(self, poisoned: Image, stream: Stream) -> Plan:
         why = (
@@ -322,11 +320,42 @@ class _Planner:
             )
         return self._replaced(poisoned, stream)
 
-    def _unfinished(self, old: Image) -> Image | None:
-        """What an earlier run has left that broke off while it replaced this image."""
-        query = [(REPLACES, str(old["id"])), ("os_hidden", "true")]
-        found = [image for image in self._session.images.list(query) if image.get(REPLACES) == old["id"]]
-        return _settled(self._params, self._session, found[0]) if found else None
+    def _unfinished(
+        self, old: Image, attributes: Mapping[str, Any], stream: Stream
+    ) -> tuple[Image | None, list[Discard]]:
+        """The replacement of this image that an earlier run has left and that can be continued; and those that cannot.
+
+        An image of another project, or a mark that does not count, is none.
+        """
+        query = [(REPLACES, str(old["id"])), ("owner", str(old.get("owner"))), ("os_hidden", "true"), OLDEST_FIRST]
+        leftovers: list[Discard] = []
+        for image in self._session.images.list(query):
+            if not (replaces(image, old) and is_unfinished(image)):
+                continue
+            settled = _settled(self._params, self._session, image)
+            if settled is None or not (replaces(settled, old) and is_unfinished(settled)):
+                continue
+            if self._can_continue(settled, attributes, stream):
+                return settled, leftovers
+            leftovers.append(Discard(settled, plan_absent(settled, force=True).steps))
+        return None, leftovers
+
+    def _can_continue(self, unfinished: Image, attributes: Mapping[str, Any], stream: Stream) -> bool:
+        attributes = without_converted(attributes, unfinished, self._session.project_id)
+        if not can_continue(unfinished, attributes) or self._is_shared(unfinished):
+            return False
+        if unfinished["status"] == "queued":
+            return not is_poisoned(unfinished)
+        return unfinished["status"] == "active" and self._difference(unfinished, stream) is None
+
+    def _is_shared(self, image: Image) -> bool:
+        """Whether other projects see the image. No run adds members, so that somebody else must have done so."""
+        if image.get("visibility") != "shared":
+            return False
+        try:
+            return bool(self._session.images.members(image["id"]))
+        except Forbidden:
+            return True
 
     def _difference(self, image: Image, stream: Stream) -> Content | None:
         """What is known of the stream, where that differs from the image's data; None where both are the same."""

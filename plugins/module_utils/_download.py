@@ -86,7 +86,7 @@ def check_download(params: Params) -> None:
 
 def plan_download(params: Params, session: Session) -> Download:
     """What is to be done so that the file at `dest` has the data of the image."""
-    image = session.find(params, [session.project_id])
+    image = session.find(params)
     if image is None:
         raise NotReady(
             f"No image {quoted(params['name'] or params['id'])} was found whose data could be downloaded. "

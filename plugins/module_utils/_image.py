@@ -89,18 +89,25 @@ CREATED = {
     "os_hidden": False,
 }
 
-# glance/api/v2/images.py: RequestDeserializer._reserved_properties and _reserved_namespaces; `stores` is computed.
-# Ours is the id of the image that an unfinished replacement stands in for; it goes once that one is retired.
+# Properties whose names begin so belong to this collection, those of later releases too (`pcd_catalog`);
+# _marks says what they are worth.
+OUR_PREFIX = "pcd_"
+# The id of the image that an unfinished replacement stands in for; it goes once that one is retired.
 REPLACES = "pcd_replaces"
-# And the mark of an image that has been replaced and hidden, which its name means no more.
+# A replacement has been shown: from then on somebody may have made an instance from it.
+SHOWN = "pcd_shown"
+# An image has been replaced and hidden, and its name means it no more.
 RETIRED = "pcd_retired"
-# And what the data was made from; see `origin_of`.
+# What the data was made from; see `origin_of`.
 SOURCE = "pcd_source"
 SOURCE_VALUE = re.compile(
     r"(?P<algorithm>[a-z0-9_]+):(?P<value>[0-9a-f]+)=(?P<data>[a-z0-9_]+:[0-9a-f]+)( from (?P<disk_format>[a-z0-9]+))?"
 )
-RESERVED = ("location", "deleted", "deleted_at", "stores", REPLACES, RETIRED, SOURCE)
-RESERVED_PREFIX = "os_glance"
+# The id of the image that REPLACES and RETIRED are written onto, so that a copy on another image is void.
+BOUND_TO = "pcd_bound_to"
+# glance/api/v2/images.py: RequestDeserializer._reserved_properties and _reserved_namespaces; `stores` is computed.
+RESERVED = ("location", "deleted", "deleted_at", "stores")
+RESERVED_PREFIXES = ("os_glance", OUR_PREFIX)
 # Glance holds this lock from the request for an import until its end, whichever way it ends
 # (glance/async_/flows/api_image_import.py, _CompleteTask and _ImageLock).
 IMPORT_LOCK = "os_glance_import_task"
@@ -140,7 +147,7 @@ def check_uuid(option: str, value: str | None) -> None:
 
 def is_custom(attribute: str) -> bool:
     """Whether a key of an image document is a custom property that users may set."""
-    return attribute not in ATTRIBUTES and attribute not in RESERVED and not attribute.startswith(RESERVED_PREFIX)
+    return attribute not in ATTRIBUTES and attribute not in RESERVED and not attribute.startswith(RESERVED_PREFIXES)
 
 
 def wish_from(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -276,7 +283,8 @@ def _wished_name(key: str) -> str:
         raise ConfigurationError(f"properties.{key}: this is no custom property. Use the option {option} instead.")
     if not is_custom(key):
         raise ConfigurationError(
-            f"properties.{key}: this name belongs to the image service or to this collection. Leave it out."
+            f"properties.{key}: this name belongs to the image service or to this collection ({OUR_PREFIX}*). "
+            "Leave it out."
         )
     return property_name(key)
 

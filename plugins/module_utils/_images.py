@@ -129,6 +129,10 @@ class Images:
         """The tasks of the service that have worked on the image; the form of the tasks API."""
         return self._items(f"{_path(image_id)}/tasks", "tasks", f"look up the tasks of image {image_id}")
 
+    def members(self, image_id: str) -> Items:
+        """The projects that a shared image is shared with."""
+        return self._items(f"{_path(image_id)}/members", "members", f"look up the members of image {image_id}")
+
     @contextmanager
     def download(self, image_id: str, start: int = 0) -> Iterator[requests.Response]:
         """The answer that brings the data, from the byte `start` on: 206 where the service allows that, else 200.

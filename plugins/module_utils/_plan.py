@@ -142,13 +142,34 @@ class TakeUp(NamedTuple):
 
 
 class Retire(NamedTuple):
-    """These steps are taken on the image that has been replaced."""
+    """These steps are taken on the image that has been replaced.
+
+    `action` says what they come to: hidden, deactivated, renamed or deleted; `name` is the one it has then.
+    """
+
+    image: Image
+    steps: tuple[Step, ...]
+    action: str
+    name: str | None
+
+    @property
+    def told(self) -> dict[str, Any]:
+        return {"id": self.image["id"], "name": self.name, "action": self.action, "reason": None}
+
+
+class Discard(NamedTuple):
+    """An unfinished replacement that is of no use any more is deleted; nobody has ever found it in a list."""
 
     image: Image
     steps: tuple[Step, ...]
 
+    @property
+    def told(self) -> dict[str, Any]:
+        reason = "an earlier run has left it unfinished, and it cannot become what is declared now"
+        return {"id": self.image["id"], "name": self.image.get("name"), "action": "deleted", "reason": reason}
 
-Step: TypeAlias = "Create | Update | SetStatus | Delete | Upload | Stage | Import | TakeUp | Retire"
+
+Step: TypeAlias = "Create | Update | SetStatus | Delete | Upload | Stage | Import | TakeUp | Retire | Discard"
 
 
 class Plan(NamedTuple):
@@ -176,6 +197,11 @@ class Plan(NamedTuple):
         return [operation for step in self.steps if isinstance(step, Update) for operation in step.patch]
 
     @property
+    def retired(self) -> list[dict[str, Any]]:
+        """The other images that the steps take out of use or delete, and how."""
+        return [step.told for step in self.steps if isinstance(step, (Retire, Discard)) and step.steps]
+
+    @property
     def expected(self) -> Image | None:
         """`after`, with what is known of the data by now."""
         content = None if self.stream is None else self.stream.content
@@ -184,7 +210,10 @@ class Plan(NamedTuple):
     @property
     def diff(self) -> dict[str, Any]:
         """Before and after as Ansible shows them; it holds nothing that a real run would know better."""
-        return {"before": _visible(self.before), "after": _visible(self.expected)}
+        after = _visible(self.expected)
+        if self.retired:
+            after["retired"] = [f"{told['name']} ({told['id']}): {told['action']}" for told in self.retired]
+        return {"before": _visible(self.before), "after": after}
 
 
 def plan_present(wish: Image, current: Image | None, purge: bool = False, new_id: str | None = None) -> Plan:

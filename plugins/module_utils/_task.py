@@ -24,14 +24,10 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._http import Http, Transport
 from ansible_collections.platform9.pcd.plugins.module_utils._identity import Logins, warnings_about
-from ansible_collections.platform9.pcd.plugins.module_utils._image import (
-    REPLACES,
-    RETIRED,
-    image_shape,
-    is_ours,
-)
+from ansible_collections.platform9.pcd.plugins.module_utils._image import image_shape, is_ours
 from ansible_collections.platform9.pcd.plugins.module_utils._images import Images, exactly
-from ansible_collections.platform9.pcd.plugins.module_utils._plan import Image, Plan, describe
+from ansible_collections.platform9.pcd.plugins.module_utils._marks import is_retired, standing
+from ansible_collections.platform9.pcd.plugins.module_utils._plan import Image, Plan
 from ansible_collections.platform9.pcd.plugins.module_utils._progress import Progress
 from ansible_collections.platform9.pcd.plugins.module_utils._redact import (
     ADDRESS_OPTIONS,
@@ -129,11 +125,25 @@ class Session:
                 "machine can be made from data that is not there. Leave both options (and OS_INTERFACE) out."
             )
 
-    def find(self, params: Params, owners: Sequence[str | None]) -> Image | None:
-        """The image that `id`, or else `name` and `match`, means; with match "own" it is one of these owners."""
+    def find(self, params: Params) -> Image | None:
+        """The image that `id` means, or else `name` with `owner` or `match`."""
         if params["id"] is not None:
             return self.find_by_id(params["id"])
-        return find_named(self, params["name"], [ANYBODY] if params["match"] == "visible" else owners)
+        return find_named(self, params["name"], self._owner_of_name(params))
+
+    def _owner_of_name(self, params: Params) -> str:
+        """The project whose images a name can mean, or ANYBODY."""
+        if params.get("owner") is not None:
+            return str(params["owner"])
+        if params["match"] == "visible":
+            return ANYBODY
+        if self.project_id is None:
+            # To an administrator, every project's private images are visible.
+            raise ConfigurationError(
+                "project_id: nobody says which project the token is for, so that match: own cannot tell whose image "
+                f"{quoted(params['name'])} is meant. Give project_id, or the id of the image, or match: visible."
+            )
+        return self.project_id
 
     def find_by_id(self, image_id: str) -> Image | None:
         # Capitals mean the same in a UUID (RFC 9562), though not to every database.
@@ -267,7 +277,7 @@ class _OnImage(NamedTuple):
             "image": None if after is None else image_shape(after),
             "diff": self.plan.diff,
         }
-        return {**result, "patch": self.plan.patch} if self.returns_patch else result
+        return {**result, "patch": self.plan.patch, "retired": self.plan.retired} if self.returns_patch else result
 
 
 def open_session(
@@ -300,60 +310,45 @@ def open_session(
     return Session(Images(http), access.project_id, connection.transport, warn, access.library, surroundings)
 
 
-def find_named(session: Session, name: str, owners: Sequence[str | None]) -> Image | None:
+def find_named(session: Session, name: str, owner: str) -> Image | None:
     """The one image of this name; None where there is none, PlanError where two could be meant.
 
-    It belongs to the first of the owners (project ids) that has one; ANYBODY means all images that the caller's list
-    shows, and None a project that is not known. Of one owner, hidden images count where no other is found.
+    It belongs to the owner (a project id); ANYBODY means all images that the caller's list shows. Hidden images count
+    where no other is found.
     """
     found = session.waiting(LONGEST_AMBIGUITY).until(
-        lambda seen: not _may_be_racing(seen), lambda: _found_named(session, name, owners)
+        lambda seen: not _may_be_racing(seen), lambda: _found_named(session, name, owner)
     )
     return _only(found, name) if found else None
 
 
 def _may_be_racing(found: Sequence[Image]) -> bool:
-    """Whether runs of the same moment may have made these, which then agree on one of them (see Writer)."""
-    return len(found) > 1 and sum(not is_ours(image["id"]) for image in found) < 2
+    """Whether runs of the same moment may have made these, which then agree on one of each owner (see Writer)."""
+    owners = {image.get("owner") for image in found}
+    return len(found) > 1 and len(owners) == 1 and sum(not is_ours(image["id"]) for image in found) < 2
 
 
-def _found_named(session: Session, name: str, owners: Sequence[str | None]) -> list[Image]:
-    lists: dict[bool, list[Image]] = {}
-    owners = list(dict.fromkeys(owners))
-    for owner in owners:
-        for hidden in (False, True):
-            if hidden not in lists:
-                lists[hidden] = _list_named(session, name, hidden, owners)
-            # What was replaced and hidden is kept for machines that came from it, and meant by its id alone.
-            found = [image for image in lists[hidden] if _is_of(image, owner) and not (hidden and RETIRED in image)]
-            if found:
-                # Where a replacement already stands in its place, the image that it replaces is meant no more.
-                replaced = {image.get(REPLACES) for image in found}
-                return [image for image in found if image["id"] not in replaced]
+def _found_named(session: Session, name: str, owner: str) -> list[Image]:
+    for hidden in (False, True):
+        # What was replaced and hidden is kept for instances that came from it, and only meant by its id.
+        found = [image for image in _list_named(session, name, hidden, owner) if not is_retired(image)]
+        if found:
+            return standing(found)
     return []
 
 
-def _list_named(session: Session, name: str, hidden: bool, owners: Sequence[str | None]) -> list[Image]:
+def _list_named(session: Session, name: str, hidden: bool, owner: str) -> list[Image]:
     query = [("name", exactly(name))]
-    if len(owners) == 1 and owners[0] not in (None, ANYBODY):
-        query.append(("owner", str(owners[0])))
+    if owner != ANYBODY:
+        query.append(("owner", owner))
     if hidden:
         query.append(("os_hidden", "true"))
-    # Compared again, since databases may ignore the case of a name.
-    return [image for image in session.images.list(query) if image.get("name") == name]
-
-
-def _is_of(image: Image, owner: str | None) -> bool:
-    if owner == ANYBODY:
-        return True
-    if owner is None and image.get("visibility") in ("public", "community"):
-        # Everybody sees it, so that it may be another project's.
-        raise ConfigurationError(
-            f"project_id: {describe(image)} is {image['visibility']} and belongs to project {image.get('owner')}; "
-            "whether that is yours cannot be told from a token alone. Give project_id, or the id of the image, "
-            "or match: visible."
-        )
-    return owner is None or image.get("owner") == owner
+    # Compared again, since databases may ignore the case.
+    return [
+        image
+        for image in session.images.list(query)
+        if image.get("name") == name and owner in (ANYBODY, image.get("owner"))
+    ]
 
 
 def _only(found: Sequence[Image], name: str) -> Image:

@@ -30,19 +30,27 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._http import Transport
 from ansible_collections.platform9.pcd.plugins.module_utils._image import (
+    BOUND_TO,
     IMPORT_LOCK,
     OPTION_OF_ATTRIBUTE,
     REPLACES,
-    RETIRED,
     is_ours,
     new_id,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._images import Images, Query, exactly
+from ansible_collections.platform9.pcd.plugins.module_utils._marks import (
+    bound,
+    is_retired,
+    is_rival,
+    is_unfinished,
+    replaced_id,
+)
 from ansible_collections.platform9.pcd.plugins.module_utils._plan import (
     STATUS_AFTER,
     UNPROTECT,
     Create,
     Delete,
+    Discard,
     Image,
     Import,
     Patch,
@@ -141,6 +149,9 @@ class Writer(NamedTuple):
         if isinstance(step, Retire):
             self._retire(current, step)
             return current
+        if isinstance(step, Discard):
+            self._discard(step)
+            return current
         self._delete(current, step)
         return None
 
@@ -151,11 +162,12 @@ class Writer(NamedTuple):
 
     def _created(self, step: Create) -> Image:
         """The new record. Its id is chosen here, so that an answer that was lost does not make a second one."""
-        attributes = {"id": new_id(), **step.attributes}
+        attributes = bound({"id": new_id(), **step.attributes})
+        wish = {key: value for key, value in attributes.items() if key in step.attributes or key == BOUND_TO}
         attempts, unclear = self._attempts(), False
         while True:
             try:
-                return _kept(step.attributes, self.images.create(attributes))
+                return _kept(wish, self.images.create(attributes))
             except (ApiError, ConnectionFailed) as error:
                 is_taken = isinstance(error, Conflict)
                 if isinstance(error, Conflict) and not unclear and "id" in step.attributes:
@@ -165,7 +177,7 @@ class Writer(NamedTuple):
                 unclear = True
                 arrived = self._looked_up(attributes["id"], error)
                 if arrived is not None:
-                    return _kept(step.attributes, arrived)
+                    return _kept(wish, arrived)
                 if is_taken or not attempts.again(error.retry_after):
                     raise
 
@@ -323,6 +335,21 @@ class Writer(NamedTuple):
                 f"{describe(step.image)} could not be retired. Run the task again to try that once more."
             ) from None
 
+    def _discard(self, step: Discard) -> None:
+        """The unfinished replacement is gone; unless another run has gone on with it since it was planned."""
+        planned = step.image
+        try:
+            seen = self.images.get(planned["id"])
+            if not is_unfinished(seen) or seen["status"] != planned["status"]:
+                raise Overtaken(
+                    f"{describe(planned)}, which an earlier run has left unfinished, is changed by another run at the "
+                    "same moment. Run the task again once that one has ended."
+                )
+            for part in step.steps:
+                self._carried_out(seen, part)
+        except NotFound:
+            return
+
     def _unmake(self, made: Image) -> None:
         """What this run has made is gone again."""
         if made.get("protected"):
@@ -365,7 +392,7 @@ class Writer(NamedTuple):
         All runs see the images in one order, and the first one stays. But who has looked before all others saw none,
         and stays as well; so whoever is first and sees others gives them a moment to go, and goes where they do not.
         """
-        if not is_ours(made["id"]) or not (made.get("name") or REPLACES in made):
+        if not is_ours(made["id"]) or not (made.get("name") or replaced_id(made)):
             return
         rivals = self._rivals(made)
         if len(rivals) > 1 and rivals[0]["id"] == made["id"]:
@@ -399,16 +426,18 @@ class Writer(NamedTuple):
     def _rivals(self, made: Image) -> list[Image]:
         """The images that stand in the same place as this one, or shall, the first one first.
 
-        Those that this collection has not made go before, because nobody removes them.
+        Those that this collection has not made go before, because nobody removes them. Images of other owners are none.
         """
-        replaced, hidden = made.get(REPLACES), bool(made.get("os_hidden"))
-        named = [("name", exactly(str(made["name"]))), ("owner", str(made["owner"]))] if made.get("name") else None
+        replaced, owner = replaced_id(made), ("owner", str(made["owner"]))
         found: list[Image] = []
-        if named is not None:
-            found += self._listed(named, hidden and replaced is None, made)
+        if made.get("name"):
+            hidden = bool(made.get("os_hidden")) and replaced is None
+            found += self._listed([("name", exactly(str(made["name"]))), owner], hidden, made)
         if replaced is not None:
-            found += self._listed([(REPLACES, str(replaced))], True, made)
-        gone = {replaced, *(image.get(REPLACES) for image in found)}
+            found += [
+                image for image in self._listed([(REPLACES, replaced), owner], True, made) if is_rival(image, made)
+            ]
+        gone = {replaced, *(replaced_id(image) for image in found)}
         return sorted((image for image in found if image["id"] not in gone), key=lambda image: is_ours(image["id"]))
 
     def _listed(self, query: Query, hidden: bool, made: Image) -> list[Image]:
@@ -419,8 +448,9 @@ class Writer(NamedTuple):
             image
             for image in found
             if image.get("name") == made.get("name")
-            and not (hidden and RETIRED in image)
-            and (not hidden or image.get(REPLACES) == made.get(REPLACES))
+            and image.get("owner") == made.get("owner")
+            and not is_retired(image)
+            and (not hidden or replaced_id(image) == replaced_id(made))
         ]
 
 

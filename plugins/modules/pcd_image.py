@@ -44,13 +44,12 @@ options:
     description:
       - Which images O(name) can mean. It has no effect together with O(id).
       - V(own) means those that belong to the project of the login, so that a public image of another project, or
-        one that another project shares, is neither changed nor taken for yours. Where O(owner) is given, an image
-        of that project goes first.
+        one that another project shares, is neither changed nor taken for yours.
       - V(visible) means all that the list of images shows to the login, whatever project they belong to. For an
         administrator that is every project's.
-      - With O(token) and O(image_endpoint_override) alone nobody says which project the token is for. Give
-        O(project_id) then; otherwise V(own) means the private and shared images that are visible, and a public or
-        community one of this name is an error.
+      - With only O(token) and O(image_endpoint_override) nobody says which project the token is for. V(own) is refused
+        then, before anything is sent. Give O(project_id), O(id) or V(visible).
+      - It has no effect together with O(owner), which says itself whose images are meant.
     type: str
     choices: [own, visible]
     default: own
@@ -95,8 +94,11 @@ options:
     choices: [public, private, community, shared]
   owner:
     description:
-      - The id of the project that the image belongs to. To give an image to another project needs an administrator.
-      - On creation the service takes the project of the login where nothing is given.
+      - The id of the project that the image belongs to. On creation the service takes the project of the login if
+        nothing is given. An image of another project needs an administrator.
+      - With O(name), only an image of this project is found, changed, deleted or created. An image of another project
+        is left alone, so that a loop over several owners has an image for each.
+      - With O(id), the image of that id is given to this project if it belongs to another one.
     type: str
   tags:
     description:
@@ -108,6 +110,8 @@ options:
     description:
       - Custom properties, such as C(os_distro) or C(hw_disk_bus). Those that are not named are left alone; see
         O(purge_properties).
+      - Names that begin with C(pcd_) are reserved for this collection. They are not returned, not purged and not taken
+        over by a replacement.
       - The service keeps text. Numbers and booleans are stored as their text (C(4), C(true)). Write a version in
         quotes; without them C(22.10) is the number 22.1.
       - A property whose value is V(null) is removed.
@@ -209,8 +213,9 @@ options:
       - With V(keep), the image keeps its data, with a warning.
       - With V(replace), a new image of the same name and attributes gets the data. It is hidden until its data is
         verified; only then does it take the place of the old one, which becomes what O(retired) says. A run that
-        breaks off is continued by the next one. Members that the old image is shared with are not carried over. It
-        needs O(name) without O(id), since the new image has another id.
+        breaks off is continued by the next one; what it has left is deleted instead if it cannot become what is
+        declared now. Members that the old image is shared with are not carried over. It needs O(name) without O(id),
+        since the new image has another id.
       - It decides, too, about data that is right but lies in a store that this image service cannot read, such as data
         that was uploaded through the public endpoint of PCD. No instance boots from that. V(fail) and V(keep) warn,
         V(replace) brings the data over. An image that this collection has made is not looked at for that while its
@@ -457,6 +462,40 @@ patch:
     - op: replace
       path: /min_disk
       value: 20
+retired:
+  description:
+    - The other images of this name that the task has taken out of use, or in check mode would take out of use, in this
+      order. Empty if there are none, as without O(on_content_change=replace).
+    - The diff says the same in C(retired).
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - id: 5f7b8fda-9780-47cf-9fad-afd62e0d4a74
+      name: ubuntu-24.04
+      action: hidden
+      reason: null
+  contains:
+    id:
+      description: The id of the image.
+      returned: always
+      type: str
+    name:
+      description: The name that it has afterwards.
+      returned: always
+      type: str
+    action:
+      description:
+        - What was done about it, V(hidden), V(deactivated) (and hidden), V(renamed) or V(deleted). V(kept) means that
+          it should have gone and is still there.
+      returned: always
+      type: str
+    reason:
+      description:
+        - Why, if that does not follow from O(retired), such as for an unfinished replacement that an earlier run has
+          left; V(null) otherwise.
+      returned: always
+      type: str
 """
 
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError
@@ -491,11 +530,9 @@ def check_image(params: Params) -> None:
 
 
 def plan_image(params: Params, session: Session) -> Plan:
-    owner = params["owner"] or session.project_id
+    current = session.find(params)
     if params["state"] == "absent":
-        return plan_absent(session.find(params, [owner]), params["force"])
-    # An image of ours may be given to another owner, who goes first because it may be theirs already.
-    current = session.find(params, [owner, session.project_id])
+        return plan_absent(current, params["force"])
     wish = wish_from(params)
     if has_source(params) or stores_from(params).are_chosen:
         # Most tasks are about attributes alone, and a module's process compiles all that it imports anew.

@@ -81,7 +81,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._task import MATCH, 
 
 
 def plan_state(params: Params, session: Session) -> Plan:
-    return plan_status(params["state"], session.find(params, [session.project_id]), params["name"] or params["id"])
+    return plan_status(params["state"], session.find(params), params["name"] or params["id"])
 
 
 TASK = Task(

@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import requests
@@ -286,6 +287,36 @@ class Server:
             )
         return ids
 
+    def plant(self, images: Sequence[Image], members: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Write whole images into Glance's database; `members` are the projects that have accepted one, by its id.
+
+        Hundreds take a moment so, and what only an administrator or an upload could give is there as well.
+        """
+        now = f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M:%S.%f}"
+        with self._database() as database:
+            for image in images:
+                self._insert(
+                    database, "images", {**dict.fromkeys(("created_at", "updated_at"), now), **_columns(image)}
+                )
+                for key in sorted(image.keys() - {*SPECIFIED, "stores"}):
+                    row = {"image_id": image["id"], "name": key, "value": image[key], "created_at": now, "deleted": 0}
+                    self._insert(database, "image_properties", row)
+            for image_id, member in members.items():
+                row = {"image_id": image_id, "member": member, "can_share": 0, "created_at": now, "deleted": 0}
+                self._insert(database, "image_members", {**row, "status": "accepted"})
+
+    @staticmethod
+    def _insert(database: sqlite3.Connection, table: str, row: Mapping[str, Any]) -> None:
+        places = ", ".join("?" * len(row))
+        database.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({places})", [*row.values()])
+
+    def uproot(self, ids: Iterable[str]) -> None:
+        """Undo `plant`."""
+        rows = [(image_id,) for image_id in ids]
+        with self._database() as database:
+            for table, column in (("image_properties", "image_id"), ("image_members", "image_id"), ("images", "id")):
+                database.executemany(f"DELETE FROM {table} WHERE {column} = ?", rows)
+
     def space_out(self, ids: Sequence[str]) -> None:
         """Let these images have been created a minute after each other, the last one just now."""
         now = datetime.now(timezone.utc)
@@ -441,6 +472,12 @@ class Runner:
             self._server.remember(image["id"])
         elif options.get("name"):
             self._server.remember_name(options["name"])
+
+
+def _columns(image: Image) -> dict[str, Any]:
+    """The row of an image in Glance's database."""
+    row = {key: image[key] for key in SPECIFIED if key in image and key != "tags"}
+    return {"deleted": 0, "min_disk": 0, "min_ram": 0, **row}
 
 
 def shape_of(document: Image) -> Image:

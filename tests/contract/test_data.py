@@ -956,12 +956,18 @@ def test_a_hidden_image_is_not_retired_by_hiding(run: Runner, server: Server, na
     assert len(server.named(f"{name}-old")) == 1
 
 
+def replacing(old: str) -> dict[str, Any]:
+    """What a run writes onto an image that is to replace the old one, its id included."""
+    chosen = new_id()
+    return {"id": chosen, "pcd_replaces": old, "pcd_bound_to": chosen}
+
+
 @pytest.mark.parametrize("state", ["queued", "active", "in place"])
 def test_a_replacement_that_broke_off_is_continued(
     run: Runner, server: Server, name: str, file: Path, state: str
 ) -> None:
     old = server.create(name, active=True)
-    new = server.create(name, **RAW, os_hidden=state != "in place", pcd_replaces=old["id"])
+    new = server.create(name, **RAW, **replacing(old["id"]), os_hidden=state != "in place")
     if state != "queued":
         server.upload(new["id"], CONTENT)
     options: dict[str, Any] = {"name": name, "path": str(file), "on_content_change": "replace", "retired": "delete"}
@@ -981,7 +987,7 @@ def test_a_replacement_whose_old_image_is_gone_is_finished(
     run: Runner, server: Server, name: str, file: Path, hidden: bool
 ) -> None:
     old = server.create(name, active=True)
-    new = server.create(name, **RAW, os_hidden=hidden, pcd_replaces=old["id"])
+    new = server.create(name, **RAW, **replacing(old["id"]), os_hidden=hidden)
     server.upload(new["id"], CONTENT)
     server.delete(old["id"])
     done = run("pcd_image", name=name, path=str(file))
@@ -995,7 +1001,7 @@ def test_a_replacement_that_broke_off_is_no_obstacle_to_newer_data(
 ) -> None:
     old = run("pcd_image", name=name, path=str(file), **RAW).image
     left = run("pcd_image", id=new_id(), name=name, hidden=True, **RAW).image
-    server.change(left["id"], pcd_replaces=old["id"])
+    server.change(left["id"], pcd_replaces=old["id"], pcd_bound_to=left["id"])
     server.upload(left["id"], b"an earlier build")
     file.write_bytes(OTHER_CONTENT)
     options: dict[str, Any] = {
@@ -1033,7 +1039,7 @@ def test_two_replacements_that_broke_off_are_finished_by_a_third(
     run: Runner, server: Server, name: str, file: Path
 ) -> None:
     oldest = server.create(name, active=True)
-    old = server.create(name, **RAW, pcd_replaces=oldest["id"])
+    old = server.create(name, **RAW, **replacing(oldest["id"]))
     server.upload(old["id"], OTHER_CONTENT)
     options: dict[str, Any] = {"name": name, "path": str(file), "on_content_change": "replace", "retired": "rename"}
     done = run("pcd_image", **options)

@@ -222,14 +222,25 @@ def test_an_unknown_id_is_absent_already(run: Runner, server: Server) -> None:
     assert (outcome.changed, outcome.writes) == (False, [])
 
 
-def test_an_image_is_moved_to_another_project_once(run: Runner, server: Server, name: str) -> None:
+def test_an_image_is_moved_to_another_project_by_its_id(run: Runner, server: Server, name: str) -> None:
     image = server.create(name, user="admin")
     other = server.project_id("other")
-    assert run("pcd_image", "admin", name=name, owner=other).writes == ["PATCH"]
+    assert run("pcd_image", "admin", id=image["id"], owner=other).writes == ["PATCH"]
     assert server.get(image["id"])["owner"] == other
     again = run("pcd_image", "admin", name=name, owner=other)
     assert (again.changed, again.image["id"]) == (False, image["id"])
     assert len(server.named(name)) == 1
+
+
+@pytest.mark.parametrize("match", ["own", "visible"])
+def test_an_image_is_not_moved_to_another_project_by_its_name(
+    match: str, run: Runner, server: Server, name: str
+) -> None:
+    image = server.create(name, user="admin")
+    other = server.project_id("other")
+    created = run("pcd_image", "admin", name=name, owner=other, match=match)
+    assert (created.writes, created.image["owner"]) == (["POST"], other)
+    assert server.get(image["id"]) == image
 
 
 def test_an_owner_that_has_no_such_image_loses_none_and_neither_do_we(run: Runner, server: Server, name: str) -> None:

@@ -74,6 +74,7 @@ def laid_out(folder: Path, server: Server) -> Iterator[tuple[Callable[[str], str
         }
         variables = {
             "mirror_password": PASSWORD,
+            "team_projects": [sandbox["users"][user]["project_id"] for user in ("member", "other")],
             "debian_sha512": hashlib.sha512(contents["debian-13-genericcloud-amd64.qcow2"]).hexdigest(),
         }
         yield lambda text: replaced(text, known), variables

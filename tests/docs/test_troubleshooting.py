@@ -190,6 +190,13 @@ def ambiguous_name(scene: Scene) -> Outcome:
 
 
 @case
+def unknown_project(scene: Scene) -> Outcome:
+    sandbox = scene.server.sandbox
+    direct = {"token": scene.server.token(), "image_endpoint_override": sandbox["library_url"]}
+    return scene.image(None, ca_cert=sandbox["ca_file"], state="absent", **direct)
+
+
+@case
 def no_such_image(scene: Scene) -> Outcome:
     return scene.state()
 

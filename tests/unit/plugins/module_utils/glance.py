@@ -59,6 +59,7 @@ class Glance(Images):
         self.afterwards: Callable[[str], object] = lambda operation: None
         self.arrives: Callable[[bytes], bytes] = lambda data: data
         self.remote: Mapping[str, bytes] = {}
+        self.shared: Mapping[str, Sequence[str]] = {}
         self.offered_stores: Items | None = STORES
         self.offered_methods = METHODS
         self.staged: dict[str, bytes] = {}
@@ -162,6 +163,9 @@ class Glance(Images):
 
     def tasks(self, image_id: str) -> Items:
         return []
+
+    def members(self, image_id: str) -> Items:
+        return [{"member_id": member} for member in self.shared.get(image_id, ())]
 
     def import_methods(self) -> Names:
         return self.offered_methods

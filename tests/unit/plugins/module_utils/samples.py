@@ -7,10 +7,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.platform9.pcd.plugins.module_utils._image import BOUND_TO
 from ansible_collections.platform9.pcd.plugins.module_utils._wait import Waiting
 
 ID = "1714676b-e56d-4171-a072-f919121a9797"
 OTHER_ID = "5f7b8fda-9780-47cf-9fad-afd62e0d4a74"
+# Ids that this collection could have made.
+OUR_ID = "3e90b501-e56d-4171-a072-f919121a9797"
+OUR_OTHER_ID = "06b7acd7-9780-47cf-9fad-afd62e0d4a74"
 PROJECT = "00a87381ce2243039b053ef7813b4f63"
 OTHER_PROJECT = "8b2f4f6f0bbd4b0d9b8d7b1a3c1d5e7f"
 TOKEN = "gAAAAABpToken-kept-secret-by-everybody_0123456789"
@@ -58,6 +62,11 @@ def image(**given: Any) -> dict[str, Any]:
         "os_distro": "ubuntu",
         **given,
     }
+
+
+def marked(**given: Any) -> dict[str, Any]:
+    """The image that would be there with these attributes, its marks bound to it."""
+    return image(**{"id": OUR_ID, **given, BOUND_TO: given.get("id", OUR_ID)})
 
 
 class Clock:

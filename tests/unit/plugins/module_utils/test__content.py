@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import itertools
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -36,6 +35,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._content import (
     refuse_change,
     retirement_of,
     streamed_method,
+    succession,
     with_copies,
     with_delivery,
     with_ending,
@@ -43,15 +43,18 @@ from ansible_collections.platform9.pcd.plugins.module_utils._content import (
 from ansible_collections.platform9.pcd.plugins.module_utils._data import Content, Digest, File, Stream
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import PlanError
 from ansible_collections.platform9.pcd.plugins.module_utils._image import (
+    BOUND_TO,
     LONGEST_TEXT,
     REPLACES,
     RETIRED,
+    SHOWN,
     SOURCE,
     STATUSES,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._plan import (
     Create,
     Delete,
+    Discard,
     Image,
     Import,
     Plan,
@@ -67,6 +70,8 @@ from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples i
     ID,
     OTHER_ID,
     OTHER_PROJECT,
+    OUR_ID,
+    OUR_OTHER_ID,
     PROJECT,
     image,
 )
@@ -436,10 +441,18 @@ def test_of_data_without_hashes_the_sizes_are_told() -> None:
 # --- a replacement -----------------------------------------------------------------------------------------------
 
 # With the mark by which it is told from an image that is hidden and meant.
-HIDE = Update([replace("/os_hidden", True), {"op": "add", "path": f"/{RETIRED}", "value": "true"}])
-RETIREMENTS = (Retire(full(), (HIDE,)),)
-PUBLISH = Update([replace("/os_hidden", False)])
-DONE = Update([{"op": "remove", "path": f"/{REPLACES}"}])
+MARK = ({"op": "add", "path": f"/{RETIRED}", "value": "true"}, {"op": "add", "path": f"/{BOUND_TO}", "value": ID})
+HIDE = Update([replace("/os_hidden", True), *MARK])
+RETIREMENTS = (Retire(full(), (HIDE,), "hidden", NAME),)
+PUBLISH = Update([replace("/os_hidden", False), {"op": "add", "path": f"/{SHOWN}", "value": "true"}])
+
+
+def done(*keys: str) -> Update:
+    return Update([{"op": "remove", "path": f"/{key}"} for key in keys])
+
+
+UNMARK = done(REPLACES, BOUND_TO)
+DONE = done(REPLACES, SHOWN, BOUND_TO)
 
 
 def delivery_of(stream: Stream) -> Delivery:
@@ -449,12 +462,13 @@ def delivery_of(stream: Stream) -> Delivery:
 def replacement(
     old: Image, wish: dict[str, Any], stream: Stream, retirements: Sequence[Retire] = RETIREMENTS, **more: Any
 ) -> Plan:
-    return plan_replacement(old, inheritance(old, False, PROJECT), wish, delivery_of(stream), retirements, **more)
+    attributes = succession(old, wish, False, PROJECT)
+    return plan_replacement(old, attributes, delivery_of(stream), retirements, **more)
 
 
 def test_a_replacement_is_verified_before_it_is_seen_and_seen_before_the_old_one_goes(stream: Stream) -> None:
     old = full(protected=True)
-    retired = Retire(old, (HIDE,))
+    retired = Retire(old, (HIDE,), "hidden", NAME)
     plan = replacement(old, {"name": "ubuntu-24.04", "min_disk": 20}, stream, [retired])
     create, *rest = plan.steps
     assert create == Create(
@@ -544,7 +558,7 @@ def test_what_is_said_of_the_old_data_does_not_come_along(key: str) -> None:
 
 
 def test_what_an_earlier_run_has_left_behind_goes_first(stream: Stream) -> None:
-    leftover = Retire(unfinished(), (Delete([]),))
+    leftover = Discard(unfinished(), (Delete([]),))
     plan = replacement(full(), {}, stream, leftovers=[leftover])
     assert plan.steps[0] == leftover
     assert isinstance(plan.steps[1], Create)
@@ -552,13 +566,15 @@ def test_what_an_earlier_run_has_left_behind_goes_first(stream: Stream) -> None:
 
 
 def unfinished(**given: Any) -> dict[str, Any]:
-    return queued(**{"id": OTHER_ID, "os_hidden": True, REPLACES: ID, **given})
+    return queued(**{"id": OUR_ID, "os_hidden": True, REPLACES: ID, BOUND_TO: OUR_ID, **given})
 
 
 def test_a_replacement_that_broke_off_before_its_data_is_taken_up(stream: Stream) -> None:
     old, begun = full(), unfinished()
-    retired = Retire(old, (HIDE,))
-    plan = plan_continuation(old, {"min_disk": 20}, False, begun, delivery_of(stream), [retired])
+    retired = Retire(old, (HIDE,), "hidden", NAME)
+    plan = plan_continuation(
+        old, succession(old, {"min_disk": 20}, False, PROJECT), begun, delivery_of(stream), [retired]
+    )
     assert plan.steps == (
         TakeUp(begun),
         Update([replace("/min_disk", 20)]),
@@ -569,35 +585,38 @@ def test_a_replacement_that_broke_off_before_its_data_is_taken_up(stream: Stream
     )
     assert plan.before == old
     assert plan.after is not None
-    assert (plan.after["id"], plan.after["os_hidden"], plan.after["status"]) == (OTHER_ID, False, "active")
+    assert (plan.after["id"], plan.after["os_hidden"], plan.after["status"]) == (OUR_ID, False, "active")
     assert REPLACES not in plan.after
 
 
 def test_a_replacement_that_broke_off_after_its_data_is_only_put_in_its_place() -> None:
     old, begun = full(), unfinished(status="active")
-    retired = Retire(old, (HIDE,))
-    plan = plan_continuation(old, {}, False, begun, None, [retired])
+    retired = Retire(old, (HIDE,), "hidden", NAME)
+    plan = plan_continuation(old, succession(old, {}, False, PROJECT), begun, None, [retired])
     assert plan.steps == (TakeUp(begun), PUBLISH, retired, DONE)
     assert not plan.sends_data
 
 
 def test_a_purge_does_not_take_the_mark_of_a_replacement_early(stream: Stream) -> None:
-    plan = plan_continuation(full(), {}, True, unfinished(), delivery_of(stream), RETIREMENTS)
+    attributes = succession(full(), {}, True, PROJECT)
+    plan = plan_continuation(full(), attributes, unfinished(), delivery_of(stream), RETIREMENTS)
     assert plan.steps[1] == Update([{"op": "remove", "path": "/os_distro"}])
     assert plan.steps[-1] == DONE
 
 
 @pytest.mark.parametrize(("old", "wish"), [({"os_hidden": True}, {}), ({}, {"os_hidden": True})])
 def test_a_continued_replacement_that_shall_be_hidden_stays_so(old: dict[str, Any], wish: dict[str, Any]) -> None:
-    plan = plan_continuation(full(**old), wish, False, unfinished(status="active"), None, ())
+    attributes = succession(full(**old), wish, False, PROJECT)
+    plan = plan_continuation(full(**old), attributes, unfinished(status="active"), None, ())
     assert PUBLISH not in plan.steps
 
 
 @pytest.mark.parametrize(("is_hidden", "shall_be_hidden"), [(True, False), (True, True), (False, False)])
 def test_an_image_that_stands_in_the_place_already_is_only_ended(is_hidden: bool, shall_be_hidden: bool) -> None:
-    new = full(id=OTHER_ID, os_hidden=is_hidden, **{REPLACES: ID})
+    new = full(id=OUR_ID, os_hidden=is_hidden, **{REPLACES: ID, BOUND_TO: OUR_ID})
     plan = with_ending(plan_present({}, new), shall_be_hidden, RETIREMENTS)
-    assert plan.steps == (*([PUBLISH] if is_hidden and not shall_be_hidden else []), *RETIREMENTS, DONE)
+    shows = is_hidden and not shall_be_hidden
+    assert plan.steps == (*([PUBLISH] if shows else []), *RETIREMENTS, DONE if shows else UNMARK)
     assert plan.changed
     assert plan.after is not None
     assert REPLACES not in plan.after
@@ -606,12 +625,12 @@ def test_an_image_that_stands_in_the_place_already_is_only_ended(is_hidden: bool
 
 def test_several_images_are_retired_one_after_the_other_once_the_new_one_is_seen(stream: Stream) -> None:
     """Where more than one run has broken off; the mark goes last, so that this one can be continued, too."""
-    first, second = full(), full(id=OTHER_ID, **{REPLACES: ID})
-    retired = [Retire(first, (HIDE,)), Retire(second, (DONE, HIDE))]
-    new = full(id=str(uuid.uuid4()), os_hidden=True, **{REPLACES: OTHER_ID})
+    first, second = full(), full(id=OUR_OTHER_ID, **{REPLACES: ID, BOUND_TO: OUR_OTHER_ID})
+    retired = [Retire(first, (HIDE,), "hidden", NAME), Retire(second, (UNMARK, HIDE), "hidden", NAME)]
+    new = full(id=OUR_ID, os_hidden=True, **{REPLACES: OUR_OTHER_ID, BOUND_TO: OUR_ID})
     for plan in (
         replacement(second, {}, stream, retired),
-        plan_continuation(second, {}, False, new, None, retired),
+        plan_continuation(second, succession(second, {}, False, PROJECT), new, None, retired),
         with_ending(plan_present({}, new), False, retired),
     ):
         assert plan.steps[-4:] == (PUBLISH, *retired, DONE)
@@ -620,7 +639,8 @@ def test_several_images_are_retired_one_after_the_other_once_the_new_one_is_seen
 
 
 def test_where_the_old_one_is_gone_only_the_mark_is_left_to_remove() -> None:
-    plan = with_ending(plan_present({}, full(id=OTHER_ID, **{REPLACES: ID})), False, ())
+    new = full(id=OUR_ID, **{REPLACES: ID, SHOWN: "true", BOUND_TO: OUR_ID})
+    plan = with_ending(plan_present({}, new), False, ())
     assert plan.steps == (DONE,)
 
 
@@ -636,11 +656,15 @@ def test_a_plan_that_ends_without_an_image_has_no_ending() -> None:
     ("how", "old", "steps"),
     [
         ("hide", {}, (HIDE,)),
-        ("hide", {"os_hidden": True}, ()),
+        ("hide", {"os_hidden": True}, (Update([*MARK]),)),
+        ("hide", {"os_hidden": True, RETIRED: "true", BOUND_TO: ID}, ()),
+        ("hide", {"os_hidden": True, RETIRED: "true", BOUND_TO: OTHER_ID}, (Update([*MARK]),)),
+        ("hide", {RETIRED: "true", BOUND_TO: ID}, (HIDE,)),
         ("deactivate", {}, (HIDE, SetStatus("deactivate"))),
-        ("deactivate", {"os_hidden": True}, (SetStatus("deactivate"),)),
+        ("deactivate", {"os_hidden": True}, (Update([*MARK]), SetStatus("deactivate"))),
         ("deactivate", {"status": "deactivated"}, (HIDE,)),
-        ("deactivate", {"status": "deactivated", "os_hidden": True}, ()),
+        ("deactivate", {"status": "deactivated", "os_hidden": True}, (Update([*MARK]),)),
+        ("deactivate", {"os_hidden": True, RETIRED: "true", BOUND_TO: ID}, (SetStatus("deactivate"),)),
         ("rename", {}, (Update([replace("/name", "ubuntu-24.04-20261123T073931Z")]),)),
         ("delete", {}, (Delete([]),)),
     ],
@@ -649,7 +673,8 @@ def test_the_old_image_is_retired_in_the_way_that_was_asked_for(
     how: str, old: dict[str, Any], steps: tuple[Any, ...]
 ) -> None:
     there = full(**old)
-    assert retirement_of(there, how, None, False, NAME, False) == Retire(there, steps)
+    retirement = retirement_of(there, how, None, False, NAME, False)
+    assert (retirement.image, retirement.steps) == (there, steps)
 
 
 def test_the_suffix_of_ones_own_is_appended() -> None:
@@ -663,30 +688,32 @@ def test_an_image_that_has_another_name_by_then_is_not_renamed_once_more(suffix:
     (update,) = retirement_of(there, "rename", suffix, False, NAME, False).steps
     assert isinstance(update, Update)
     renamed = full(name=update.patch[0]["value"])
-    assert retirement_of(renamed, "rename", suffix, False, NAME, False) == Retire(renamed, ())
+    assert retirement_of(renamed, "rename", suffix, False, NAME, False).steps == ()
     assert retirement_of(full(name=None), "rename", suffix, False, NAME, False).steps == ()
 
 
 @pytest.mark.parametrize(
     ("how", "steps"),
     [
-        ("hide", (DONE, HIDE)),
-        ("deactivate", (DONE, HIDE, SetStatus("deactivate"))),
-        ("rename", (DONE, Update([replace("/name", "ubuntu-24.04-20261123T073931Z")]))),
+        ("hide", (UNMARK, HIDE)),
+        ("deactivate", (UNMARK, HIDE, SetStatus("deactivate"))),
+        ("rename", (UNMARK, Update([replace("/name", "ubuntu-24.04-20261123T073931Z")]))),
         ("delete", (Delete([]),)),
     ],
 )
 def test_an_image_that_was_about_to_replace_another_one_loses_its_mark(how: str, steps: tuple[Any, ...]) -> None:
     """First of all: with the mark, it would be meant in the place of the image that it once replaced."""
-    there = full(**{REPLACES: OTHER_ID})
+    there = full(**{REPLACES: OTHER_ID, BOUND_TO: ID})
     assert retirement_of(there, how, None, False, NAME, False).steps == steps
 
 
 @pytest.mark.parametrize("how", ["hide", "deactivate", "rename"])
 def test_the_mark_goes_from_an_image_that_is_out_of_use_already(how: str) -> None:
-    given = {"name": "other"} if how == "rename" else {"os_hidden": True, "status": "deactivated"}
-    there = full(**given, **{REPLACES: OTHER_ID})
-    assert retirement_of(there, how, None, False, NAME, False).steps == (DONE,)
+    given = {"name": "other"} if how == "rename" else {"os_hidden": True, "status": "deactivated", RETIRED: "true"}
+    there = full(**given, **{REPLACES: OTHER_ID, BOUND_TO: ID})
+    # What binds the mark of its retirement stays.
+    steps = (UNMARK,) if how == "rename" else (done(REPLACES),)
+    assert retirement_of(there, how, None, False, NAME, False).steps == steps
 
 
 def test_the_usual_suffix_tells_images_apart_by_their_time() -> None:

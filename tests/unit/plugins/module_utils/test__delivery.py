@@ -20,11 +20,12 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     ApiError,
     DataError,
     NotFinished,
+    Overtaken,
     PcdError,
     PlanError,
     WrongData,
 )
-from ansible_collections.platform9.pcd.plugins.module_utils._image import REPLACES, is_ours, new_id
+from ansible_collections.platform9.pcd.plugins.module_utils._image import BOUND_TO, REPLACES, SHOWN, is_ours, new_id
 from ansible_collections.platform9.pcd.plugins.module_utils._images import Image
 from ansible_collections.platform9.pcd.plugins.module_utils._plan import Import, Plan, TakeUp, Update, Upload
 from ansible_collections.platform9.pcd.plugins.module_utils._task import Session
@@ -38,6 +39,9 @@ from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.glance im
 from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import (
     ID,
     OTHER_ID,
+    OTHER_PROJECT,
+    OUR_ID,
+    OUR_OTHER_ID,
     Clock,
     image,
     options,
@@ -616,18 +620,149 @@ def test_a_hidden_image_is_replaced_by_a_hidden_one(bench: Any) -> None:
     assert len(made.glance.images) == 1
 
 
-def test_a_replacement_that_is_not_the_right_one_any_more_is_told(bench: Any) -> None:
-    begun = full(b"something third", id=OTHER_ID, os_hidden=True, **{REPLACES: ID})
-    bench(full(), begun).refused(
-        PlanError, f"has begun to replace .* by image {OTHER_ID}.*Delete it by its id", on_content_change="replace"
-    )
+def begun_with(document: Image, **given: Any) -> Image:
+    """An unfinished replacement that a run of ours has left."""
+    return {**document, "id": OUR_ID, "os_hidden": True, REPLACES: ID, BOUND_TO: OUR_ID, **given}
+
+
+def test_a_replacement_that_is_not_the_right_one_any_more_is_deleted_and_told(bench: Any) -> None:
+    begun = begun_with(full(b"something third"))
+    made = bench(full(), begun)
+    plan = made.plan(on_content_change="replace")
+    assert [(told["id"], told["action"]) for told in plan.retired] == [(OUR_ID, "deleted"), (ID, "hidden")]
+    made.run_twice(on_content_change="replace")
+    assert OUR_ID not in made.glance.images
 
 
 def test_a_replacement_that_has_its_data_is_not_sent_again(bench: Any) -> None:
-    begun = full(NEW, id=OTHER_ID, os_hidden=True, **{REPLACES: ID})
+    begun = begun_with(full(NEW))
     plan = bench(full(), begun).plan(on_content_change="replace")
     assert isinstance(plan.steps[0], TakeUp)
     assert not plan.sends_data
+
+
+PLANTED = {
+    "of another owner": {"owner": OTHER_PROJECT},
+    "not bound": {BOUND_TO: None},
+    "bound to another image": {BOUND_TO: ID},
+    "with an id that is not ours": {"id": OTHER_ID, BOUND_TO: OTHER_ID},
+    "with another name": {"name": "other"},
+    "shown once": {SHOWN: "true"},
+    "garbage": {REPLACES: "all"},
+}
+
+
+@pytest.mark.parametrize("planted", PLANTED.values(), ids=PLANTED.keys())
+@pytest.mark.parametrize("document", [queued(), full(NEW), full(b"something third")], ids=["queued", "same", "other"])
+def test_an_image_whose_mark_does_not_count_is_neither_continued_nor_deleted(
+    planted: dict[str, Any], document: Image, bench: Any
+) -> None:
+    there = {key: value for key, value in begun_with(document, **planted).items() if value is not None}
+    made = bench(full(), there)
+    after = made.run_twice(on_content_change="replace")
+    assert made.glance.images[there["id"]] == there
+    assert after["id"] not in (ID, there["id"])
+    assert made.glance.images[ID]["os_hidden"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"visibility": "private"},
+        {"status": "deactivated"},
+        {"disk_format": "raw"},
+        {"container_format": "ovf"},
+    ],
+    ids=str,
+)
+def test_a_replacement_that_no_patch_can_make_right_is_deleted_and_made_new(given: dict[str, Any], bench: Any) -> None:
+    made = bench(full(), begun_with(full(NEW), **given))
+    after = made.run_twice(on_content_change="replace")
+    assert sorted(made.glance.images) == sorted([ID, after["id"]])
+    assert after["id"] != OUR_ID
+
+
+def test_a_replacement_that_others_can_see_is_deleted_and_made_new(bench: Any) -> None:
+    made = bench(full(), begun_with(full(NEW)))
+    made.glance.shared = {OUR_ID: [OTHER_PROJECT]}
+    after = made.run_twice(on_content_change="replace")
+    assert sorted(made.glance.images) == sorted([ID, after["id"]])
+
+
+@pytest.mark.parametrize("document", [queued(), full(NEW)], ids=["queued", "full"])
+def test_a_continued_replacement_has_nothing_that_a_new_one_would_not_have(document: Image, bench: Any) -> None:
+    added = {
+        "kernel_id": OTHER_ID,
+        "img_signature": "x",
+        "pcd_catalog": "all",
+        "os_distro": "other",
+        "tags": ["bad"],
+        "min_disk": 7,
+        "protected": True,
+    }
+    made, fresh = bench(full(), begun_with(document, **added)), bench(full())
+    fresh.run(on_content_change="replace")
+    after = made.run_twice(on_content_change="replace")
+    (expected,) = shown_images(fresh.glance)
+    assert after["id"] == OUR_ID
+    differing = {key for key in {*after, *expected} if after.get(key) != expected.get(key)}
+    assert differing <= {"id", "created_at", "self", "file", "schema", "virtual_size", "os_glance_failed_import"}
+
+
+def test_of_several_unfinished_replacements_the_unusable_ones_go(bench: Any) -> None:
+    bad = begun_with(full(b"something third"), created_at="2026-11-23T07:00:00Z")
+    good = begun_with(full(NEW), id=OUR_OTHER_ID, **{BOUND_TO: OUR_OTHER_ID})
+    made = bench(full(), bad, good)
+    assert made.run_twice(on_content_change="replace")["id"] == OUR_OTHER_ID
+    assert sorted(made.glance.images) == sorted([ID, OUR_OTHER_ID])
+
+
+def test_a_replacement_that_another_run_goes_on_with_is_not_deleted(bench: Any) -> None:
+    """It was shown after this run had looked."""
+    made = bench(full(), begun_with(full(b"something third")))
+    plan = made.plan(on_content_change="replace")
+    made.glance.images[OUR_ID].update({"os_hidden": False, SHOWN: "true"})
+    with pytest.raises(Overtaken):
+        made.session.writer.carry_out(plan)
+    assert OUR_ID in made.glance.images
+
+
+@pytest.mark.parametrize("given", [{"id": OUR_ID}, {}], ids=["by id", "by name"])
+def test_a_mark_leads_from_an_image_that_is_named_by_its_id_to_no_other_one(given: dict[str, Any], bench: Any) -> None:
+    new = begun_with(full(NEW), os_hidden=False, **{SHOWN: "true"})
+    made = bench(full(), new)
+    made.run(**given)
+    assert made.glance.images[ID] == full() if given else made.glance.images[ID]["os_hidden"]
+
+
+@pytest.mark.parametrize(
+    "old",
+    [
+        {"owner": OTHER_PROJECT},
+        {"name": "other"},
+        {"visibility": "public"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("retired", ["hide", "delete", "rename", "deactivate"])
+def test_a_mark_does_not_reach_what_is_not_of_its_owner_and_name_or_is_public(
+    old: dict[str, Any], retired: str, bench: Any
+) -> None:
+    there = full(**old)
+    made = bench(there, begun_with(full(NEW), os_hidden=False, **{SHOWN: "true"}))
+    if old.get("visibility"):
+        made.refused(PlanError, "2 images", retired=retired)
+    else:
+        made.run(retired=retired)
+    assert made.glance.images[ID] == there
+
+
+def test_marks_that_go_in_a_circle_lead_nowhere(bench: Any) -> None:
+    one = full(NEW, id=OUR_ID, **{REPLACES: OUR_OTHER_ID, BOUND_TO: OUR_ID})
+    two = full(NEW, id=OUR_OTHER_ID, **{REPLACES: OUR_ID, BOUND_TO: OUR_OTHER_ID})
+    bench(one, two).refused(PlanError, "2 images")
+    itself = full(NEW, id=OUR_ID, **{REPLACES: OUR_ID, BOUND_TO: OUR_ID})
+    assert not bench(itself).plan().changed
 
 
 def test_a_mark_of_somebody_else_is_not_taken_for_ones_own(bench: Any) -> None:
@@ -812,7 +947,7 @@ def test_data_that_does_not_go_to_the_library_is_warned_of_once_and_only_where_i
         ([queued()], {"min_disk": 5}),
         ([full(NEW)], {"min_disk": 5}),
         ([full()], {"on_content_change": "replace"}),
-        ([full(), queued(id=OTHER_ID, os_hidden=True, **{REPLACES: ID})], {"on_content_change": "replace"}),
+        ([full(), begun_with(queued())], {"on_content_change": "replace"}),
         ([full(NEW)], {"stores": ["slow"]}),
         ([], {"stores": ["fast", "slow"]}),
     ],

@@ -392,7 +392,7 @@ def test_an_image_that_will_be_gone_has_no_data_either() -> None:
         (Update([]), False),
         (SetStatus("deactivate"), False),
         (Delete([]), False),
-        (Retire(image(), ()), False),
+        (Retire(image(), (), "hidden", "a"), False),
         (TakeUp(image()), False),
         (Upload(stream_of(None), None, 60), True),
         (Stage(stream_of(None), 60), True),
@@ -408,7 +408,11 @@ def test_an_import_is_called_by_its_method() -> None:
 
 
 def test_the_patch_is_that_of_the_image_itself_and_not_of_the_one_that_it_replaces() -> None:
-    steps = (Update([replace("/a", 1)]), Retire(image(), (Update([replace("/b", 2)]),)), Update([remove("/c")]))
+    steps = (
+        Update([replace("/a", 1)]),
+        Retire(image(), (Update([replace("/b", 2)]),), "hidden", "a"),
+        Update([remove("/c")]),
+    )
     assert Plan(image(), image(), steps).patch == [replace("/a", 1), remove("/c")]
 
 

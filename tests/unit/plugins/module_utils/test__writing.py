@@ -35,6 +35,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     WrongData,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._image import (
+    BOUND_TO,
     CREATED,
     REPLACES,
     is_ours,
@@ -63,6 +64,7 @@ from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples i
     ID,
     OTHER_ID,
     OTHER_PROJECT,
+    OUR_ID,
     PROJECT,
     Clock,
     image,
@@ -673,7 +675,7 @@ def there_before() -> Image:
 
 def replacing(old: Image, how: str, stream: Stream) -> Plan:
     retired = retirement_of(old, how, None, False, FORMATS["name"], False)
-    return plan_replacement(old, {}, FORMATS, Delivery("upload", Stores(), 60, stream=stream), [retired])
+    return plan_replacement(old, FORMATS, Delivery("upload", Stores(), 60, stream=stream), [retired])
 
 
 @pytest.mark.parametrize(
@@ -721,20 +723,20 @@ def test_a_replacement_that_is_not_seen_yet_goes_again(failing: int, stream: Str
 
 def test_of_several_images_to_retire_the_new_one_stays_from_the_first_on(stream: Stream) -> None:
     first = {**there_before(), "id": OTHER_ID}
-    second = {**there_before(), REPLACES: OTHER_ID}
+    second = {**there_before(), "id": OUR_ID, REPLACES: OTHER_ID, BOUND_TO: OUR_ID}
     glance = Glance(first, second)
     name = FORMATS["name"]
     retired = [retirement_of(each, "delete", None, False, name, False) for each in (first, second)]
-    plan = plan_replacement(second, {}, FORMATS, Delivery("upload", Stores(), 60, stream=stream), retired)
+    plan = plan_replacement(second, FORMATS, Delivery("upload", Stores(), 60, stream=stream), retired)
 
     def refuse(operation: str) -> None:
         if operation == "delete" and "delete" in glance.done:
             raise error(Conflict, 409)
 
     glance.before = refuse
-    with pytest.raises(Conflict, match=f"stands in its place, but .*{ID}.* could not be retired"):
+    with pytest.raises(Conflict, match=f"stands in its place, but .*{OUR_ID}.* could not be retired"):
         session_with(glance).writer.carry_out(plan)
-    assert ID in glance.images
+    assert OUR_ID in glance.images
     assert OTHER_ID not in glance.images
     assert len(glance.images) == 2
 
