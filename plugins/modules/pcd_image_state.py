@@ -32,6 +32,8 @@ options:
     description:
       - Which images O(name) can mean. V(visible) means all that the list of images shows to the login, whatever
         project they belong to; V(own) means those that belong to the project of the login.
+      - With only O(token) and O(image_endpoint_override) nobody says which project the token is for, and V(own) is
+        refused. Give O(project_id), O(id) or V(visible).
     type: str
     choices: [own, visible]
     default: visible
