@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -15,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import FOREIGN
-from rules import inject, inventory_script
+from rules import Inventory, extra_vars_file, inject
 
 BIN = Path(sys.executable).parent
 SECONDS = 600
@@ -30,13 +32,16 @@ class CredentialType:
 
 @dataclass(frozen=True)
 class Job:
+    """`credential_type` is that of the mesh if it is not given."""
+
     playbook: str
     extra_vars: Mapping[str, Any]
     credential: Mapping[str, Any]
-    hosts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    inventory: Inventory = field(default_factory=Inventory)
     slice_number: int = 1
     slice_count: int = 1
     options: tuple[str, ...] = ()
+    credential_type: CredentialType | None = None
 
 
 @dataclass(frozen=True)
@@ -70,10 +75,16 @@ class Finished:
         }
 
     @property
+    def messages(self) -> list[str]:
+        """What the failed tasks say."""
+        failed = [event["event_data"]["res"] for event in self.events if event["event"] == "runner_on_failed"]
+        return [str(result.get("msg", "")) for result in failed]
+
+    @property
     def stats(self) -> dict[str, Any]:
         """What the playbook hands on to a workflow."""
-        (stats,) = (event["event_data"] for event in self.events if event["event"] == "playbook_on_stats")
-        return dict(stats.get("artifact_data", {}))
+        ends = [event["event_data"] for event in self.events if event["event"] == "playbook_on_stats"]
+        return dict(ends[0].get("artifact_data", {})) if ends else {}
 
     @property
     def stdout(self) -> str:
@@ -99,7 +110,7 @@ class Mesh:
         self._collections = collections
         self._type = credential_type
         self._folder = folder
-        self._count = 0
+        self._numbers = itertools.count(1)
         kept = {name: value for name, value in os.environ.items() if not FOREIGN.fullmatch(name)}
         self._environ = {**kept, "PATH": f"{BIN}{os.pathsep}{kept['PATH']}", "NO_PROXY": "127.0.0.1"}
 
@@ -128,13 +139,12 @@ class Mesh:
         return Finished(back, safe, env)
 
     def _places(self, name: str) -> tuple[Path, Path]:
-        self._count += 1
-        home = self._folder / f"job-{self._count}"
+        home = self._folder / f"job-{next(self._numbers)}"
         home.mkdir(mode=0o700)
         return home, home / name
 
     def _options(self, job: Job) -> tuple[str, ...]:
-        return ("--ident", IDENT, *(f"--cmdline={option}" for option in job.options))
+        return ("--ident", IDENT, *((f"--cmdline={shlex.join(job.options)}",) if job.options else ()))
 
     def _lay_out(self, job: Job, folder: Path, inside: Path) -> tuple[dict[str, str], dict[str, str]]:
         """Fill the job's folder, which the job sees as `inside`."""
@@ -143,23 +153,20 @@ class Mesh:
         shutil.copytree(self._project, folder / "project")
         shutil.copytree(self._collections, folder / "requirements_collections")
         script = folder / "inventory" / "hosts"
-        script.write_text(inventory_script(job.hosts, job.slice_number, job.slice_count), encoding="utf-8")
+        script.write_text(job.inventory.script(job.slice_number, job.slice_count), encoding="utf-8")
         script.chmod(0o700)
-        env, safe = inject(self._type.inputs, self._type.injectors, job.credential, folder, inside)
+        kind = job.credential_type or self._type
+        injected = inject(kind.inputs, kind.injectors, job.credential, folder, inside)
         ours = {
             "ANSIBLE_COLLECTIONS_PATH": str(inside / "requirements_collections"),
             "ANSIBLE_HOME": str(inside / "home"),
             "JOB_ID": IDENT,
             "AWX_PRIVATE_DATA_DIR": str(inside),
         }
-        (folder / "env" / "envvars").write_text(json.dumps({**ours, **env}), encoding="utf-8")
-        # Answers are data: AWX lets Ansible template none of them.
-        lines = [
-            f"{name}: {'!unsafe ' if isinstance(value, str) else ''}{json.dumps(value)}\n"
-            for name, value in job.extra_vars.items()
-        ]
-        (folder / "env" / "extravars").write_text("".join(lines) or "{}\n", encoding="utf-8")
-        return env, safe
+        (folder / "env" / "envvars").write_text(json.dumps({**ours, **injected.env}), encoding="utf-8")
+        variables = {**job.extra_vars, **injected.extra_vars}
+        (folder / "env" / "extravars").write_text(extra_vars_file(variables), encoding="utf-8")
+        return injected.env, injected.safe
 
     def _runner(self, home: Path, *words: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(

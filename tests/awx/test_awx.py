@@ -1,130 +1,28 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The files of awx/ do what they promise: awx.awx configures AWX with them, and ansible-runner runs their jobs."""
+"""The jobs of awx/ do what they promise, as ansible-runner runs them; what builds their environment takes its files."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jinja2
-import jsonschema
-import pytest
 import yaml
-from controller import TOKEN, Controller, open_controller
-from harness import BYTES, FERNET_TOKEN, FOREIGN, Server, unused
-from jobs import BIN, CredentialType, Finished, Job, Mesh
-from rules import answers, check_credential_type
+from files import AWX, command, load
+from harness import BYTES, FERNET_TOKEN, Server, unused
+from jobs import Finished, Job, Mesh
+from rules import Inventory, answer, host_of
 from vendor import open_vendor
 
-pytest_plugins = ["running"]
-
-COLLECTION = Path(__file__).resolve().parents[2]
-AWX = COLLECTION / "awx"
-TEMPLATES = {
-    "PCD: declare an image": "declare_image.yml",
-    "PCD: set the state of images": "set_image_state.yml",
-    "PCD: list images": "list_images.yml",
-    "PCD: declare the images of the inventory": "declare_images.yml",
-}
-
-
-def load(name: str) -> Any:
-    return yaml.safe_load((AWX / name).read_text(encoding="utf-8"))
-
-
-def command(folder: Path, *words: str, **more: str) -> str:
-    """What the command prints, in a shell that knows of no cloud but by `more`."""
-    kept = {name: value for name, value in os.environ.items() if not FOREIGN.fullmatch(name)}
-    own = {
-        "HOME": str(folder),
-        "NO_PROXY": "127.0.0.1",
-        "PATH": f"{BIN}{os.pathsep}{kept['PATH']}",
-        "ANSIBLE_HOME": str(folder / "ansible"),
-        "ANSIBLE_PIPELINING": "true",
-        "ANSIBLE_LOCALHOST_WARNING": "false",
-        "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
-    }
-    done = subprocess.run(
-        [str(BIN / words[0]), *words[1:]],
-        cwd=folder,
-        env={**kept, **own, **more},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, f"{words}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
-
-
-@pytest.fixture(autouse=True)
-def _nothing_is_left(server: Server) -> Iterator[None]:
-    yield
-    server.clean_up()
-
-
-@pytest.fixture(scope="session")
-def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The artefact, installed as AWX installs it for a project."""
-    (artefact,) = (COLLECTION.parents[3] / "dist").glob("*.tar.gz")
-    folder = tmp_path_factory.mktemp("installed")
-    command(folder, "ansible-galaxy", "collection", "install", str(artefact), "--offline", "-p", str(folder))
-    return folder
-
-
-@pytest.fixture(scope="session")
-def project(collections: Path) -> Path:
-    """The files of awx/ as a user has them."""
-    return collections / "ansible_collections" / "platform9" / "pcd" / "awx"
-
-
-@pytest.fixture(scope="session")
-def credential_type() -> CredentialType:
-    return CredentialType(load("credential_type/inputs.yml"), load("credential_type/injectors.yml"))
-
-
-@pytest.fixture
-def mesh(project: Path, collections: Path, credential_type: CredentialType, tmp_path: Path) -> Mesh:
-    return Mesh(project, collections, credential_type, tmp_path)
-
-
-@pytest.fixture(scope="session")
-def certificates(sandbox: dict[str, Any]) -> str:
-    return Path(sandbox["ca_file"]).read_text(encoding="utf-8")
-
-
-@pytest.fixture(scope="session")
-def application_credential(sandbox: dict[str, Any], certificates: str) -> dict[str, Any]:
-    """What a user fills in, recommended way."""
-    return {
-        "auth_url": sandbox["keystone_url"],
-        "application_credential_id": sandbox["application_credential"]["id"],
-        "application_credential_secret": sandbox["application_credential"]["secret"],
-        "region_name": sandbox["region"],
-        "ca_certificate": certificates,
-    }
-
-
-@pytest.fixture(scope="session")
-def password(sandbox: dict[str, Any], certificates: str) -> dict[str, Any]:
-    return {
-        "auth_url": sandbox["keystone_url"],
-        "username": "member",
-        "password": sandbox["users"]["member"]["password"],
-        "user_domain_name": sandbox["domain_name"],
-        "project_name": sandbox["users"]["member"]["project"],
-        "project_domain_name": sandbox["domain_name"],
-        "region_name": sandbox["region"],
-        "ca_certificate": certificates,
-    }
+pytest_plugins = ["setting"]
 
 
 def survey(playbook: str, **given: Any) -> dict[str, Any]:
-    return answers(load(f"surveys/{playbook}"), given)
+    answered = answer(load(f"surveys/{playbook}"), given)
+    assert not answered.errors
+    assert not answered.ignored
+    return answered.extra_vars
 
 
 def assert_clean(job: Finished, sandbox: Mapping[str, Any]) -> None:
@@ -144,87 +42,11 @@ def assert_no_secret(job: Finished, sandbox: Mapping[str, Any]) -> None:
     assert "Traceback" not in job.stdout
 
 
-def test_awx_takes_the_credential_type(credential_type: CredentialType) -> None:
-    check_credential_type(credential_type.inputs, credential_type.injectors)
-
-
-def test_awx_would_refuse_a_variable_that_no_field_gives(credential_type: CredentialType) -> None:
-    env = {**credential_type.injectors["env"], "OS_USER_ID": "{{ user_id }}"}
-    with pytest.raises(jinja2.UndefinedError, match="user_id"):
-        check_credential_type(credential_type.inputs, {**credential_type.injectors, "env": env})
-    with pytest.raises(jsonschema.ValidationError):
-        check_credential_type(credential_type.inputs, {**credential_type.injectors, "files": {}})
-
-
-def test_every_field_of_the_credential_type_is_injected(credential_type: CredentialType) -> None:
-    templates = " ".join([*credential_type.injectors["env"].values(), *credential_type.injectors["file"].values()])
-    assert [field["id"] for field in credential_type.inputs["fields"] if field["id"] not in templates] == []
-
-
-def test_what_is_secret_is_marked(credential_type: CredentialType) -> None:
-    secret = {field["id"] for field in credential_type.inputs["fields"] if field.get("secret")}
-    assert secret == {"password", "application_credential_secret", "token"}
-
-
-@pytest.fixture
-def controller(project: Path, tmp_path: Path) -> Iterator[Controller]:
-    with open_controller(project) as controller:
-        controller.make("organizations", name="Default")
-        yield controller
-
-
-def configure(controller: Controller, project: Path, folder: Path, rc_file: Mapping[str, str], *more: str) -> str:
-    folders = f"{os.environ['AWX_COLLECTION']}{os.pathsep}{project.parents[3]}"
-    login = {"CONTROLLER_HOST": controller.url, "CONTROLLER_OAUTH_TOKEN": TOKEN}
-    words = ["-e", "pcd_project_scm_url=https://git.example.com/images.git", *more, str(project / "configure.yml")]
-    return command(folder, "ansible-playbook", *words, ANSIBLE_COLLECTIONS_PATH=folders, **login, **rc_file)
-
-
-def test_the_modules_of_awx_awx_configure_it_once(
-    controller: Controller, project: Path, sandbox: dict[str, Any], certificates: str, tmp_path: Path
-) -> None:
-    account = sandbox["users"]["member"]
-    rc_file = {
-        "OS_AUTH_URL": sandbox["keystone_url"],
-        "OS_USERNAME": "member",
-        "OS_PASSWORD": account["password"],
-        "OS_PROJECT_NAME": account["project"],
-        "OS_CACERT": sandbox["ca_file"],
-    }
-    image = ("-e", "pcd_execution_environment_image=localhost/pcd-ee:latest")
-    output = configure(controller, project, tmp_path, rc_file, *image)
-    assert "changed=7 " in output
-    assert account["password"] not in output
-    made = controller.named("credential_types", "Platform9 Private Cloud Director")
-    assert made["inputs"] == load("credential_type/inputs.yml")
-    assert made["injectors"] == load("credential_type/injectors.yml")
-    assert controller.named("credentials", "PCD")["inputs"] == {
-        "auth_url": sandbox["keystone_url"],
-        "username": "member",
-        "password": account["password"],
-        "project_name": account["project"],
-        "ca_certificate": certificates.rstrip("\n"),
-    }
-    assert controller.named("execution_environments", "PCD")["image"] == "localhost/pcd-ee:latest"
-    for name, playbook in TEMPLATES.items():
-        template = controller.named("job_templates", name)
-        assert template["playbook"] == playbook
-        assert controller.part("job_templates", name, "credentials") == [controller.named("credentials", "PCD")["id"]]
-        if playbook != "declare_images.yml":
-            assert template["survey_enabled"]
-            assert controller.part("job_templates", name, "survey_spec") == load(f"surveys/{playbook}")
-    controller.writes.clear()
-    assert "changed=0 " in configure(controller, project, tmp_path, rc_file, *image)
-    assert controller.writes == []
-
-
-def test_every_variable_of_a_survey_is_one_of_its_playbook() -> None:
+def test_no_inventory_answers_a_question_of_a_survey() -> None:
+    """Variables of the play come before those of the inventory, answers before both."""
     for playbook in ("declare_image", "set_image_state", "list_images"):
-        text = (AWX / f"{playbook}.yml").read_text(encoding="utf-8")
-        if playbook == "declare_image":
-            text += (AWX / "tasks" / "declare_image.yml").read_text(encoding="utf-8")
-        for question in load(f"surveys/{playbook}.yml")["spec"]:
-            assert question["variable"] in text, f"{playbook}: {question['variable']}"
+        (play,) = load(f"{playbook}.yml")
+        assert {question["variable"] for question in load(f"surveys/{playbook}.yml")["spec"]} <= set(play["vars"])
 
 
 def test_a_job_declares_an_image_with_its_data(
@@ -243,7 +65,7 @@ def test_a_job_declares_an_image_with_its_data(
             image_visibility="private",
             image_protected="no",
             image_tags="lts, awx",
-            image_properties="os_distro=alpine\nos_version=3.20\n\nhw_note=a=b",
+            image_properties="os_distro=alpine\n os_version = 3.20 \n\nhw_note=a=b",
         )
         first = mesh.run_here(Job("declare_image.yml", given, application_credential))
         second = mesh.run_remotely(Job("declare_image.yml", given, application_credential))
@@ -283,6 +105,59 @@ def test_answers_left_empty_leave_alone(
     assert_clean(job, sandbox)
 
 
+def test_zero_is_an_answer(mesh: Mesh, server: Server, application_credential: dict[str, Any]) -> None:
+    image = server.create(unused("awx"), min_disk=4, min_ram=512)
+    given = survey("declare_image.yml", image_name=image["name"], image_min_disk=0, image_min_ram=0)
+    job = mesh.run_here(Job("declare_image.yml", given, application_credential))
+    assert job.rc == 0, job.stdout
+    after = server.get(image["id"])
+    assert (after["min_disk"], after["min_ram"]) == (0, 0)
+
+
+def test_a_property_line_without_a_sign_of_equality_is_refused(
+    mesh: Mesh, server: Server, application_credential: dict[str, Any]
+) -> None:
+    image = server.create(unused("awx"), os_distro="alpine")
+    lines = "os_distro=debian\nos_version 13\n=lts\n"
+    given = survey("declare_image.yml", image_name=image["name"], image_properties=lines)
+    job = mesh.run_here(Job("declare_image.yml", given, application_credential))
+    assert job.rc != 0
+    assert 'these lines have no key or no "=": os_version 13, =lts.' in " ".join(str(job.messages).split())
+    assert server.get(image["id"]) == image
+
+
+def test_an_inventory_answers_no_survey(
+    mesh: Mesh, server: Server, sandbox: dict[str, Any], application_credential: dict[str, Any]
+) -> None:
+    """Not by its own variables, and not by those of a host of this name."""
+    name = unused("awx")
+    server.remember_name(name)
+    variables = {"image_tags": ["unwanted"], "image_min_ram": 4096, "image_protected": True}
+    inventory = Inventory({"localhost": {"ansible_connection": "local", "image_min_disk": 9}}, variables)
+    given = survey("declare_image.yml", image_name=name)
+    job = mesh.run_here(Job("declare_image.yml", given, application_credential, inventory))
+    assert job.rc == 0, job.stdout
+    (image,) = server.named(name)
+    assert (image["tags"], image["min_ram"], image["min_disk"], image["protected"]) == ([], 0, 0, False)
+
+
+def test_a_host_whose_name_lost_its_end_at_a_colon_is_refused(
+    mesh: Mesh, server: Server, application_credential: dict[str, Any]
+) -> None:
+    name = unused("awx")
+    cut, port = host_of(f"{name}:13")
+    whole, port_of_whole = host_of(f"{name}-whole:13")
+    for written in (cut, f"{name}:13"):
+        server.remember_name(written)
+    inventory = Inventory({cut: port, whole: {**port_of_whole, "image_name": f"{name}:13"}})
+    job = mesh.run_here(Job("declare_images.yml", {}, application_credential, inventory))
+    assert job.rc != 0
+    assert f"The host {cut} has a port" in str(job.messages)
+    assert server.named(cut) == []
+    (image,) = server.named(f"{name}:13")
+    assert job.stats == {"pcd_image_ids": {f"{name}:13": image["id"]}}
+
+
 def test_a_remote_job_sets_the_state_of_images_and_another_lists_them(
     mesh: Mesh,
     server: Server,
@@ -306,7 +181,8 @@ def test_a_remote_job_sets_the_state_of_images_and_another_lists_them(
         )
     )
     assert listed.rc == 0, listed.stdout
-    assert {image["id"] for image in listed.stats["pcd_images"]} == {image["id"] for image in images}
+    expected = [{"id": image["id"], "name": image["name"], "status": "deactivated"} for image in images]
+    assert sorted(listed.stats["pcd_images"], key=str) == sorted(expected, key=str)
     assert all(f"deactivated  {image['id']}  {image['name']}" in listed.stdout for image in images)
     assert_clean(switched, sandbox)
     assert_clean(listed, sandbox)
@@ -321,12 +197,15 @@ def test_job_slices_share_out_the_images_of_an_inventory(
     for name in hosts:
         server.remember_name(name)
     slices = [
-        mesh.run_remotely(Job("declare_images.yml", {}, application_credential, hosts, number, 2)) for number in (1, 2)
+        mesh.run_remotely(Job("declare_images.yml", {}, application_credential, Inventory(hosts), number, 2))
+        for number in (1, 2)
     ]
     done = [job.results("pcd_image") for job in slices]
     assert [job.rc for job in slices] == [0, 0], [job.stdout for job in slices]
     assert [len(results) for results in done] == [3, 2]
     assert set(done[0]) | set(done[1]) == set(hosts)
+    handed_on = {**slices[0].stats["pcd_image_ids"], **slices[1].stats["pcd_image_ids"]}
+    assert handed_on == {name: server.named(name)[0]["id"] for name in hosts}
     for name, variables in hosts.items():
         (image,) = server.named(name)
         assert (image["min_disk"], image["tags"]) == (variables["image_min_disk"], variables["image_tags"])
