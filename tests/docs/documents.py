@@ -37,8 +37,9 @@ class Block:
 
     @property
     def is_of_the_repository(self) -> bool:
-        """Whether it is about targets of the Makefile, which are played in a clone and by CI, not by a user."""
-        return self.language == "console" and all(line.startswith("make ") for line in self.text.splitlines())
+        """Whether it is played by CI, not by a reader: targets of the Makefile, and what `make ee` builds."""
+        beginnings = ("make ", "ansible-builder build ")
+        return self.language == "console" and all(line.startswith(beginnings) for line in self.text.splitlines())
 
     @property
     def place(self) -> str:
