@@ -19,11 +19,11 @@ collection := ansible_collections/platform9/pcd
 faults_path := $(CURDIR)/.build/tree:$(CURDIR)/.build/tree/$(collection)/tests/contract:$(CURDIR)/.build/tree/$(collection)/tests/faults:$(CURDIR)/tests/tools
 
 # The longest one first, the others beside it, where this make can keep their output apart.
-checks := contract controller docs-test faults lint awx types integration certify units docs sanity bandit docs-lint
+checks := contract controller docs-test faults lint awx types integration ee certify units docs sanity bandit docs-lint
 side_by_side := $(if $(filter output-sync,$(.FEATURES)),--jobs=2 --output-sync=target)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench test test-core test-faults test-load test-matrix $(checks) audit build venv docs-screenshots sandbox sandbox-stop sandbox-test release-notes lock clean
+.PHONY: help demo bench test test-core test-faults test-load test-matrix $(checks) audit awx-live build venv docs-screenshots sandbox sandbox-stop sandbox-test release-notes lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -122,6 +122,16 @@ awx: build ## Run the jobs of AWX as AWX runs them, on a sandbox of their own
 	@TOOLS=awx $(in_venv) $(tools)/awx-collection.sh
 	@TOOLS=awx $(in_venv) $(tools)/with-sandbox.sh awx env AWX_COLLECTION=$(CURDIR)/.build/awx-collection \
 	    PYTHONPATH=$(CURDIR)/.build/tree/$(collection)/tests/contract pytest -q .build/tree/$(collection)/tests/awx $(ARGS)
+
+ee: build ## Build the execution environment with ansible-builder and podman, and run jobs in it (as root, with podman)
+	@echo "== $@"
+	@TOOLS=awx $(in_venv) tests/ee/run.sh $(ARGS)
+
+# By hand only. PCD_PROJECT_SCM_URL and the variables of an RC file (OS_AUTH_URL and so on) come from the environment, too.
+awx-live: build ## Try all of awx/ on a real AWX: make awx-live CONTROLLER_HOST=... CONTROLLER_OAUTH_TOKEN=...
+	@TOOLS=awx $(in_venv) $(tools)/awx-collection.sh
+	@TOOLS=awx $(in_venv) env AWX_COLLECTION=$(CURDIR)/.build/awx-collection \
+	    PYTHONPATH=$(CURDIR)/.build/tree/$(collection)/tests/contract python .build/tree/$(collection)/tests/awx/live.py
 
 certify: build ## Check what Galaxy and its certification ask for
 	@echo "== $@"
