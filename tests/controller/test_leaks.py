@@ -49,6 +49,19 @@ ODD = {
 MIRROR_PASSWORD = "mirror-Passw0rd-7f3a9c2e"
 MIRROR_KEY = "mirror-K3y-7f3a9c2e"
 SIGNATURE = "mirror-Signature-7f3a9c2e"
+# Both are parts of passwords and tokens that make an address irregular.
+FIRST, SECOND = "f1rst-P4rt-7f3a9c2e", "sec0nd-P4rt-5b1d8e4f"
+HOSTILE = {
+    "a password with a slash": f"https://mirror:{FIRST}/{SECOND}@127.0.0.1:1/a.raw",
+    "a password with #": f"https://mirror:{FIRST}#{SECOND}@127.0.0.1:1/a.raw",
+    "a password with a blank": f"https://mirror:{FIRST} {SECOND}@127.0.0.1:1/a.raw",
+    "a token as user": f"https://{FIRST}@127.0.0.1:1/a.raw",
+    "a token with # as user": f"https://{FIRST}#{SECOND}@127.0.0.1:1/a.raw",
+    "a query with @": f"https://127.0.0.1:1/a.raw?sig={FIRST}@{SECOND}",
+    "a query after a blank": f"https://127.0.0.1:1/a.raw ?sig={FIRST} {SECOND}",
+    "a fragment": f"https://127.0.0.1:1/a.raw#{FIRST}",
+    "no scheme": f"mirror:{FIRST}@127.0.0.1:1/a.raw?{SECOND}",
+}
 DATA = {"disk_format": "raw", "container_format": "bare"}
 
 
@@ -84,7 +97,9 @@ def open_echo() -> Iterator[Echo]:
                 "text": ("text/plain", told),
             }[form]
             self.send_response(int(status))
-            if status.startswith("3"):
+            if self.path.endswith("/login"):
+                self.send_header("Location", f"http://me:{FIRST}/{SECOND}@elsewhere.example.com/x?{SIGNATURE}")
+            elif status.startswith("3"):
                 self.send_header("Location", f"{echo.elsewhere}{self.path}?{quote(sent[:1000])}")
             self.send_header("x-openstack-request-id", f"req-{quote(self.headers.get('X-Auth-Token') or 'none')}")
             self.send_header("Content-Type", kind)
@@ -303,6 +318,13 @@ def failures(run: Player, echo: Echo) -> dict[str, dict[str, Any]]:
             "auth_url": here,
             "retries": 0,
         }
+    for what, address in HOSTILE.items():
+        options[f"Keystone at {what}"] = {**login(run), "auth_url": address, "retries": 0}
+    options["a cloud that leads to an address with a password"] = {
+        "token": TOKEN,
+        "image_endpoint_override": f"{echo.url}/json/302/login",
+    }
+    options["a misspelt option"] = {**login(run), "pasword": PASSWORD}
     tasks = {what: step(what, "pcd_image_info", given) for what, given in options.items()}
     mirror: dict[str, Any] = {
         "url_username": "mirror",
@@ -318,6 +340,17 @@ def failures(run: Player, echo: Echo) -> dict[str, dict[str, Any]]:
             "url": echo.url.replace("//", f"//mirror:{MIRROR_PASSWORD}@") + "/text/403/a.raw"
         },
         "headers that are text": {**mirror, "url_headers": f"X-Key: {MIRROR_KEY}"},
+        "headers that are words": {**mirror, "url": f"{echo.url}/html/401/a.raw", "url_headers": f"X-Key={MIRROR_KEY}"},
+        "headers that are JSON": {
+            "url": f"{echo.url}/text/403/a.raw",
+            "url_headers": json.dumps({"X-Key": MIRROR_KEY}),
+        },
+        "a mirror that leads to an address with a password": {"url": f"{echo.url}/text/302/login"},
+        **{f"a mirror with {what}": {"url": address} for what, address in HOSTILE.items()},
+        "checksums at a password with a slash": {
+            "url": "https://127.0.0.1:1/a.raw",
+            "checksum": f"sha256:{HOSTILE['a password with a slash']}",
+        },
         "headers that are a list": {**mirror, "url_headers": [{"X-Key": MIRROR_KEY}]},
         "a header with a list": {"url": f"{echo.url}/text/200/a.raw", "url_headers": {"X-Key": [MIRROR_KEY]}},
         "a header that is a name": {"url": f"{echo.url}/text/200/a.raw", "url_headers": {f"X-Key: {MIRROR_KEY}": ""}},
@@ -336,7 +369,7 @@ def failures(run: Player, echo: Echo) -> dict[str, dict[str, Any]]:
 
 @BOTH
 def test_a_failure_tells_no_secret(in_process: bool, run: Player) -> None:
-    secrets = [PASSWORD, TOKEN, SECRET, PASSCODE, MIRROR_PASSWORD, MIRROR_KEY, SIGNATURE, *ODD.values()]
+    secrets = [PASSWORD, TOKEN, SECRET, PASSCODE, MIRROR_PASSWORD, MIRROR_KEY, SIGNATURE, FIRST, SECOND, *ODD.values()]
     searcher = Searcher(run, *secrets, run.server.token())
     # Where secrets stand because somebody has put them there is no part of what is looked through.
     broken = run.folder.with_name(f"{run.folder.name}-broken.yaml")
@@ -468,3 +501,83 @@ def test_a_bug_tells_no_secret(in_process: bool, run: Player, name: str) -> None
     assert {where: searcher.found_in(text) for where, text in seen.texts.items() if searcher.found_in(text)} == {}
     assert [line for line in seen.arguments if searcher.found_in(line)] == []
     assert run.server.get(image["id"]) == image
+
+
+HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
+HEADERS: dict[str, tuple[Any, Any]] = {
+    "a dictionary": ({"Accept": "raw"}, {"Accept": HIDDEN}),
+    "JSON": ('{"Accept": "raw"}', HIDDEN),
+    "words": ("Accept=raw", HIDDEN),
+    "a template of a dictionary": ("{{ {'Accept': 'raw'} }}", None),
+    "a template of words": ("Accept={{ 'raw' }}", HIDDEN),
+}
+
+
+@BOTH
+def test_every_leaf_of_a_secret_option_is_hidden_by_its_place(in_process: bool, run: Player, name: str) -> None:
+    """Short ones, too; and in the same way by both ways in which a task runs."""
+    url = f"https://me:{FIRST}/{SECOND}@127.0.0.1:1/a.raw?sig={SIGNATURE}"
+    options = {"name": name, **DATA, "method": "upload", "retries": 0}
+    with open_echo() as echo:
+        tasks = {
+            what: step(what, "pcd_image", {**options, "url": f"{echo.url}/text/403/a.raw", "url_headers": given})
+            for what, (given, dummy) in HEADERS.items()
+        }
+        tasks["an address"] = step("an address", "pcd_image", {**options, "url": url})
+        tasks["a success"] = step(
+            "a success", "pcd_image", {"name": name, "state": "absent", "token": None, "passcode": None}
+        )
+        playbook = play(*shown(tasks), vars={"platform9_pcd_in_process": in_process})
+        played = run(playbook, "-vvv", environ={"ANSIBLE_INJECT_INVOCATION": "true"})
+    told = {what: played.tasks[what]["invocation"]["module_args"] for what in tasks}
+    for what, (dummy, expected) in HEADERS.items():
+        assert told[what]["url_headers"] in ([expected] if expected else [HIDDEN, {"Accept": HIDDEN}])
+    assert told["an address"]["url"] == "https://127.0.0.1:1/a.raw"
+    assert (told["a success"]["token"], told["a success"]["name"]) == (None, name)
+    assert [secret for secret in ("'raw'", '"raw"', "=raw", FIRST, SECOND, SIGNATURE) if secret in played.stdout] == [
+        '"raw"'  # disk_format
+    ]
+
+
+@BOTH
+@pytest.mark.parametrize("login", [f"{FIRST}/{SECOND}", f"{FIRST}#{SECOND}", f"{FIRST} {SECOND}", f"{FIRST}[{SECOND}"])
+def test_the_password_of_a_proxy_is_not_told(login: str, in_process: bool, run: Player) -> None:
+    proxy = f"http://me:{login}@127.0.0.1:1"
+    variables = {"HTTPS_PROXY": proxy, "HTTP_PROXY": proxy, "NO_PROXY": "", "ANSIBLE_DISPLAY_TRACEBACK": "always"}
+    url = {"url": "http://127.0.0.1:1/a.raw", **DATA, "retries": 0, "method": "upload"}
+    tasks = {
+        "the cloud": step("the cloud", "pcd_image_info", {"retries": 0}),
+        "a vendor": step("a vendor", "pcd_image", {"name": "leaks", **url}),
+    }
+    playbook = play(*shown(tasks), vars={"platform9_pcd_in_process": in_process})
+    played = run(playbook, "-vvv", environ=variables)
+    for what in tasks:
+        assert "proxy" in played.tasks[what]["msg"]
+    assert [secret for secret in (FIRST, SECOND) if secret in played.stdout + played.stderr] == []
+
+
+@BOTH
+def test_no_control_character_of_a_name_reaches_the_terminal(in_process: bool, run: Player, tmp_path: Path) -> None:
+    name = "\x1b]0;owned\x07\x1b[2J\x9b31m"
+    image = run.server.create(name, active=True)
+    queued = run.server.create(f"{name}queued")
+    dest = str(tmp_path / "copy.raw")
+    tasks = {
+        "download": step("download", "pcd_image_download", {"id": image["id"], "dest": dest}),
+        "fail": step("fail", "pcd_image_state", {"id": queued["id"], "state": "active"}),
+        "list": step("list", "pcd_image_info", {"id": image["id"]}),
+    }
+    playbook = play(*shown(tasks), vars={"platform9_pcd_in_process": in_process})
+    played = run(
+        playbook,
+        "-vvv",
+        "--diff",
+        environ={"ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"},
+        platform9_pcd_progress_interval=0,
+        platform9_pcd_progress=True,
+    )
+    # In the JSON of a result, Ansible escapes all but those beyond ASCII.
+    assert [text for text in ("\x1b", "\x07") if text in played.stdout + played.stderr] == []
+    assert "\x9b" not in played.stderr + played.tasks["fail"]["msg"]
+    assert (r"\x1b]0;owned\x07\x1b[2J\x9b31m: downloading" in played.stderr) == in_process
+    assert r"\x1b]0;owned" in played.tasks["fail"]["msg"]
