@@ -138,6 +138,8 @@ options:
         itself, so that the task looks at them before it asks the service.
       - A download that breaks off is begun again from its first byte, at most O(retries) times, whatever O(deadline)
         says.
+      - User, password, query and fragment of the address are not shown. If the user or the password has a slash, C(?),
+        C(#) or C(@), write it with C(%) there, or give it by O(url_username) and O(url_password).
     type: str
   url_username:
     description:
@@ -152,6 +154,7 @@ options:
   url_headers:
     description:
       - Headers for O(url), by name. It is then streamed through the task.
+      - Their values are not shown, in whichever form they are given.
     type: dict
   checksum:
     description:
