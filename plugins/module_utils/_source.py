@@ -195,8 +195,8 @@ def _path_of(address: str) -> str:
         parts = urlsplit("")
     if not parts.path or parts.netloc not in ("", "localhost"):
         raise ConfigurationError(
-            f"checksum: {quoted(address)} is no file on the host where the task runs. Write file:// and an absolute "
-            "path, such as sha256:file:///srv/images/SHA256SUMS."
+            f"checksum: {quoted(redacted(address))} is no file on the host where the task runs. Write file:// and an "
+            "absolute path, such as sha256:file:///srv/images/SHA256SUMS."
         )
     return unquote(parts.path)
 

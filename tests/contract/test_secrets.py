@@ -179,6 +179,7 @@ def vendor() -> Iterator[Vendor]:
 def test_no_part_of_an_irregular_address_is_told(what: str, run: Runner, server: Server, name: str) -> None:
     address = HOSTILE[what].replace("{FIRST}", FIRST).replace("{SECOND}", SECOND)
     known = {"disk_format": "raw", "container_format": "bare", "method": "upload", "retries": 0}
+    options: dict[str, Any]
     for options in (
         {**known, "url": address},
         {**known, "url": "http://127.0.0.1:1/a.raw", "checksum": f"sha256:{address}"},
@@ -197,7 +198,7 @@ def test_no_part_of_an_address_is_told_of_a_task_that_succeeds(
 ) -> None:
     vendor.file("a.raw", b"some data")
     address = f"{vendor.url}/files/{where}".replace("//", f"//mirror:{FIRST}%2F{SECOND}@", 1).replace("{FIRST}", FIRST)
-    options = {"name": name, "url": address, "disk_format": "raw", "container_format": "bare"}
+    options: dict[str, Any] = {"name": name, "url": address, "disk_format": "raw", "container_format": "bare"}
     outcome = run("pcd_image", verbosity=3, **options)
     assert not outcome.failed, outcome.msg
     assert run.told(outcome.stdout, FIRST, SECOND) == []
@@ -205,7 +206,7 @@ def test_no_part_of_an_address_is_told_of_a_task_that_succeeds(
     assert shown == f"{vendor.url}/files/a.raw"
 
 
-HEADERS = {
+HEADERS: dict[str, tuple[Any, Any]] = {
     "a dictionary": ({"X-Key": "q7Z"}, {"X-Key": HIDDEN}),
     "JSON": ('{"X-Key": "q7Z"}', HIDDEN),
     "words": ("X-Key=q7Z", HIDDEN),
@@ -223,6 +224,7 @@ def test_the_value_of_a_header_is_hidden_in_whichever_form_it_is_given(
     vendor.key = key
     given = {"X-Key": key} if isinstance(given, dict) else given.replace("q7Z", key)
     data = {"disk_format": "raw", "container_format": "bare", "url_headers": given}
+    options: dict[str, Any]
     for folder, options in (
         ("guarded", {}),
         ("guarded", {"min_disk": 1}),
