@@ -178,15 +178,15 @@ def vendor() -> Iterator[Vendor]:
 @pytest.mark.parametrize("what", HOSTILE)
 def test_no_part_of_an_irregular_address_is_told(what: str, run: Runner, server: Server, name: str) -> None:
     address = HOSTILE[what].replace("{FIRST}", FIRST).replace("{SECOND}", SECOND)
-    known = {"disk_format": "raw", "container_format": "bare", "method": "upload", "retries": 0}
-    options: dict[str, Any]
-    for options in (
-        {**known, "url": address},
-        {**known, "url": "http://127.0.0.1:1/a.raw", "checksum": f"sha256:{address}"},
-        {"auth_url": address, "retries": 0},
-        {"image_endpoint_override": address, "retries": 0},
-    ):
-        outcome = run("pcd_image", verbosity=3, name=name, **options)
+    data: dict[str, Any] = {"disk_format": "raw", "container_format": "bare", "method": "upload"}
+    places: list[dict[str, Any]] = [
+        {**data, "url": address},
+        {**data, "url": "http://127.0.0.1:1/a.raw", "checksum": f"sha256:{address}"},
+        {"auth_url": address},
+        {"image_endpoint_override": address},
+    ]
+    for options in places:
+        outcome = run("pcd_image", verbosity=3, name=name, retries=0, **options)
         assert outcome.failed
         assert run.told(outcome.stdout, FIRST, SECOND) == []
     assert server.named(name) == []
@@ -223,7 +223,7 @@ def test_the_value_of_a_header_is_hidden_in_whichever_form_it_is_given(
     given, shown = HEADERS[form]
     vendor.key = key
     given = {"X-Key": key} if isinstance(given, dict) else given.replace("q7Z", key)
-    data = {"disk_format": "raw", "container_format": "bare", "url_headers": given}
+    data: dict[str, Any] = {"disk_format": "raw", "container_format": "bare", "url_headers": given}
     options: dict[str, Any]
     for folder, options in (
         ("guarded", {}),
