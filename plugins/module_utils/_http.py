@@ -399,7 +399,7 @@ def _is_proxy(proxy: str) -> bool:
         and is_same
         and read.port == port
         and port != 0
-        and "@" not in (read.fragment or "")
+        and "@" not in f"{read.query}{read.fragment}"
         and scheme in ("http", "https", *SOCKS)
     )
 

@@ -1010,6 +1010,7 @@ def test_a_host_that_cannot_be_one_is_told_in_one_line(operation: str, host: str
         f"http://me:{PASSWORD}\\{TOKEN}@127.0.0.1:1",
         f"http://me:{PASSWORD}%{TOKEN}@127.0.0.1:1",
         f"http://{PASSWORD}#{TOKEN}@127.0.0.1:1",
+        f"http://{PASSWORD}?{TOKEN}@127.0.0.1:1",
         f"http://me:{PASSWORD}@a..b:1",
         f"http://me:{PASSWORD}@127.0.0.1:port",
         f"http://me:{PASSWORD}@127.0.0.1:99999",
