@@ -2,22 +2,26 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The options as a task got them, before Ansible brings them into their types.
 
-Ansible makes text of a list, stumbles over a number that is none and over text that is no UTF-8. Each of these is an
-error here that names the option; no value is quoted, since it may be a secret in the wrong place.
+Null means that an option is not given. Ansible makes text of a list, stumbles over a number that is none and over text
+that is no UTF-8. Each of these is an error here that names the option; no value is quoted, since it may be a secret in
+the wrong place.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError
+from ansible_collections.platform9.pcd.plugins.module_utils._redact import PLACEHOLDER
 
 # A password may hold anything else; the rest is text that people and services read.
 NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+# What ansible-core before 2.19 leaves of `omit` within a list or a longer text.
+OMITTED = "__omit_place_holder__"
 # The name of a header (RFC 9110, section 5.1).
 WORD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 # Above every path, address and token in use.
@@ -28,8 +32,24 @@ class FuturePath(str):
     """A path where nothing is in check mode; a task before this one may make it in a real run."""
 
 
-def check_arguments(arguments: Mapping[str, Any], spec: Mapping[str, Mapping[str, Any]]) -> None:
-    """Raises where an option of the spec holds what its type cannot be made of."""
+def without_nulls(arguments: Mapping[str, Any], spec: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The arguments without the options that are null.
+
+    For Ansible such an option is given: it gets no default, and counts for required_one_of and mutually_exclusive
+    (ansible.module_utils.common.validation, count_terms).
+    """
+    return {option: value for option, value in arguments.items() if value is not None or option not in spec}
+
+
+def check_arguments(
+    arguments: Mapping[str, Any], spec: Mapping[str, Mapping[str, Any]], meant_by: Sequence[str] = ()
+) -> None:
+    """Raises where an option of the spec holds what its type cannot be made of.
+
+    `meant_by` are the options that say which images are meant if `id` does not.
+    """
+    if "id" in spec and "id" in arguments:
+        _check_id(arguments["id"], any(arguments.get(option) is not None for option in meant_by))
     for option, rules in spec.items():
         value = arguments.get(option)
         if value is None:
@@ -47,6 +67,17 @@ def check_arguments(arguments: Mapping[str, Any], spec: Mapping[str, Mapping[str
             raise ConfigurationError(f"{option}: one of its names holds a character that no name can have. Correct it.")
         for name, leaf in _leaves(option, value):
             _check_leaf(name, leaf, rules)
+
+
+def _check_id(value: Any, is_meant_otherwise: bool) -> None:
+    """Raises if the id is asked for and there is none: no image may be created, or all be listed, instead."""
+    if value == "" or (value is None and not is_meant_otherwise):
+        # ansible-core before 2.19 makes an empty text of a template that gives null.
+        what = "null, and no other option says which image is meant" if value is None else "empty"
+        raise ConfigurationError(
+            f"id: it is {what}. Give a UUID, or leave id out and give the name. In check mode, the id of an image that "
+            "would be created is not known yet."
+        )
 
 
 def _check_number(option: str, value: Any) -> None:
@@ -75,6 +106,16 @@ def _check_leaf(name: str, leaf: Any, rules: Mapping[str, Any]) -> None:
     if not isinstance(leaf, str):
         return
     found = (NO_TEXT if rules.get("no_log") else UNREADABLE).search(leaf)
+    if OMITTED in leaf:
+        raise ConfigurationError(
+            f"{name}: it holds {OMITTED}..., which ansible-core before 2.19 makes of omit within a list or a longer "
+            "text. Leave the item out of the list in another way, or give a default that is not omit."
+        )
+    if PLACEHOLDER in leaf:
+        raise ConfigurationError(
+            f"{name}: it holds {PLACEHOLDER}, which Ansible shows instead of a secret. Give the value itself, not what "
+            "the result of a task shows."
+        )
     if found:
         code = ord(found[0])
         what = "a byte that is no text" if code >= 0xD800 else "a control character"

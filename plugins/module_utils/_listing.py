@@ -45,6 +45,9 @@ FILTER_OPTIONS: dict[str, Any] = {
     "most_recent": {"type": "bool", "default": False},
 }
 
+# Options that say in which order images come and how many, and not which ones.
+ORDER_OPTIONS = ("sort", "sort_key", "sort_dir", "limit", "marker", "most_recent")
+
 # Options that go into the query under their own name and as they are.
 PASSED_ON = (
     "owner",
@@ -86,7 +89,7 @@ def check_listing(params: Params) -> None:
             storable(option, value)
     check_uuid("marker", params["marker"])
     if params["most_recent"]:
-        given = [option for option in ("sort", "sort_key", "sort_dir", "limit", "marker") if params[option] is not None]
+        given = [option for option in ORDER_OPTIONS if option != "most_recent" and params[option] is not None]
         if given:
             raise ConfigurationError(f"most_recent: it asks for one image, the newest; leave out {', '.join(given)}.")
     _property_filters(params)

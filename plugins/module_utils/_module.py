@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from ansible.module_utils import basic
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.platform9.pcd.plugins.module_utils._arguments import check_arguments
+from ansible_collections.platform9.pcd.plugins.module_utils._arguments import check_arguments, without_nulls
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import PcdError
 from ansible_collections.platform9.pcd.plugins.module_utils._file_attributes import BY_PATH
 from ansible_collections.platform9.pcd.plugins.module_utils._redact import shown_options
@@ -37,6 +37,10 @@ class _Module(AnsibleModule):
             add_file_common_args=task.writes_file,
             **task.constraints,
         )
+
+    def _load_params(self) -> None:
+        super()._load_params()
+        self.params: dict[str, Any] = without_nulls(self.params, self.argument_spec)
 
     def exit_json(self, **kwargs: Any) -> NoReturn:
         super().exit_json(**self._without_secrets(kwargs))
@@ -104,7 +108,7 @@ def _given_to(task: Task) -> dict[str, Any]:
     spec = {**(basic.FILE_COMMON_ARGUMENTS if task.writes_file else {}), **task.argument_spec}
     given: dict[str, Any] = basic._load_params() or {}
     try:
-        check_arguments(given, spec)
+        check_arguments(given, spec, task.meant_by)
     except PcdError as error:
         # There is no AnsibleModule yet that could say it.
         print(json.dumps({"failed": True, "msg": str(error)}))  # pylint: disable=ansible-bad-function

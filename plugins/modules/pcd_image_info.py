@@ -21,6 +21,8 @@ options:
     description:
       - The id of one image, a UUID. It is found whatever its visibility, and hidden or not, and cannot be combined
         with filters. Where there is none, the list is empty.
+      - V(null) counts as not given, as for every option. Without a name or another filter it is an error, so that a
+        task which asks for one image never lists all of them.
     type: str
   name:
     description:
@@ -165,7 +167,12 @@ images:
 """
 
 from ansible_collections.platform9.pcd.plugins.module_utils._image import IDENTITY_OPTIONS
-from ansible_collections.platform9.pcd.plugins.module_utils._listing import FILTER_OPTIONS, check_listing, read_listing
+from ansible_collections.platform9.pcd.plugins.module_utils._listing import (
+    FILTER_OPTIONS,
+    ORDER_OPTIONS,
+    check_listing,
+    read_listing,
+)
 from ansible_collections.platform9.pcd.plugins.module_utils._module import run_module
 from ansible_collections.platform9.pcd.plugins.module_utils._task import Task
 
@@ -178,6 +185,7 @@ TASK = Task(
             ("sort", "sort_dir"),
         ],
     },
+    meant_by=("name", *(option for option in FILTER_OPTIONS if option not in ORDER_OPTIONS)),
     check=check_listing,
     work=read_listing,
 )

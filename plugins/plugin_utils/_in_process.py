@@ -34,7 +34,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action.normal import ActionModule as OrdinaryAction
 from ansible.utils.display import Display
 
-from ansible_collections.platform9.pcd.plugins.module_utils._arguments import check_arguments
+from ansible_collections.platform9.pcd.plugins.module_utils._arguments import check_arguments, without_nulls
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError, PcdError, quoted
 from ansible_collections.platform9.pcd.plugins.module_utils._file_attributes import BY_PATH
 from ansible_collections.platform9.pcd.plugins.module_utils._identity import Logins
@@ -134,8 +134,8 @@ class InProcess(OrdinaryAction):
         for option, value in self._task.args.items():
             _check_keys(str(option), value)
         plain = json.loads(json.dumps(dict(self._task.args), default=_plain))
-        check_arguments(plain, self._spec)
-        return ArgumentSpecValidator(self._spec, **self.task.constraints).validate(plain)
+        check_arguments(plain, self._spec, self.task.meant_by)
+        return ArgumentSpecValidator(self._spec, **self.task.constraints).validate(without_nulls(plain, self._spec))
 
     @property
     def _spec(self) -> dict[str, Any]:

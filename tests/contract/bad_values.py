@@ -21,6 +21,8 @@ from ansible_collections.platform9.pcd.plugins.module_utils._connection import C
 
 NAN, INFINITY = float("nan"), float("inf")
 EMOJI = "\U0001f600"
+# What ansible-core 2.16 to 2.18 make of `omit` within a list.
+OMITTED = "__omit_place_holder__5de2a1f3a1a9b3d6c8a7a5f0b1c2d3e4f5061728"
 NOT_UTF8 = "\udcff"  # what Python makes of a byte that is no UTF-8
 UNKNOWN_ID = "00000000-0000-4000-8000-000000000000"
 
@@ -37,14 +39,32 @@ NO_VENDOR = "http://127.0.0.1:1/image.raw"
 BESIDE: dict[str, dict[str, Any]] = {
     "pcd_image_state.id": {"name": None},
     "pcd_image_download.id": {"name": None},
-    "pcd_image.url_*": {"url": NO_VENDOR, "disk_format": "raw", "container_format": "bare", "retries": 0},
+    "pcd_image.url_*": {
+        "url": NO_VENDOR,
+        "disk_format": "raw",
+        "container_format": "bare",
+        "method": "upload",
+        "retries": 0,
+    },
     "pcd_image.url_password": {"url_username": "mirror"},
     "pcd_image.checksum": {"url": NO_VENDOR, "retries": 0},
     "pcd_image.retired_suffix": {"retired": "rename"},
     "*.application_credential_name": {"application_credential_secret": "wrong-Secret-5c1d7a", "password": None},
     "*.application_credential_id": {"application_credential_secret": "wrong-Secret-5c1d7a", "password": None},
 }
+# Beside null: it leaves nothing that would be refused, and a new image must not come of it.
+BESIDE_NULL: dict[str, dict[str, Any]] = {
+    "pcd_image.*": {"create": False},
+    "pcd_image_state.id": {"name": None},
+    "pcd_image_download.id": {"name": None},
+}
 
+NULL = "null"
+ANY: dict[str, Any] = {
+    NULL: None,
+    "omit within a list": ["a", OMITTED],
+    "a value that Ansible does not show": "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER",
+}
 NO_TEXT: dict[str, Any] = {
     "a list": ["a-List-4f1c"],
     "an empty list": [],
@@ -106,6 +126,7 @@ LIST: dict[str, Any] = {
     "a dictionary within": [{"a": 1}],
     "deeper lists": ["a", ["b", ["c"]]],
     "null within": [None],
+    "null beside others": ["a", None],
     "an empty text within": ["a", ""],
     "blanks within": ["  "],
     "a NUL within": ["a\x00b"],
@@ -134,6 +155,9 @@ DICTIONARY: dict[str, Any] = {
     "a list within": {"a": ["b-List-4f1c"]},
     "a dictionary within": {"a": {"b": "a-Value-4f1c"}},
     "not a number within": {"a": NAN},
+    "null within": {"a": None},
+    "omit in a longer text": {"a": f"b {OMITTED}"},
+    "omit as a key": {OMITTED: "a-Value-4f1c"},
     "infinite within": {"a": INFINITY},
     "an empty key": {"": "a-Value-4f1c"},
     "a blank key": {" ": "a-Value-4f1c"},
@@ -151,7 +175,7 @@ DICTIONARY: dict[str, Any] = {
 BY_KIND = {"int": INTEGER, "float": NUMBER, "bool": BOOLEAN, "list": LIST, "dict": DICTIONARY}
 
 # Refused wherever text is expected that is no secret.
-NEVER_TEXT = {*NO_TEXT, "a bell", "70,000 characters"}
+NEVER_TEXT = {*NO_TEXT, *ANY, "a bell", "70,000 characters"}
 # Owner, group and mode are looked at beforehand.
 OF_FILES = ["seuser", "serole", "selevel", "setype", "attributes"]
 
@@ -162,6 +186,18 @@ SERVICE = "service"  # the service alone can tell, and its words say what is wro
 
 # Pattern of module and option; names of values ("*": all but those of NEVER_TEXT); what happens, and why.
 EXCEPTIONS: list[tuple[str, str, str | None, str]] = [
+    ("pcd_image.name", NULL, REFUSED, "nothing else says which image is meant"),
+    ("pcd_image_state.name", NULL, REFUSED, "nothing else says which image is meant"),
+    ("pcd_image_download.name", NULL, REFUSED, "nothing else says which image is meant"),
+    ("pcd_image_state.id", NULL, REFUSED, "nothing else says which image is meant"),
+    ("pcd_image_download.id", NULL, REFUSED, "nothing else says which image is meant"),
+    ("pcd_image_info.id", NULL, REFUSED, "all images would be listed instead of one"),
+    ("pcd_image_state.state", NULL, REFUSED, "it is required"),
+    ("pcd_image_download.dest", NULL, REFUSED, "it is required"),
+    ("pcd_image.create", NULL, LEGAL, "it has a default, with which the image is created"),
+    ("*", NULL, NOT_GIVEN, "null says nothing"),
+    ("pcd_image.properties", "null within", LEGAL, "it removes the property"),
+    ("pcd_image.url_headers", "null within", LEGAL, "the header is not sent"),
     ("*.name", "a line break|a huge number|minus one|a boolean", LEGAL, "an image can have that name"),
     ("pcd_image.owner", "a huge number|minus one|a boolean", SERVICE, "it knows the projects"),
     ("pcd_image.tags", "a boolean|minus one", LEGAL, "text, as Ansible makes it"),
@@ -222,18 +258,19 @@ def cases() -> Iterator[Case]:
             values = values_for(rules)
             is_common = option in CONNECTION_OPTIONS and module != "pcd_image_info"
             for what, value in values.items():
-                if is_common and what not in ("a list", "a NUL within", "a byte that is no text"):
+                if is_common and what not in (NULL, "a list", "a NUL within", "a byte that is no text"):
                     continue
-                yield Case(module, option, what, value, outcome_of(module, option, what), beside(module, option))
+                others = beside(module, option, BESIDE_NULL if what == NULL else BESIDE)
+                yield Case(module, option, what, value, outcome_of(module, option, what), others)
 
 
 def values_for(rules: Mapping[str, Any]) -> dict[str, Any]:
-    return CHOICE if rules.get("choices") else BY_KIND.get(rules.get("type", "str"), TEXT)
+    return {**ANY, **(CHOICE if rules.get("choices") else BY_KIND.get(rules.get("type", "str"), TEXT))}
 
 
-def beside(module: str, option: str) -> dict[str, Any]:
+def beside(module: str, option: str, table: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     options = dict(NEEDED[module])
-    for pattern, more in BESIDE.items():
+    for pattern, more in table.items():
         if fnmatchcase(f"{module}.{option}", pattern):
             options.update(more)
     return options
