@@ -63,7 +63,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._plan import (
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._source import has_source, stores_from, stream_from
 from ansible_collections.platform9.pcd.plugins.module_utils._stores import unreadable_here
-from ansible_collections.platform9.pcd.plugins.module_utils._task import Params, Session
+from ansible_collections.platform9.pcd.plugins.module_utils._task import UPDATED, Params, Session
 from ansible_collections.platform9.pcd.plugins.module_utils._url import Url
 
 # Seconds for which data may lie staged before it is taken for left behind.
@@ -89,6 +89,8 @@ def plan_with_data(params: Params, session: Session, wish: Mapping[str, Any], cu
     """The plan for an image whose attributes are wished, and whose data or stores the options are about, too."""
     if current is not None:
         current = _settled(params, session, current)
+        if current is None and not params["create"]:
+            raise session.missing(params, UPDATED)
     planner = _Planner(params, session, wish)
     plan = planner.plan_record_only(current) if not has_source(params) else planner.plan(current)
     if plan.sends_data:

@@ -28,7 +28,6 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     NotReady,
     PcdError,
     PlanError,
-    quoted,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._file_attributes import (
     BY_PATH,
@@ -86,12 +85,7 @@ def check_download(params: Params) -> None:
 
 def plan_download(params: Params, session: Session) -> Download:
     """What is to be done so that the file at `dest` has the data of the image."""
-    image = session.find(params)
-    if image is None:
-        raise NotReady(
-            f"No image {quoted(params['name'] or params['id'])} was found whose data could be downloaded. "
-            "Check the id or the name, the project that is logged in to, and with a name the option match."
-        )
+    image = session.find_existing(params, "downloaded")
     if image["status"] not in FULL_STATUSES:
         raise NotReady(
             f"{describe(image)} has status {image['status']}, so that there is no data to download. Upload its data "

@@ -247,13 +247,8 @@ def plan_absent(current: Image | None, force: bool = False) -> Plan:
     return Plan(current, None, (Update(UNPROTECT, lasting=False), Delete(PROTECT)))
 
 
-def plan_status(wanted: str, current: Image | None, called: str) -> Plan:
-    """The image is active, or deactivated. `called` is the name or id that the user gave."""
-    if current is None:
-        raise NotReady(
-            f"No image {quoted(called)} was found that could be made {wanted}. "
-            "Check the id or the name, the project that is logged in to, and with a name the option match."
-        )
+def plan_status(wanted: str, current: Image) -> Plan:
+    """The image is active, or deactivated."""
     status = current["status"]
     if status == wanted:
         return Plan(current, current)

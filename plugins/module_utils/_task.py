@@ -27,7 +27,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._identity import Log
 from ansible_collections.platform9.pcd.plugins.module_utils._image import image_shape, is_ours
 from ansible_collections.platform9.pcd.plugins.module_utils._images import Images, exactly
 from ansible_collections.platform9.pcd.plugins.module_utils._marks import is_retired, standing
-from ansible_collections.platform9.pcd.plugins.module_utils._plan import Image, Plan
+from ansible_collections.platform9.pcd.plugins.module_utils._plan import Image, Plan, describe
 from ansible_collections.platform9.pcd.plugins.module_utils._progress import Progress
 from ansible_collections.platform9.pcd.plugins.module_utils._redact import (
     ADDRESS_OPTIONS,
@@ -60,7 +60,10 @@ IN_CHECK_MODE = (
     "data, this task finds it in a real run."
 )
 
-MATCH: dict[str, Any] = {"type": "str", "choices": ["own", "visible"]}
+MATCH: dict[str, Any] = {"type": "str", "choices": ["own", "visible"], "default": "own"}
+
+# What an image is needed for that a task only updates; see Session.missing.
+UPDATED = "updated (create: false)"
 
 Params = Mapping[str, Any]
 Result = dict[str, Any]
@@ -145,6 +148,37 @@ class Session:
             )
         return self.project_id
 
+    def find_existing(self, params: Params, purpose: str) -> Image:
+        """The image that `find` finds; NotReady if there is none. `purpose` says what it is needed for."""
+        found = self.find(params)
+        if found is None:
+            raise self.missing(params, purpose)
+        return found
+
+    def missing(self, params: Params, purpose: str) -> NotReady:
+        """The error that the image which the options mean is not there, with what helps to find it."""
+        name, image_id = params["name"], params["id"]
+        said = f"No image {quoted(image_id or name)} was found that could be {purpose}."
+        if image_id is not None:
+            return NotReady(f"{said} Check the id, and the project that is logged in to.")
+        if self._owner_of_name(params) == ANYBODY:
+            return NotReady(
+                f"{said} Check the name, and the project that is logged in to. A community image of another project, "
+                "or a shared one that was not accepted, is in no list: give its id."
+            )
+        others = _list_named(self, name, False, ANYBODY)
+        if others:
+            return NotReady(
+                f"{said} {describe(others[0])} belongs to project {others[0].get('owner')}. Give its id"
+                f"{'' if params.get('owner') else ' or match: visible'}, if that one is meant."
+            )
+        if params.get("owner"):
+            return NotReady(f"{said} Check the name, and the project that is its owner.")
+        return NotReady(
+            f"{said} Check the name, and the project that is logged in to; match: visible also means images of other "
+            "projects."
+        )
+
     def find_by_id(self, image_id: str) -> Image | None:
         # Capitals mean the same in a UUID (RFC 9562), though not to every database.
         for spelling in dict.fromkeys((image_id, image_id.lower())):
@@ -160,6 +194,7 @@ class Task(NamedTuple):
 
     `check` looks at the options and raises before anything is sent. `work` looks at the service; it gives a plan for an
     image or another deed, which is then carried out or foretold, or a result where there is only something to read.
+    `meant_by` are the options that say which images are meant if `id` does not.
     `secrets` are those among the options that the connection does not know.
     With `writes_file`, the result has a file as `dest`, which gets the attributes that Ansible's file options ask for.
     """
@@ -169,6 +204,7 @@ class Task(NamedTuple):
     work: Callable[[Params, Session], Plan | Deed | Result]
     returns_patch: bool = False
     writes_file: bool = False
+    meant_by: Sequence[str] = ("name",)
     constraints: Mapping[str, Any] = {}
     libraries: Sequence[str] = ("requests",)
     secrets: Callable[[Params], Iterable[str]] = lambda dummy_params: ()

@@ -14,7 +14,8 @@ description:
     default.
   - An update sends the smallest possible JSON patch, and sends nothing where nothing differs.
   - With O(path) or O(url) the image gets its data, in one pass and verified. Without both, a new image has the status
-    V(queued), and no machine can be made from it.
+    V(queued), and no machine can be made from it. The task warns of that if it gives neither O(disk_format) nor
+    O(container_format), because an update was probably meant; see O(create).
   - The data of an image never changes. What happens where an image has other data than the source is said by
     O(on_content_change).
   - An image that a task has made is removed again where its data does not come as it should.
@@ -31,7 +32,9 @@ options:
       - The id of the image, a UUID.
       - Where no image has this id and O(state=present), the image is created with it. The service never gives an id
         twice, not even after its image is deleted.
-      - At least one of O(id) and O(name) is required.
+      - At least one of O(id) and O(name) is required. V(null) counts as not given, as for every option.
+      - In check mode, RV(image.id) of an image that would be created is V(null). A task that gives only this id fails
+        in check mode, and says so.
     type: str
   name:
     description:
@@ -59,6 +62,15 @@ options:
     type: str
     choices: [present, absent]
     default: present
+  create:
+    description:
+      - Whether O(state=present) creates the image if there is none. With V(false) it is only updated, and it is an
+        error if no image is found.
+      - O(on_content_change=replace) also works with V(false), because the new image takes the place of one that was
+        found.
+      - It has no effect with O(state=absent).
+    type: bool
+    default: true
   container_format:
     description:
       - The format of the container; V(bare) where there is none. It cannot change any more once the image has data.
@@ -295,6 +307,13 @@ EXAMPLES = r"""
     properties:
       hw_qemu_guest_agent: null
 
+- name: Change an image that must be there already
+  platform9.pcd.pcd_image:
+    cloud: pcd
+    name: ubuntu-24.04
+    min_ram: 2048
+    create: false
+
 - name: Have exactly these custom properties and no others
   platform9.pcd.pcd_image:
     cloud: pcd
@@ -501,8 +520,9 @@ retired:
       type: str
 """
 
-from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError
+from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError, quoted
 from ansible_collections.platform9.pcd.plugins.module_utils._image import (
+    FIXED_BY_DATA,
     IDENTITY_OPTIONS,
     WISH_OPTIONS,
     check_identity,
@@ -518,7 +538,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._source import (
     secrets_from,
     stores_from,
 )
-from ansible_collections.platform9.pcd.plugins.module_utils._task import MATCH, Params, Session, Task
+from ansible_collections.platform9.pcd.plugins.module_utils._task import MATCH, UPDATED, Params, Session, Task
 
 
 def check_image(params: Params) -> None:
@@ -533,15 +553,22 @@ def check_image(params: Params) -> None:
 
 
 def plan_image(params: Params, session: Session) -> Plan:
-    current = session.find(params)
     if params["state"] == "absent":
-        return plan_absent(current, params["force"])
+        return plan_absent(session.find(params), params["force"])
+    current = session.find(params) if params["create"] else session.find_existing(params, UPDATED)
     wish = wish_from(params)
     if has_source(params) or stores_from(params).are_chosen:
         # Most tasks are about attributes alone, and a module's process compiles all that it imports anew.
         from ansible_collections.platform9.pcd.plugins.module_utils._delivery import plan_with_data
 
         return plan_with_data(params, session, wish, current)
+    if current is None and not any(option in wish for option in FIXED_BY_DATA):
+        called = f"No image {quoted(params['id'] or params['name'])} was found"
+        session.warn(
+            f"{called}, so that the plan is a new record without data (status queued), from which no instance boots. "
+            "For a new image, give disk_format, container_format, and path or url. To update only an image that is "
+            "there, set create: false."
+        )
     wanted = without_converted(wish, current, session.project_id)
     return plan_present(wanted, current, params["purge_properties"], params["id"])
 
@@ -551,7 +578,8 @@ TASK = Task(
         **IDENTITY_OPTIONS,
         **WISH_OPTIONS,
         **DATA_OPTIONS,
-        "match": {**MATCH, "default": "own"},
+        "match": MATCH,
+        "create": {"type": "bool", "default": True},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "purge_properties": {"type": "bool", "default": False},
         "force": {"type": "bool", "default": False},

@@ -36,6 +36,7 @@ options:
   id:
     description:
       - The id of the image, a UUID. Exactly one of O(id) and O(name) is required.
+      - V(null) counts as not given, as for every option.
     type: str
   name:
     description:
@@ -44,13 +45,15 @@ options:
     type: str
   match:
     description:
-      - Which images O(name) can mean. V(visible) means all that the list of images shows to the login, whatever
-        project they belong to; V(own) means those that belong to the project of the login.
+      - Which images O(name) can mean. V(own) means those that belong to the project of the login; V(visible) means
+        all that the list of images shows to the login, whatever project they belong to. For an administrator that is
+        every project's.
       - With only O(token) and O(image_endpoint_override) nobody says which project the token is for, and V(own) is
         refused. Give O(project_id), O(id) or V(visible).
+      - It has no effect together with O(id).
     type: str
     choices: [own, visible]
-    default: visible
+    default: own
   dest:
     description:
       - The path of the file. The folder that it lies in must be there.
@@ -151,7 +154,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._task import MATCH, 
 TASK = Task(
     options={
         **IDENTITY_OPTIONS,
-        "match": {**MATCH, "default": "visible"},
+        "match": MATCH,
         "dest": {"type": "path", "required": True},
     },
     constraints={"required_one_of": [("id", "name")], "mutually_exclusive": [("id", "name")]},

@@ -22,6 +22,7 @@ options:
   id:
     description:
       - The id of the image, a UUID. Exactly one of O(id) and O(name) is required.
+      - V(null) counts as not given, as for every option.
     type: str
   name:
     description:
@@ -30,13 +31,15 @@ options:
     type: str
   match:
     description:
-      - Which images O(name) can mean. V(visible) means all that the list of images shows to the login, whatever
-        project they belong to; V(own) means those that belong to the project of the login.
+      - Which images O(name) can mean. V(own) means those that belong to the project of the login; V(visible) means
+        all that the list of images shows to the login, whatever project they belong to. For an administrator that is
+        every project's.
       - With only O(token) and O(image_endpoint_override) nobody says which project the token is for, and V(own) is
         refused. Give O(project_id), O(id) or V(visible).
+      - It has no effect together with O(id).
     type: str
     choices: [own, visible]
-    default: visible
+    default: own
   state:
     description:
       - The status that the image shall have.
@@ -83,13 +86,14 @@ from ansible_collections.platform9.pcd.plugins.module_utils._task import MATCH, 
 
 
 def plan_state(params: Params, session: Session) -> Plan:
-    return plan_status(params["state"], session.find(params), params["name"] or params["id"])
+    state = params["state"]
+    return plan_status(state, session.find_existing(params, f"made {state}"))
 
 
 TASK = Task(
     options={
         **IDENTITY_OPTIONS,
-        "match": {**MATCH, "default": "visible"},
+        "match": MATCH,
         "state": {"type": "str", "choices": ["active", "deactivated"], "required": True},
     },
     constraints={"required_one_of": [("id", "name")], "mutually_exclusive": [("id", "name")]},

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -179,7 +180,7 @@ def test_match_visible_does_not_let_a_member_change_what_is_not_theirs(run: Runn
     refused = [
         run("pcd_image", name=name, match="visible", min_ram=2),
         run("pcd_image", name=name, match="visible", state="absent"),
-        run("pcd_image_state", name=name, state="deactivated"),
+        run("pcd_image_state", name=name, match="visible", state="deactivated"),
     ]
     for outcome in refused:
         assert outcome.result["status"] == 403
@@ -273,10 +274,49 @@ def test_a_member_cannot_give_an_image_away(run: Runner, server: Server, name: s
     assert server.get(image["id"]) == image
 
 
-def test_a_state_reaches_what_is_visible_and_match_own_does_not(run: Runner, server: Server, name: str) -> None:
+def test_a_state_reaches_the_own_project_and_match_visible_every_project(
+    run: Runner, server: Server, name: str
+) -> None:
     image = server.create(name, active=True)
-    assert name in run("pcd_image_state", "admin", name=name, match="own", state="deactivated").msg
-    assert run("pcd_image_state", "admin", name=name, state="deactivated").changed
+    for match in ({}, {"match": "own"}, {"match": None}):
+        refused = run("pcd_image_state", "admin", name=name, state="deactivated", **match)
+        for part in (name, image["id"], image["owner"], "match: visible"):
+            assert part in refused.msg
+        assert refused.writes == []
+    assert server.get(image["id"]) == image
+    assert run("pcd_image_state", "admin", name=name, match="visible", state="deactivated").changed
     assert server.get(image["id"])["status"] == "deactivated"
-    assert run("pcd_image_state", name=name, match="own", state="active").changed
+    assert run("pcd_image_state", name=name, state="active").changed
     assert server.get(image["id"])["status"] == "active"
+
+
+def test_a_download_takes_the_image_of_the_own_project(run: Runner, server: Server, name: str, tmp_path: Path) -> None:
+    ours = server.create(name, active=True)
+    public = server.create(name, user="admin", visibility="public", active=True)
+    dest = str(tmp_path / "image.raw")
+    assert run("pcd_image_download", name=name, dest=dest).image["id"] == ours["id"]
+    assert run("pcd_image_download", "admin", name=name, dest=dest).image["id"] == public["id"]
+    both = run("pcd_image_download", name=name, dest=dest, match="visible")
+    assert ours["id"] in both.msg
+    assert public["id"] in both.msg
+
+
+def test_a_download_says_that_the_image_is_another_projects(
+    run: Runner, server: Server, name: str, tmp_path: Path
+) -> None:
+    public = server.create(name, user="admin", visibility="public", active=True)
+    dest = tmp_path / "image.raw"
+    refused = run("pcd_image_download", name=name, dest=str(dest))
+    for part in (name, public["id"], server.project_id("admin"), "match: visible"):
+        assert part in refused.msg
+    assert not dest.exists()
+    assert run("pcd_image_download", name=name, dest=str(dest), match="visible").image["id"] == public["id"]
+
+
+@pytest.mark.parametrize("match", ["own", "visible"])
+def test_an_image_that_is_nowhere_is_named_with_what_helps(match: str, run: Runner, name: str) -> None:
+    refused = run("pcd_image_state", name=name, match=match, state="active")
+    for part in (f"No image '{name}' was found", "project", "match: visible" if match == "own" else "id"):
+        assert part in refused.msg
+    # Both lists, hidden images and others; and only with own, one look whether another project has it.
+    assert refused.lookups == (3 if match == "own" else 2)

@@ -202,6 +202,22 @@ def no_such_image(scene: Scene) -> Outcome:
 
 
 @case
+def image_of_another_project(scene: Scene) -> Outcome:
+    scene.server.create("appliance", user="admin", visibility="public", active=True)
+    return scene.state()
+
+
+@case
+def nothing_to_update(scene: Scene) -> Outcome:
+    return scene.image(min_disk=1, create=False)
+
+
+@case
+def null_id(scene: Scene) -> Outcome:
+    return scene.run("pcd_image", id=None, protected=True)
+
+
+@case
 def not_a_uuid(scene: Scene) -> Outcome:
     return scene.info(id="ubuntu-24.04")
 
@@ -402,6 +418,11 @@ def uploaded_by_hand(scene: Scene) -> None:
 def deletion_elsewhere(scene: Scene) -> Outcome:
     uploaded_by_hand(scene)
     return scene.image(state="absent")
+
+
+@case
+def warning_empty_record(scene: Scene) -> Outcome:
+    return scene.image(min_disk=1, check=True)
 
 
 @case

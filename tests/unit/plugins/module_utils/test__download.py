@@ -502,7 +502,7 @@ def test_an_image_without_data_is_refused(plan: Plan, dest: Path, status: str) -
 def test_an_image_that_is_not_there_is_refused(serve: Serve, dest: Path) -> None:
     service = serve(Reply(404, {"message": "No image found"}))
     session = Session(Images(Http(service.url, Transport())), PROJECT, Transport(), print)
-    with pytest.raises(PlanError, match=f"^No image '{ID}' was found whose data could be downloaded"):
+    with pytest.raises(PlanError, match=f"^No image '{ID}' was found that could be downloaded"):
         plan_download({"id": ID, "name": None, "match": "visible", "dest": str(dest)}, session)
 
 

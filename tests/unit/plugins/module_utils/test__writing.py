@@ -130,7 +130,7 @@ def test_the_status_is_read_again_after_it_was_set(wanted: str, action: str) -> 
 def test_a_status_that_was_accepted_and_is_not_there_is_an_error() -> None:
     shelf = Shelf(image(status="active"))
     with pytest.raises(PlanError, match="deactivate.*its status is active.*run the task again"):
-        session_with(shelf).writer.carry_out(plan_status("deactivated", image(), "a"))
+        session_with(shelf).writer.carry_out(plan_status("deactivated", image()))
 
 
 def test_an_image_is_deleted_in_one_request() -> None:
@@ -235,12 +235,12 @@ OPERATIONS: dict[str, tuple[Image | None, Plan, Callable[[Glance], bool]]] = {
     "delete": (image(), plan_absent(image()), lambda glance: glance.images == {}),
     "deactivate": (
         image(),
-        plan_status("deactivated", image(), "a"),
+        plan_status("deactivated", image()),
         lambda glance: glance.images[ID]["status"] == "deactivated",
     ),
     "reactivate": (
         image(status="deactivated"),
-        plan_status("active", image(status="deactivated"), "a"),
+        plan_status("active", image(status="deactivated")),
         lambda glance: glance.images[ID]["status"] == "active",
     ),
 }

@@ -155,7 +155,7 @@ OF_THE_TASK = ("all_stores", "decompress", "on_content_change", "retired", "wait
 @pytest.mark.parametrize("module", MODULES)
 def test_no_option_that_the_service_stores_has_a_default(module: str) -> None:
     with_default = {name for name, option in task(module).options.items() if "default" in option}
-    assert with_default <= {"match", "state", "purge_properties", "force", "most_recent", *OF_THE_TASK}
+    assert with_default <= {"match", "state", "create", "purge_properties", "force", "most_recent", *OF_THE_TASK}
 
 
 @pytest.mark.parametrize("module", MODULES)
