@@ -86,6 +86,15 @@ def test_without_create_the_image_of_another_project_is_named(run: Runner, serve
     assert refused.writes == []
 
 
+def test_without_create_an_image_of_another_owner_is_named_by_its_id(run: Runner, server: Server, name: str) -> None:
+    image = server.create(name)
+    refused = run("pcd_image", "admin", name=name, owner=server.project_id("other"), min_disk=1, create=False)
+    assert image["id"] in refused.msg
+    assert "match: visible" not in refused.msg
+    assert refused.writes == []
+    assert server.get(image["id"]) == image
+
+
 def test_create_means_nothing_for_an_image_that_shall_be_absent(run: Runner, server: Server, name: str) -> None:
     assert not run("pcd_image", name=name, state="absent", create=False).changed
     server.create(name)
