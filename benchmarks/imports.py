@@ -95,12 +95,13 @@ def _pack(tree: Path, archive: Path) -> None:
     root = tree / PLUGINS.replace(".", "/").rstrip("/")
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
         for folder in ("modules", "module_utils"):
-            for file in sorted((root / folder).glob("*.py")):
+            for file in sorted((root / folder).rglob("*.py")):
                 packed.write(file, file.relative_to(tree))
         parts = [*PLUGINS.rstrip(".").split("."), ""]
         packages = ["/".join(parts[: count + 1]).rstrip("/") for count in range(len(parts) - 1)]
         base = packages[-1]
-        for package in [*packages, f"{base}/modules", f"{base}/module_utils"]:
+        parts_of_utils = [f"{base}/module_utils/{name}" for name in ("_client", "_data", "_image")]
+        for package in [*packages, f"{base}/modules", f"{base}/module_utils", *parts_of_utils]:
             packed.writestr(f"{package}/__init__.py", "")
 
 
@@ -116,8 +117,8 @@ def _times(report: str) -> Times:
 def _owner(name: str) -> str | None:
     """The room or the package that a name belongs to; None where it is only a folder."""
     if name.startswith(PLUGINS):
-        room = name.removeprefix(PLUGINS).partition(".")[2]
-        return room or None
+        module = name.removeprefix(PLUGINS).partition(".")[2]
+        return module or None
     first = name.partition(".")[0]
     if first == "ansible_collections":
         return None

@@ -84,7 +84,7 @@ def measured(server: Server, given: argparse.Namespace) -> dict[str, Any]:
     machine = {**about_machine(), "openstack.cloud": None if root is None else peers.version(root)}
     load = [load_average()]
     with tempfile.TemporaryDirectory() as folder:
-        environ = surroundings(server, Path(folder), [given.tree, *([] if root is None else [root])])
+        environ = runtime(server, Path(folder), [given.tree, *([] if root is None else [root])])
         own = {**environ, "PYTHONPATH": os.environ["PYTHONPATH"]}
         tell("imports")
         imported = imports.measure(server, environ, given.tree, rounds=1 if given.quick else 3)
@@ -131,7 +131,7 @@ def load_average() -> float:
     return round(os.getloadavg()[0], 1)
 
 
-def surroundings(server: Server, folder: Path, collections: list[Path]) -> dict[str, str]:
+def runtime(server: Server, folder: Path, collections: list[Path]) -> dict[str, str]:
     """The environment of every contestant: logged in by what an RC file says, and nothing of the caller's shell."""
     sandbox = server.sandbox
     member = sandbox["users"]["member"]
@@ -202,8 +202,8 @@ def promises(blocks: list[Block]) -> list[dict[str, Any]]:
             ratio = samples.ratio(contestant, other, beyond=tasks.NOTHING)
             checked.append(promise(f"{what}, {BEYOND}", rounded(ratio), round(most, 4)))
     case = tasks.named("no-op", 100)
-    logins = found.get(case, Samples()).seen.get(tasks.IN_PROCESS, {}).get("logins")
-    return [*checked, promise(f"logins of {tasks.IN_PROCESS}, {case}", logins, 1)]
+    tokens = found.get(case, Samples()).seen.get(tasks.IN_PROCESS, {}).get("logins")
+    return [*checked, promise(f"logins of {tasks.IN_PROCESS}, {case}", tokens, 1)]
 
 
 def promise(what: str, value: float | None, most: float) -> dict[str, Any]:

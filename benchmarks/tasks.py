@@ -128,10 +128,10 @@ class Contest:
         self._pace[contestant] = max(0.0, seconds - (0 if contestant == CLIENT else self._start)) / size
         requests = self._log.since(position)
         self._check(contestant, kind, size, values, done.stdout, [request["method"] for request in requests])
-        logins = [
+        tokens = [
             request for request in requests if request["method"] == "POST" and request["path"].endswith("/auth/tokens")
         ]
-        return seconds, {"requests": len(requests), "logins": len(logins), "cpu_seconds": round(busy, 2)}
+        return seconds, {"requests": len(requests), "logins": len(tokens), "cpu_seconds": round(busy, 2)}
 
     def _check(self, contestant: str, kind: str, size: int, values: list[int], output: str, methods: list[str]) -> None:
         """It did what it was measured for, neither more nor less."""
@@ -163,8 +163,8 @@ class Contest:
         variables = {"platform9_pcd_in_process": contestant == IN_PROCESS, "ansible_python_interpreter": sys.executable}
         return [{"hosts": "localhost", "connection": "local", "gather_facts": False, "vars": variables, "tasks": tasks}]
 
-    def _task(self, contestant: str, wish: dict[str, Any]) -> dict[str, Any]:
-        image = {"name": self._name, **IMAGE, **wish}
+    def _task(self, contestant: str, desired: dict[str, Any]) -> dict[str, Any]:
+        image = {"name": self._name, **IMAGE, **desired}
         tasks: dict[str, dict[str, Any]] = {
             IN_PROCESS: {"platform9.pcd.pcd_image": image},
             MODULE: {"platform9.pcd.pcd_image": image},

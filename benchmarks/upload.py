@@ -26,7 +26,7 @@ MEBIBYTE = 1 << 20
 
 
 def with_collection(url: str, token: str, image_id: str, path: str) -> None:
-    from ansible_collections.platform9.pcd.plugins.module_utils import _delivery, _transfer, _url  # noqa: F401
+    from ansible_collections.platform9.pcd.plugins.module_utils._data import url as _url  # noqa: F401
     from ansible_collections.platform9.pcd.plugins.module_utils._task import perform
     from ansible_collections.platform9.pcd.plugins.modules.pcd_image import TASK
 

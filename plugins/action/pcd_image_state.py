@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.platform9.pcd.plugins.modules import pcd_image_state
-from ansible_collections.platform9.pcd.plugins.plugin_utils._in_process import InProcess
+from ..modules import pcd_image_state
+from ..plugin_utils._in_process import InProcess
 
 
 class ActionModule(InProcess):

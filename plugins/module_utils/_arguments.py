@@ -14,8 +14,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError
-from ansible_collections.platform9.pcd.plugins.module_utils._redact import PLACEHOLDER
+from ._errors import ConfigurationError
+from ._redact import PLACEHOLDER
 
 # A password may hold anything else; the rest is text that people and services read.
 NO_TEXT = re.compile("[\x00\ud800-\udfff]")

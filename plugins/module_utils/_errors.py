@@ -24,10 +24,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.platform9.pcd.plugins.module_utils._redact import printable, redacted_text
+from ._redact import printable, redacted_text
 
 # Answers that say "not now" rather than "no", and those after which nobody knows what was done.
-PASSING = (408, 429, 500, 502, 503, 504)
+TRANSIENT = (408, 429, 500, 502, 503, 504)
 
 
 class PcdError(Exception):
@@ -37,14 +37,14 @@ class PcdError(Exception):
     service may say when, as `retry_after`.
     """
 
-    passing = False
+    transient = False
     retry_after: str | None = None
 
     def __init__(self, message: str, **facts: Any) -> None:
         super().__init__(_safe(message))
         self.facts = facts
 
-    def also(self, message: str) -> PcdError:
+    def with_note(self, message: str) -> PcdError:
         """The same error, with one sentence more about what became of it."""
         text = str(self)
         self.args = (f"{text}{'' if text.endswith(('.', ')')) else '.'} {_safe(message)}",)
@@ -52,7 +52,7 @@ class PcdError(Exception):
 
     def tried(self, count: int) -> PcdError:
         """The same error; where that was more than one attempt, it says how many."""
-        return self.also(f"It was tried {count} times.") if count > 1 else self
+        return self.with_note(f"It was tried {count} times.") if count > 1 else self
 
 
 class ConfigurationError(PcdError):
@@ -73,7 +73,7 @@ class ConnectionFailed(PcdError):
     `unsent` says whether the request can have reached nobody.
     """
 
-    passing = True
+    transient = True
     unsent = False
 
 
@@ -88,12 +88,12 @@ class ApiError(PcdError):
     ) -> None:
         super().__init__(message, method=method, url=url, status=status, request_id=request_id)
         # A success that is none of this API comes from somebody in between, and tells nothing of what was done.
-        self.passing = status in PASSING or 200 <= status < 300
+        self.transient = status in TRANSIENT or 200 <= status < 300
         self.status = status
         self.server_message = server_message
         self._method, self._url, self.request_id = method, url, request_id
 
-    def reworded(self, message: str) -> ApiError:
+    def with_message(self, message: str) -> ApiError:
         """The same answer, told in other words; the request id is added to them."""
         told = type(self)(
             f"{message} (request id {self.request_id})" if self.request_id else message,
@@ -103,7 +103,7 @@ class ApiError(PcdError):
             server_message=self.server_message,
             request_id=self.request_id,
         )
-        told.passing, told.retry_after = self.passing, self.retry_after
+        told.transient, told.retry_after = self.transient, self.retry_after
         return told
 
 
@@ -162,11 +162,11 @@ class WrongData(DataError):
         self.image_id = image_id
 
 
-class NotFinished(PcdError):
+class TimedOut(PcdError):
     """The service still works on something, longer than the task was told to wait."""
 
 
-class Overtaken(PcdError):
+class LostRace(PcdError):
     """Another run does the same at the same moment, so that it has to be looked at anew what there is left to do.
 
     `kept` says whether this run has made something by then that stays.

@@ -14,11 +14,11 @@ from typing import Any, NoReturn
 from ansible.module_utils import basic
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.platform9.pcd.plugins.module_utils._arguments import check_arguments, without_nulls
-from ansible_collections.platform9.pcd.plugins.module_utils._errors import PcdError
-from ansible_collections.platform9.pcd.plugins.module_utils._file_attributes import BY_PATH
-from ansible_collections.platform9.pcd.plugins.module_utils._redact import shown_options
-from ansible_collections.platform9.pcd.plugins.module_utils._task import Surroundings, Task, perform
+from ._arguments import check_arguments, without_nulls
+from ._data.file_attributes import BY_PATH
+from ._errors import PcdError
+from ._redact import shown_options
+from ._task import Runtime, Task, perform
 
 
 class _Module(AnsibleModule):
@@ -87,8 +87,8 @@ def run_module(task: Task) -> None:
 
     failure = None
     try:
-        surroundings = Surroundings(place if is_unsafe else None)
-        result = perform(task, module.params, module.check_mode, module.warn, os.environ, surroundings)
+        runtime = Runtime(place if is_unsafe else None)
+        result = perform(task, module.params, module.check_mode, module.warn, os.environ, runtime)
     except PcdError as error:
         failure = error
     except KeyboardInterrupt:

@@ -108,7 +108,7 @@ def secrets_in(address: str) -> set[str]:
     return found | {unquote(text) for text in found}
 
 
-def spellings(secrets: Iterable[str]) -> list[str]:
+def encodings(secrets: Iterable[str]) -> list[str]:
     """The secrets in every form in which an answer may repeat them, the longest first."""
     forms = set()
     for secret in secrets:

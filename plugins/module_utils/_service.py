@@ -7,10 +7,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.platform9.pcd.plugins.module_utils._errors import ApiError
-from ansible_collections.platform9.pcd.plugins.module_utils._http import Http
-from ansible_collections.platform9.pcd.plugins.module_utils._images import Images, Items
-from ansible_collections.platform9.pcd.plugins.module_utils._task import Params, Result, Session
+from ._client.http import Http
+from ._client.images import Images, Items
+from ._errors import ApiError
+from ._task import Params, Result, Session
 
 VERSIONS = "/versions"
 WANTED = "look up the API versions"

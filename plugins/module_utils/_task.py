@@ -11,46 +11,46 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from ansible_collections.platform9.pcd.plugins.module_utils._arguments import FuturePath
-from ansible_collections.platform9.pcd.plugins.module_utils._connection import CONNECTION_OPTIONS, connection_from
-from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
+from ._arguments import FuturePath
+from ._client.http import Http, Transport
+from ._client.images import Images, name_filter
+from ._client.login import TokenProvider, warnings_about
+from ._client.options import CONNECTION_OPTIONS, connection_from
+from ._client.retry import Waiting
+from ._data.progress import Progress
+from ._errors import (
     ConfigurationError,
+    LostRace,
     MissingPath,
     NotFound,
     NotReady,
-    Overtaken,
     PlanError,
     quoted,
 )
-from ansible_collections.platform9.pcd.plugins.module_utils._http import Http, Transport
-from ansible_collections.platform9.pcd.plugins.module_utils._identity import Logins, warnings_about
-from ansible_collections.platform9.pcd.plugins.module_utils._image import image_shape, is_ours
-from ansible_collections.platform9.pcd.plugins.module_utils._images import Images, exactly
-from ansible_collections.platform9.pcd.plugins.module_utils._marks import is_retired, standing
-from ansible_collections.platform9.pcd.plugins.module_utils._plan import Image, Plan, describe
-from ansible_collections.platform9.pcd.plugins.module_utils._progress import Progress
-from ansible_collections.platform9.pcd.plugins.module_utils._redact import (
+from ._image.attributes import image_shape, is_ours
+from ._image.marks import is_retired, standing
+from ._image.plan import Image, Plan, describe
+from ._redact import (
     ADDRESS_OPTIONS,
     SHORTEST_VALUE,
+    encodings,
     leaves,
     printable,
     redacted_text,
     secrets_in,
-    spellings,
 )
-from ansible_collections.platform9.pcd.plugins.module_utils._wait import Waiting
 
 if TYPE_CHECKING:
-    from ansible_collections.platform9.pcd.plugins.module_utils._transfer import Transfers
-    from ansible_collections.platform9.pcd.plugins.module_utils._writing import Writer
+    from ._apply import Applier
+    from ._data.transfer import Transfers
 
-MOST_LISTED = 20
+MAX_LISTED = 20
 
 # How often a task is planned that other runs overtake.
-MOST_PLANS = 10
+MAX_PLANS = 10
 
 # Seconds that runs of the same moment get to agree on one of several images.
-LONGEST_AMBIGUITY = 10.0
+MAX_AMBIGUITY_SECONDS = 10.0
 
 # The owner of an image whose owner does not matter.
 ANYBODY = "*"
@@ -69,17 +69,17 @@ Params = Mapping[str, Any]
 Result = dict[str, Any]
 
 
-class Deed(Protocol):
+class Change(Protocol):
     """Something that a task is about to do, and that it can foretell."""
 
-    def foretold(self) -> Result:
+    def preview(self) -> Result:
         """The result that doing it would have."""
 
-    def carry_out(self) -> Result:
+    def apply(self) -> Result:
         """The result, once it is done."""
 
 
-class Surroundings(NamedTuple):
+class Runtime(NamedTuple):
     """What differs between a module's process and the controller.
 
     `place` moves a finished file to its path by other means than a rename, `logins` may keep logins and connections
@@ -87,7 +87,7 @@ class Surroundings(NamedTuple):
     """
 
     place: Callable[[str, str], object] | None = None
-    logins: Logins = Logins()
+    tokens: TokenProvider = TokenProvider()
     progress: Progress = Progress()
 
 
@@ -103,23 +103,23 @@ class Session:
     transport: Transport
     warn: Callable[[str], object]
     library: str | None = None
-    surroundings: Surroundings = field(default_factory=Surroundings)
+    runtime: Runtime = field(default_factory=Runtime)
     waiting: Callable[[float], Waiting] = Waiting
 
     @property
     def transfers(self) -> Transfers:
-        from ansible_collections.platform9.pcd.plugins.module_utils._transfer import Transfers
+        from ._data.transfer import Transfers
 
-        progress = self.surroundings.progress
+        progress = self.runtime.progress
         return Transfers(self.images, self.transport.retries, self.warn, self.waiting, progress=progress)
 
     @property
-    def writer(self) -> Writer:
-        from ansible_collections.platform9.pcd.plugins.module_utils._writing import Writer
+    def applier(self) -> Applier:
+        from ._apply import Applier
 
-        return Writer(self.images, lambda: self.transfers, self.transport, self.waiting)
+        return Applier(self.images, lambda: self.transfers, self.transport, self.waiting)
 
-    def warn_of_the_way(self) -> None:
+    def warn_wrong_endpoint(self) -> None:
         """Data that does not go to the library reaches no hypervisor; said where data is about to be sent."""
         if self.library is not None:
             self.warn(
@@ -201,7 +201,7 @@ class Task(NamedTuple):
 
     options: Mapping[str, Any]
     check: Callable[[Params], object]
-    work: Callable[[Params, Session], Plan | Deed | Result]
+    work: Callable[[Params, Session], Plan | Change | Result]
     returns_patch: bool = False
     writes_file: bool = False
     meant_by: Sequence[str] = ("name",)
@@ -223,7 +223,7 @@ class Task(NamedTuple):
             if rules.get("no_log"):
                 (headers if rules.get("type") == "dict" else secrets).update(leaves(params.get(option)))
         # A short word, such as the value of `Accept: raw`, would be found everywhere.
-        return set(spellings(secrets | {text for text in headers if len(text) >= SHORTEST_VALUE}))
+        return set(encodings(secrets | {text for text in headers if len(text) >= SHORTEST_VALUE}))
 
 
 def _misplaced(params: Params) -> Iterator[str]:
@@ -239,7 +239,7 @@ def perform(
     check_mode: bool,
     warn: Callable[[str], object],
     environ: Mapping[str, str],
-    surroundings: Surroundings | None = None,
+    runtime: Runtime | None = None,
 ) -> Result:
     """What the task answers; every error that is not a bug of ours is a PcdError."""
 
@@ -248,22 +248,22 @@ def perform(
         warn(redacted_text(printable(text)))
 
     params = _checked(task, params, check_mode, say)
-    session = open_session(params, say, environ, surroundings or Surroundings(), task.secrets(params))
+    session = open_session(params, say, environ, runtime or Runtime(), task.secrets(params))
     kept = False
-    for plans in range(1, MOST_PLANS + 1):
+    for plans in range(1, MAX_PLANS + 1):
         try:
             work = task.work(params, session)
         except NotReady as error:
-            raise error.also(IN_CHECK_MODE) if check_mode else error from None
+            raise error.with_note(IN_CHECK_MODE) if check_mode else error from None
         if isinstance(work, dict):
             return {"changed": False, **work}
-        deed = _OnImage(session, work, task.returns_patch) if isinstance(work, Plan) else work
+        change = _OnImage(session, work, task.returns_patch) if isinstance(work, Plan) else work
         try:
-            result = deed.foretold() if check_mode else deed.carry_out()
-        except Overtaken as error:
+            result = change.preview() if check_mode else change.apply()
+        except LostRace as error:
             # What this run has made is gone again, and another one stands in its place; or another one goes on with it.
             kept = kept or error.kept
-            if plans == MOST_PLANS:
+            if plans == MAX_PLANS:
                 raise
         else:
             return {**result, "changed": result["changed"] or kept}
@@ -295,17 +295,17 @@ class _OnImage(NamedTuple):
     plan: Plan
     returns_patch: bool
 
-    def foretold(self) -> Result:
+    def preview(self) -> Result:
         stream = self.plan.stream
         if stream is not None and stream.content is None and stream.is_there:
             stream.read_through()
         return self._result(self.plan.expected)
 
-    def carry_out(self) -> Result:
+    def apply(self) -> Result:
         if not self.plan.changed:
             # What writes is imported only where something is written.
             return self._result(self.plan.before)
-        return self._result(self.session.writer.carry_out(self.plan))
+        return self._result(self.session.applier.apply(self.plan))
 
     def _result(self, after: Image | None) -> Result:
         result: Result = {
@@ -320,30 +320,30 @@ def open_session(
     params: Params,
     warn: Callable[[str], object],
     environ: Mapping[str, str],
-    surroundings: Surroundings,
+    runtime: Runtime,
     secrets: Iterable[str] = (),
 ) -> Session:
     """A session with the image service that the connection options lead to."""
     connection = connection_from(params, environ)
-    connection = connection._replace(transport=connection.transport._replace(progress=surroundings.progress))
+    connection = connection._replace(transport=connection.transport._replace(progress=runtime.progress))
     for warning in connection.warnings:
         warn(warning)
-    access = surroundings.logins.access(connection)
+    access = runtime.tokens.access(connection)
     for warning in warnings_about(access, connection):
         warn(warning)
 
     def renewed(refused: str) -> str:
-        return surroundings.logins.anew(connection, refused).token
+        return runtime.tokens.renew(connection, refused).token
 
     http = Http(
         access.image_endpoint,
         connection.transport,
         headers={"X-Auth-Token": access.token},
         secrets=(*connection.secrets, access.token, *secrets),
-        session=surroundings.logins.session(connection),
+        session=runtime.tokens.session(connection),
         renew=renewed if connection.can_log_in_again else None,
     )
-    return Session(Images(http), access.project_id, connection.transport, warn, access.library, surroundings)
+    return Session(Images(http), access.project_id, connection.transport, warn, access.library, runtime)
 
 
 def find_named(session: Session, name: str, owner: str) -> Image | None:
@@ -352,7 +352,7 @@ def find_named(session: Session, name: str, owner: str) -> Image | None:
     It belongs to the owner (a project id); ANYBODY means all images that the caller's list shows. Hidden images count
     where no other is found.
     """
-    found = session.waiting(LONGEST_AMBIGUITY).until(
+    found = session.waiting(MAX_AMBIGUITY_SECONDS).until(
         lambda seen: not _may_be_racing(seen), lambda: _found_named(session, name, owner)
     )
     return _only(found, name) if found else None
@@ -374,7 +374,7 @@ def _found_named(session: Session, name: str, owner: str) -> list[Image]:
 
 
 def _list_named(session: Session, name: str, hidden: bool, owner: str) -> list[Image]:
-    query = [("name", exactly(name))]
+    query = [("name", name_filter(name))]
     if owner != ANYBODY:
         query.append(("owner", owner))
     if hidden:
@@ -393,9 +393,9 @@ def _only(found: Sequence[Image], name: str) -> Image:
     listed = "; ".join(
         f"{image['id']} (status {image['status']}, owner {image.get('owner') or 'nobody'}, "
         f"created {image.get('created_at')})"
-        for image in found[:MOST_LISTED]
+        for image in found[:MAX_LISTED]
     )
-    more = f"; and {len(found) - MOST_LISTED} more" if len(found) > MOST_LISTED else ""
+    more = f"; and {len(found) - MAX_LISTED} more" if len(found) > MAX_LISTED else ""
     raise PlanError(
         f"name: {len(found)} images are named {quoted(name)}: {listed}{more}. Give the id of the one that is meant.",
         images=[{key: image.get(key) for key in ("id", "status", "owner", "created_at")} for image in found],

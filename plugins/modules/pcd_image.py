@@ -520,30 +520,30 @@ retired:
       type: str
 """
 
-from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError, quoted
-from ansible_collections.platform9.pcd.plugins.module_utils._image import (
-    FIXED_BY_DATA,
-    IDENTITY_OPTIONS,
-    WISH_OPTIONS,
-    check_identity,
-    wish_from,
-    without_converted,
-)
-from ansible_collections.platform9.pcd.plugins.module_utils._module import run_module
-from ansible_collections.platform9.pcd.plugins.module_utils._plan import Plan, plan_absent, plan_present
-from ansible_collections.platform9.pcd.plugins.module_utils._source import (
+from ..module_utils._data.options import (
     DATA_OPTIONS,
     check_data,
     has_source,
     secrets_from,
     stores_from,
 )
-from ansible_collections.platform9.pcd.plugins.module_utils._task import MATCH, UPDATED, Params, Session, Task
+from ..module_utils._errors import ConfigurationError, quoted
+from ..module_utils._image.attributes import (
+    ATTRIBUTE_OPTIONS,
+    FIXED_BY_DATA,
+    IDENTITY_OPTIONS,
+    check_identity,
+    desired_attributes,
+    without_converted,
+)
+from ..module_utils._image.plan import Plan, plan_absent, plan_present
+from ..module_utils._module import run_module
+from ..module_utils._task import MATCH, UPDATED, Params, Session, Task
 
 
 def check_image(params: Params) -> None:
     check_identity(params)
-    wish_from(params)
+    desired_attributes(params)
     if params["purge_properties"] and params["properties"] is None:
         raise ConfigurationError(
             "purge_properties: it needs properties, to say which ones stay. Give properties: {} to remove all."
@@ -556,27 +556,27 @@ def plan_image(params: Params, session: Session) -> Plan:
     if params["state"] == "absent":
         return plan_absent(session.find(params), params["force"])
     current = session.find(params) if params["create"] else session.find_existing(params, UPDATED)
-    wish = wish_from(params)
+    desired = desired_attributes(params)
     if has_source(params) or stores_from(params).are_chosen:
         # Most tasks are about attributes alone, and a module's process compiles all that it imports anew.
-        from ansible_collections.platform9.pcd.plugins.module_utils._delivery import plan_with_data
+        from ..module_utils._data.plan import plan_with_data
 
-        return plan_with_data(params, session, wish, current)
-    if current is None and not any(option in wish for option in FIXED_BY_DATA):
+        return plan_with_data(params, session, desired, current)
+    if current is None and not any(option in desired for option in FIXED_BY_DATA):
         called = f"No image {quoted(params['id'] or params['name'])} was found"
         session.warn(
             f"{called}, so that the plan is a new record without data (status queued), from which no instance boots. "
             "For a new image, give disk_format, container_format, and path or url. To update only an image that is "
             "there, set create: false."
         )
-    wanted = without_converted(wish, current, session.project_id)
+    wanted = without_converted(desired, current, session.project_id)
     return plan_present(wanted, current, params["purge_properties"], params["id"])
 
 
 TASK = Task(
     options={
         **IDENTITY_OPTIONS,
-        **WISH_OPTIONS,
+        **ATTRIBUTE_OPTIONS,
         **DATA_OPTIONS,
         "match": MATCH,
         "create": {"type": "bool", "default": True},

@@ -146,10 +146,10 @@ image:
     size: 3145728
 """
 
-from ansible_collections.platform9.pcd.plugins.module_utils._download import check_download, plan_download
-from ansible_collections.platform9.pcd.plugins.module_utils._image import IDENTITY_OPTIONS
-from ansible_collections.platform9.pcd.plugins.module_utils._module import run_module
-from ansible_collections.platform9.pcd.plugins.module_utils._task import MATCH, Task
+from ..module_utils._data.download import check_download, plan_download
+from ..module_utils._image.attributes import IDENTITY_OPTIONS
+from ..module_utils._module import run_module
+from ..module_utils._task import MATCH, Task
 
 TASK = Task(
     options={

@@ -166,15 +166,15 @@ images:
         os_distro: ubuntu
 """
 
-from ansible_collections.platform9.pcd.plugins.module_utils._image import IDENTITY_OPTIONS
-from ansible_collections.platform9.pcd.plugins.module_utils._listing import (
+from ..module_utils._image.attributes import IDENTITY_OPTIONS
+from ..module_utils._image.listing import (
     FILTER_OPTIONS,
     ORDER_OPTIONS,
     check_listing,
     read_listing,
 )
-from ansible_collections.platform9.pcd.plugins.module_utils._module import run_module
-from ansible_collections.platform9.pcd.plugins.module_utils._task import Task
+from ..module_utils._module import run_module
+from ..module_utils._task import Task
 
 TASK = Task(
     options={**IDENTITY_OPTIONS, **FILTER_OPTIONS},

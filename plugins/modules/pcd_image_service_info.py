@@ -143,9 +143,9 @@ stores:
       type: dict
 """
 
-from ansible_collections.platform9.pcd.plugins.module_utils._module import run_module
-from ansible_collections.platform9.pcd.plugins.module_utils._service import check_service, read_service
-from ansible_collections.platform9.pcd.plugins.module_utils._task import Task
+from ..module_utils._module import run_module
+from ..module_utils._service import check_service, read_service
+from ..module_utils._task import Task
 
 TASK = Task(options={}, check=check_service, work=read_service)
 

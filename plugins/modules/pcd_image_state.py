@@ -79,10 +79,10 @@ image:
     status: deactivated
 """
 
-from ansible_collections.platform9.pcd.plugins.module_utils._image import IDENTITY_OPTIONS, check_identity
-from ansible_collections.platform9.pcd.plugins.module_utils._module import run_module
-from ansible_collections.platform9.pcd.plugins.module_utils._plan import Plan, plan_status
-from ansible_collections.platform9.pcd.plugins.module_utils._task import MATCH, Params, Session, Task
+from ..module_utils._image.attributes import IDENTITY_OPTIONS, check_identity
+from ..module_utils._image.plan import Plan, plan_status
+from ..module_utils._module import run_module
+from ..module_utils._task import MATCH, Params, Session, Task
 
 
 def plan_state(params: Params, session: Session) -> Plan:

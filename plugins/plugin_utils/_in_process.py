@@ -34,14 +34,14 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action.normal import ActionModule as OrdinaryAction
 from ansible.utils.display import Display
 
-from ansible_collections.platform9.pcd.plugins.module_utils._arguments import check_arguments, without_nulls
-from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError, PcdError, quoted
-from ansible_collections.platform9.pcd.plugins.module_utils._file_attributes import BY_PATH
-from ansible_collections.platform9.pcd.plugins.module_utils._identity import Logins
-from ansible_collections.platform9.pcd.plugins.module_utils._progress import FIRST_INTERVAL, Progress
-from ansible_collections.platform9.pcd.plugins.module_utils._redact import shown_options
-from ansible_collections.platform9.pcd.plugins.module_utils._task import Result, Surroundings, Task, perform
-from ansible_collections.platform9.pcd.plugins.plugin_utils._kept_logins import SECRET_SIZE, KeptLogins
+from ..module_utils._arguments import check_arguments, without_nulls
+from ..module_utils._client.login import TokenProvider
+from ..module_utils._data.file_attributes import BY_PATH
+from ..module_utils._data.progress import FIRST_INTERVAL, Progress
+from ..module_utils._errors import ConfigurationError, PcdError, quoted
+from ..module_utils._redact import shown_options
+from ..module_utils._task import Result, Runtime, Task, perform
+from ._kept_logins import SECRET_SIZE, TokenCache
 
 try:
     # ansible-core 2.22 masks secrets where they would be shown, and deprecates that results are changed for it.
@@ -50,9 +50,18 @@ except ImportError:
     register_secrets = None
 
 # What tasks import only where they need it; once here is once for the run.
-ROOMS = "ansible_collections.platform9.pcd.plugins.module_utils"
-for room in ("_clouds", "_content", "_delivery", "_failures", "_source", "_transfer", "_url", "_writing"):
-    import_module(f"{ROOMS}.{room}")
+MODULE_UTILS = "ansible_collections.platform9.pcd.plugins.module_utils"
+for module in (
+    "_apply",
+    "_client.clouds",
+    "_client.failures",
+    "_data.compare",
+    "_data.options",
+    "_data.plan",
+    "_data.transfer",
+    "_data.url",
+):
+    import_module(f"{MODULE_UTILS}.{module}")
 with suppress(ImportError):  # a task that needs it then runs as a module, which says what is missing
     import_module("jsonpatch")
 
@@ -70,7 +79,7 @@ OF_AWX = ("awx_job_id", "tower_job_id")
 OF_RUNNER = ("AWX_ISOLATED_DATA_DIR", "RUNNER_OMIT_EVENTS")
 
 # Made before Ansible forks its workers, which so have the same secret.
-KEPT_LOGINS = KeptLogins(C.DEFAULT_LOCAL_TMP, os.urandom(SECRET_SIZE))
+TOKEN_CACHE = TokenCache(C.DEFAULT_LOCAL_TMP, os.urandom(SECRET_SIZE))
 
 display = Display()
 
@@ -144,10 +153,8 @@ class InProcess(OrdinaryAction):
     def _performed(self, params: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
         warnings: list[str] = []
         try:
-            surroundings = Surroundings(logins=self._logins(variables), progress=self._progress(variables))
-            result: Result = perform(
-                self.task, params, self._task.check_mode, warnings.append, os.environ, surroundings
-            )
+            runtime = Runtime(tokens=self._logins(variables), progress=self._progress(variables))
+            result: Result = perform(self.task, params, self._task.check_mode, warnings.append, os.environ, runtime)
         except PcdError as error:
             result = {"failed": True, "msg": str(error), **error.facts}
         return {**result, "warnings": list(dict.fromkeys(warnings))} if warnings else result
@@ -211,8 +218,8 @@ class InProcess(OrdinaryAction):
         finally:
             os.chdir(before)
 
-    def _logins(self, variables: Mapping[str, Any]) -> Logins:
-        return KEPT_LOGINS if self._is_wanted(variables, KEEP_LOGIN) else Logins()
+    def _logins(self, variables: Mapping[str, Any]) -> TokenProvider:
+        return TOKEN_CACHE if self._is_wanted(variables, KEEP_LOGIN) else TokenProvider()
 
     def _progress(self, variables: Mapping[str, Any]) -> Progress:
         if self._task.no_log or not self._is_wanted(variables, PROGRESS, not _is_under_awx(variables)):

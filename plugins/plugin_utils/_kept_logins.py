@@ -14,9 +14,9 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from ansible_collections.platform9.pcd.plugins.module_utils._connection import Connection
-from ansible_collections.platform9.pcd.plugins.module_utils._http import new_session
-from ansible_collections.platform9.pcd.plugins.module_utils._identity import Access, Logins, log_in
+from ..module_utils._client.http import new_session
+from ..module_utils._client.login import Access, TokenProvider, log_in
+from ..module_utils._client.options import Connection
 
 try:
     from cryptography.exceptions import InvalidTag
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
     import requests
 
 # Seconds that a token must still be good for, so that it does not expire on its way.
-SHORTEST_LIFE = 60
+MIN_LIFE_SECONDS = 60
 PAUSE = 0.05
 # In bytes: the key of AES-256, and what NIST SP 800-38D recommends for GCM.
 SECRET_SIZE = 32
 NONCE_SIZE = 12
 
 
-class KeptLogins(Logins):
+class TokenCache(TokenProvider):
     """Logins in files of `folder`, for every process of a run; open connections in memory, for the items of a loop.
 
     The folder is Ansible's own for the run: only its user may enter it, and it is removed when the run ends. A run that
@@ -64,7 +64,7 @@ class KeptLogins(Logins):
         self._known[key] = found
         return found
 
-    def anew(self, connection: Connection, refused: str) -> Access:
+    def renew(self, connection: Connection, refused: str) -> Access:
         key = self._key(connection)
         with self._alone(key, connection.transport.timeout):
             found = self._read(key)
@@ -152,4 +152,4 @@ class KeptLogins(Logins):
             expires = datetime.fromisoformat(access.expires_at.replace("Z", "+00:00")).timestamp()
         except ValueError:
             return None
-        return access if expires - time.time() > SHORTEST_LIFE else None
+        return access if expires - time.time() > MIN_LIFE_SECONDS else None

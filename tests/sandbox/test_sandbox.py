@@ -145,8 +145,8 @@ class Sandbox:
         return answer.headers["X-Subject-Token"]
 
     def create_image(self, token: str, **attributes: Any) -> Any:
-        wish = {"name": "test", "disk_format": "raw", "container_format": "bare", **attributes}
-        answer = self.call("POST", "/glance/v2/images", wish, token)
+        desired = {"name": "test", "disk_format": "raw", "container_format": "bare", **attributes}
+        answer = self.call("POST", "/glance/v2/images", desired, token)
         assert answer.status == 201, answer.content
         return answer.json()
 
@@ -461,11 +461,11 @@ def test_two_glances_write_to_one_database_at_once(sandbox: Sandbox) -> None:
     def come_and_go(number: int) -> list[int]:
         """Each request through the other Glance than the one before it."""
         here, there = servers[number % 2], servers[1 - number % 2]
-        wish = {"id": str(uuid.uuid4()), "name": f"pair-{number}", "tags": ["a", "b"]}
-        path = f"/glance/v2/images/{wish['id']}"
+        desired = {"id": str(uuid.uuid4()), "name": f"pair-{number}", "tags": ["a", "b"]}
+        path = f"/glance/v2/images/{desired['id']}"
         patch = [{"op": "add", "path": f"/key{number}", "value": "value"}]
         return [
-            sandbox.call("POST", "/glance/v2/images", wish, token, here).status,
+            sandbox.call("POST", "/glance/v2/images", desired, token, here).status,
             sandbox.call("PATCH", path, patch, token, there, **PATCH).status,
             sandbox.call("PUT", f"{path}/tags/c", token=token, server=here).status,
             sandbox.call("DELETE", f"{path}/tags/a", token=token, server=there).status,

@@ -78,8 +78,8 @@ def warm_up(web: Web, keystone: str, glances: Iterable[str]) -> None:
 
 def use(web: Web, images: str, token: Mapping[str, str]) -> None:
     """One call of each kind, one after the other."""
-    wish = {"name": "warm-up", "disk_format": "raw", "container_format": "bare"}
-    image = f"{images}/{json.loads(web.call('POST', images, wish, token)[1])['id']}"
+    desired = {"name": "warm-up", "disk_format": "raw", "container_format": "bare"}
+    image = f"{images}/{json.loads(web.call('POST', images, desired, token)[1])['id']}"
     patch = [{"op": "add", "path": "/warm", "value": "up"}]
     web.call("PUT", f"{image}/file", b"warm", {**token, "Content-Type": "application/octet-stream"})
     web.call("PATCH", image, patch, {**token, "Content-Type": "application/openstack-images-v2.1-json-patch"})

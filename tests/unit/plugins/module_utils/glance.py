@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from ansible_collections.platform9.pcd.plugins.module_utils._data import Body
+from ansible_collections.platform9.pcd.plugins.module_utils._client.http import Transport
+from ansible_collections.platform9.pcd.plugins.module_utils._client.images import Image, Images, Items, Names, Query
+from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import Body
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     ApiError,
     Conflict,
@@ -17,10 +19,8 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     NotFound,
     PcdError,
 )
-from ansible_collections.platform9.pcd.plugins.module_utils._http import Transport
-from ansible_collections.platform9.pcd.plugins.module_utils._image import CREATED, REPLACES
-from ansible_collections.platform9.pcd.plugins.module_utils._images import Image, Images, Items, Names, Query
-from ansible_collections.platform9.pcd.plugins.module_utils._plan import apply_patch, wish_of
+from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes import CREATED, REPLACES
+from ansible_collections.platform9.pcd.plugins.module_utils._image.plan import apply_patch, desired_by
 from ansible_collections.platform9.pcd.plugins.module_utils._task import Session
 from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import PROJECT, Clock, image
 
@@ -214,7 +214,7 @@ class Shelf(Images):
 
     def update(self, image_id: str, patch: Sequence[dict[str, Any]]) -> Image:
         self._do("update", image_id, [*patch])
-        self.images[image_id] = {**self.images[image_id], "updated_at": "2026-11-23T08:00:00Z", **wish_of([*patch])}
+        self.images[image_id] = {**self.images[image_id], "updated_at": "2026-11-23T08:00:00Z", **desired_by([*patch])}
         return self.images[image_id]
 
     def delete(self, image_id: str) -> None:

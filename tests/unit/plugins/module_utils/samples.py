@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.platform9.pcd.plugins.module_utils._image import BOUND_TO
-from ansible_collections.platform9.pcd.plugins.module_utils._wait import Waiting
+from ansible_collections.platform9.pcd.plugins.module_utils._client.retry import Waiting
+from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes import BOUND_TO
 
 ID = "1714676b-e56d-4171-a072-f919121a9797"
 OTHER_ID = "5f7b8fda-9780-47cf-9fad-afd62e0d4a74"

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.platform9.pcd.plugins.module_utils._data.progress import Progress
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import PcdError, quoted
-from ansible_collections.platform9.pcd.plugins.module_utils._progress import Progress
 from ansible_collections.platform9.pcd.plugins.module_utils._redact import (
     PLACEHOLDER,
     leaves,
@@ -170,7 +170,7 @@ def test_what_is_looked_for_of_an_address() -> None:
 def test_control_characters_become_escapes(text: str, shown: str) -> None:
     assert printable(text) == shown
     assert quoted(text) == f"'{shown}'"
-    assert str(PcdError(f"a {text}").also(text)) == f"a {shown}. {shown}"
+    assert str(PcdError(f"a {text}").with_note(text)) == f"a {shown}. {shown}"
 
 
 def test_a_line_of_progress_has_no_control_characters() -> None:

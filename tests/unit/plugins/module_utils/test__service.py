@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.platform9.pcd.plugins.module_utils._client.http import Http, Transport
+from ansible_collections.platform9.pcd.plugins.module_utils._client.images import Images
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import ApiError
-from ansible_collections.platform9.pcd.plugins.module_utils._http import Http, Transport
-from ansible_collections.platform9.pcd.plugins.module_utils._images import Images
 from ansible_collections.platform9.pcd.plugins.module_utils._service import read_service
 from ansible_collections.platform9.pcd.plugins.module_utils._task import Session
 from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import TOKEN

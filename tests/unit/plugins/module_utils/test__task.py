@@ -10,37 +10,37 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.platform9.pcd.plugins.module_utils._connection import CONNECTION_OPTIONS
-from ansible_collections.platform9.pcd.plugins.module_utils._content import (
+from ansible_collections.platform9.pcd.plugins.module_utils._client.http import Transport
+from ansible_collections.platform9.pcd.plugins.module_utils._client.images import Image, Query
+from ansible_collections.platform9.pcd.plugins.module_utils._client.options import CONNECTION_OPTIONS
+from ansible_collections.platform9.pcd.plugins.module_utils._data.compare import (
     Delivery,
     Stores,
     with_delivery,
 )
-from ansible_collections.platform9.pcd.plugins.module_utils._data import Digest, File, Stream
+from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import Digest, File, Stream
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     ApiError,
     ConfigurationError,
     DataError,
     Forbidden,
-    Overtaken,
+    LostRace,
     PlanError,
 )
-from ansible_collections.platform9.pcd.plugins.module_utils._http import Transport
-from ansible_collections.platform9.pcd.plugins.module_utils._image import (
+from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes import (
     CREATED,
     IDENTITY_OPTIONS,
     REPLACES,
     image_shape,
 )
-from ansible_collections.platform9.pcd.plugins.module_utils._images import Image, Query
-from ansible_collections.platform9.pcd.plugins.module_utils._plan import (
+from ansible_collections.platform9.pcd.plugins.module_utils._image.plan import (
     Plan,
     plan_absent,
     plan_present,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._task import (
-    MOST_LISTED,
-    MOST_PLANS,
+    MAX_LISTED,
+    MAX_PLANS,
     Params,
     Session,
     Task,
@@ -242,12 +242,12 @@ def test_a_replacement_does_not_decide_between_others() -> None:
 
 
 def test_very_many_images_of_one_name_are_counted_and_not_all_told() -> None:
-    many = [image(id=f"id-{number:03}", name="a") for number in range(MOST_LISTED + 5)]
-    with pytest.raises(PlanError, match=f"^name: {MOST_LISTED + 5} images") as caught:
+    many = [image(id=f"id-{number:03}", name="a") for number in range(MAX_LISTED + 5)]
+    with pytest.raises(PlanError, match=f"^name: {MAX_LISTED + 5} images") as caught:
         found(Shelf(*many))
     assert "and 5 more" in str(caught.value)
-    assert str(caught.value).count("id-") == MOST_LISTED
-    assert len(caught.value.facts["images"]) == MOST_LISTED + 5
+    assert str(caught.value).count("id-") == MAX_LISTED
+    assert len(caught.value.facts["images"]) == MAX_LISTED + 5
 
 
 @pytest.mark.parametrize("visibility", ["private", "shared", "public", "community"])
@@ -270,8 +270,8 @@ def test_without_a_known_project_the_owner_that_is_wished_is_still_known() -> No
 
 def test_data_on_another_way_than_to_the_library_is_warned_of() -> None:
     warned: list[str] = []
-    patient(Glance(), warned, library="https://library.example.com:9494/v2").warn_of_the_way()
-    patient(Glance(), warned).warn_of_the_way()
+    patient(Glance(), warned, library="https://library.example.com:9494/v2").warn_wrong_endpoint()
+    patient(Glance(), warned).warn_wrong_endpoint()
     (warning,) = warned
     for part in ("http://glance.invalid/v2", "https://library.example.com:9494/v2", "OS_INTERFACE"):
         assert part in warning
@@ -324,16 +324,16 @@ class OneImage:
 def test_check_mode_writes_nothing_and_says_the_same(image_id: str, name: str, changed: bool, serve: Serve) -> None:
     service = serve(OneImage())
     params = params_for(service, id=image_id, name=name)
-    foretold = perform(task(returns_patch=True), params, True, unheard, {})
+    preview = perform(task(returns_patch=True), params, True, unheard, {})
     assert set(service.methods) == {"GET"}
     real = perform(task(returns_patch=True), params, False, unheard, {})
     assert [method for method in service.methods if method != "GET"] == (
         [] if not changed else ["PATCH"] if image_id == ID else ["POST"]
     )
     for key in ("changed", "diff", "patch"):
-        assert foretold[key] == real[key]
-    assert foretold["changed"] == changed
-    for key, value in foretold["image"].items():
+        assert preview[key] == real[key]
+    assert preview["changed"] == changed
+    for key, value in preview["image"].items():
         assert value is None or value == real["image"][key]
 
 
@@ -422,14 +422,14 @@ def test_check_mode_reads_the_data_and_sends_none(stream: Stream, serve: Serve) 
     service = serve(glance_that_takes_data)
     with_data = task(work=lambda params, session: upload(stream))
     params = params_for(service, id=OTHER_ID)
-    foretold = perform(with_data, params, True, unheard, {})
+    preview = perform(with_data, params, True, unheard, {})
     assert service.requests == []
     real = perform(with_data, params, False, unheard, {})
     assert service.methods == ["POST", "PUT", "GET"]
     for key, value in hashed(DATA).items():
-        assert foretold["image"][key] == real["image"][key] == value
-    assert foretold["changed"] is real["changed"] is True
-    assert foretold["diff"] == real["diff"]
+        assert preview["image"][key] == real["image"][key] == value
+    assert preview["changed"] is real["changed"] is True
+    assert preview["diff"] == real["diff"]
 
 
 def test_check_mode_finds_a_wrong_checksum(stream: Stream, serve: Serve) -> None:
@@ -441,39 +441,39 @@ def test_check_mode_finds_a_wrong_checksum(stream: Stream, serve: Serve) -> None
 
 
 def test_a_task_that_another_run_overtakes_is_planned_again(serve: Serve) -> None:
-    class Deed:
+    class Change:
         carried_out = 0
 
-        def foretold(self) -> dict[str, Any]:
+        def preview(self) -> dict[str, Any]:
             raise AssertionError("it is no check")
 
-        def carry_out(self) -> dict[str, Any]:
-            Deed.carried_out += 1
-            if Deed.carried_out < 3 or always:
-                raise Overtaken("others were first")
+        def apply(self) -> dict[str, Any]:
+            Change.carried_out += 1
+            if Change.carried_out < 3 or always:
+                raise LostRace("others were first")
             return {"changed": False}
 
     always = False
-    deed = task(work=lambda params, session: Deed())
-    assert perform(deed, params_for(serve(Reply(500))), False, unheard, {}) == {"changed": False}
-    assert Deed.carried_out == 3
+    change = task(work=lambda params, session: Change())
+    assert perform(change, params_for(serve(Reply(500))), False, unheard, {}) == {"changed": False}
+    assert Change.carried_out == 3
     always = True
-    with pytest.raises(Overtaken, match="^others were first$"):
-        perform(deed, params_for(serve(Reply(500))), False, unheard, {})
-    assert Deed.carried_out == 3 + MOST_PLANS
+    with pytest.raises(LostRace, match="^others were first$"):
+        perform(change, params_for(serve(Reply(500))), False, unheard, {})
+    assert Change.carried_out == 3 + MAX_PLANS
 
 
 @pytest.mark.parametrize("check_mode", [False, True])
 def test_another_deed_tells_its_own_result(check_mode: bool, serve: Serve) -> None:
-    class Deed:
-        def foretold(self) -> dict[str, Any]:
+    class Change:
+        def preview(self) -> dict[str, Any]:
             return {"changed": True, "done": False}
 
-        def carry_out(self) -> dict[str, Any]:
+        def apply(self) -> dict[str, Any]:
             return {"changed": True, "done": True}
 
-    deed = task(work=lambda params, session: Deed())
-    result = perform(deed, params_for(serve(Reply(500))), check_mode, unheard, {})
+    change = task(work=lambda params, session: Change())
+    result = perform(change, params_for(serve(Reply(500))), check_mode, unheard, {})
     assert result == {"changed": True, "done": not check_mode}
 
 

@@ -22,7 +22,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.platform9.pcd.plugins.doc_fragments.attributes import ModuleDocFragment as Attributes
 from ansible_collections.platform9.pcd.plugins.doc_fragments.connection import ModuleDocFragment as Connection
-from ansible_collections.platform9.pcd.plugins.module_utils._connection import CONNECTION_OPTIONS, VARIABLES
+from ansible_collections.platform9.pcd.plugins.module_utils._client.options import CONNECTION_OPTIONS, VARIABLES
 from ansible_collections.platform9.pcd.plugins.module_utils._task import Task
 from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import ID, PROJECT, TOKEN, image
 from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.service import Reply, Serve
@@ -67,7 +67,7 @@ def test_every_module_has_an_integration_target(module: str) -> None:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_every_module_has_rows_in_the_contract(module: str) -> None:
-    contract = "\n".join(path.read_text() for path in (ROOT / "tests/contract").rglob("*.py"))
+    contract = "\n".join(path.read_text() for path in (ROOT / "tests/system/contract").rglob("*.py"))
     assert re.search(rf"\b{module}\b", contract)
 
 

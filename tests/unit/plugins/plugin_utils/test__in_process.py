@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a task runs, one row for each reason; that it then really runs there is shown in tests/controller."""
+"""Where a task runs, one row for each reason; that it then really runs there is shown in tests/system/controller."""
 
 from __future__ import annotations
 

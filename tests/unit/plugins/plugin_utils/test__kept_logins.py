@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from ansible_collections.platform9.pcd.plugins.module_utils._connection import (
+from ansible_collections.platform9.pcd.plugins.module_utils._client.options import (
     CONNECTION_OPTIONS,
     Connection,
     connection_from,
@@ -24,7 +24,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import PcdEr
 from ansible_collections.platform9.pcd.plugins.plugin_utils._kept_logins import (
     NONCE_SIZE,
     SECRET_SIZE,
-    KeptLogins,
+    TokenCache,
 )
 from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import PASSWORD, PROJECT, options
 from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.service import Reply, Request, Serve, Service
@@ -33,8 +33,8 @@ from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.service i
 SECRET = b"a-secret-of-the-run-of-32-bytes."
 
 
-def kept(folder: str) -> KeptLogins:
-    return KeptLogins(folder, SECRET)
+def kept(folder: str) -> TokenCache:
+    return TokenCache(folder, SECRET)
 
 
 class Keystone:
@@ -60,7 +60,7 @@ class Keystone:
         return Reply(201, {"token": token}, {"X-Subject-Token": f"token-{next(self._numbers)}"})
 
     @property
-    def logins(self) -> int:
+    def tokens(self) -> int:
         return len(self.service.requests)
 
     def connection(self, **given: Any) -> Connection:
@@ -85,7 +85,7 @@ def test_a_second_process_takes_the_login_of_the_first(keystone: Keystone, folde
     first = kept(folder).access(keystone.connection())
     second = kept(folder).access(keystone.connection())
     assert first == second
-    assert keystone.logins == 1
+    assert keystone.tokens == 1
 
 
 def test_processes_that_begin_together_log_in_once(keystone: Keystone, folder: str) -> None:
@@ -102,7 +102,7 @@ def test_processes_that_begin_together_log_in_once(keystone: Keystone, folder: s
     for thread in threads:
         thread.join()
     assert found == ["token-1"] * 8
-    assert keystone.logins == 1
+    assert keystone.tokens == 1
 
 
 @pytest.mark.parametrize(
@@ -136,26 +136,26 @@ def test_another_connection_has_a_login_of_its_own(keystone: Keystone, folder: s
 def test_what_does_not_change_the_login_shares_it(keystone: Keystone, folder: str) -> None:
     kept(folder).access(keystone.connection())
     kept(folder).access(keystone.connection(timeout=7, retries=0))
-    assert keystone.logins == 1
+    assert keystone.tokens == 1
 
 
 def test_a_token_that_is_about_to_expire_is_not_used(keystone: Keystone, folder: str) -> None:
     keystone.life = 30
-    logins = kept(folder)
-    logins.access(keystone.connection())
-    assert logins.access(keystone.connection()).token == "token-2"
+    tokens = kept(folder)
+    tokens.access(keystone.connection())
+    assert tokens.access(keystone.connection()).token == "token-2"
     assert os.listdir(folder) == [name for name in os.listdir(folder) if name.endswith(".lock")]
 
 
 def test_a_refused_token_costs_one_login(keystone: Keystone, folder: str) -> None:
-    logins, other = kept(folder), kept(folder)
-    for each in (logins, other):
+    tokens, other = kept(folder), kept(folder)
+    for each in (tokens, other):
         each.access(keystone.connection())
-    assert logins.anew(keystone.connection(), "token-1").token == "token-2"
+    assert tokens.renew(keystone.connection(), "token-1").token == "token-2"
     # The other process holds the refused one still, and finds the new one when it is told.
-    assert other.anew(keystone.connection(), "token-1").token == "token-2"
+    assert other.renew(keystone.connection(), "token-1").token == "token-2"
     assert kept(folder).access(keystone.connection()).token == "token-2"
-    assert keystone.logins == 2
+    assert keystone.tokens == 2
 
 
 def test_only_its_user_can_read_what_is_kept_and_names_tell_nothing(keystone: Keystone, folder: str) -> None:
@@ -169,7 +169,7 @@ def test_only_its_user_can_read_what_is_kept_and_names_tell_nothing(keystone: Ke
 
 def test_what_a_killed_run_leaves_is_of_no_use_to_others(keystone: Keystone, folder: str) -> None:
     kept(folder).access(keystone.connection())
-    later = KeptLogins(folder, os.urandom(SECRET_SIZE))
+    later = TokenCache(folder, os.urandom(SECRET_SIZE))
     names = os.listdir(folder)
     assert later.access(keystone.connection()).token == "token-2"
     assert len(os.listdir(folder)) == 2 * len(names)
@@ -184,7 +184,7 @@ def test_one_file_is_not_taken_for_another(keystone: Keystone, folder: str) -> N
     other.write_bytes(first)
     for username in ("anna", "berta"):
         kept(folder).access(keystone.connection(username=username))
-    assert keystone.logins == 4
+    assert keystone.tokens == 4
 
 
 @pytest.mark.parametrize("content", [b"", b"null", b"[]", b'{"token": "t"}', b"{", b"\xff", b'{"expires_at": 1}'])
@@ -208,9 +208,9 @@ def test_where_nothing_can_be_kept_every_task_logs_in(keystone: Keystone, folder
 def test_a_login_that_fails_is_not_kept_and_keeps_nobody_waiting(serve: Serve, folder: str) -> None:
     keystone = Keystone(serve)
     refusing = serve(Reply(401, {"error": {"message": "no"}}))
-    logins = kept(folder)
+    tokens = kept(folder)
     with pytest.raises(PcdError):
-        logins.access(keystone.connection(auth_url=refusing.url))
+        tokens.access(keystone.connection(auth_url=refusing.url))
     with pytest.raises(PcdError):
         kept(folder).access(keystone.connection(auth_url=refusing.url))
     assert len(refusing.requests) == 2
@@ -222,16 +222,16 @@ def test_a_process_that_hangs_in_its_login_is_waited_for_no_longer_than_its_time
     import fcntl
 
     connection = keystone.connection(timeout=0.2)
-    logins = kept(folder)
-    logins.access(connection)
+    tokens = kept(folder)
+    tokens.access(connection)
     lock = next(path for path in Path(folder).iterdir() if path.suffix == ".lock")
     with open(lock, "w", encoding="ascii") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        assert logins.anew(connection, "token-1").token == "token-2"
+        assert tokens.renew(connection, "token-1").token == "token-2"
 
 
 def test_the_items_of_a_loop_share_a_session_and_other_connections_do_not(keystone: Keystone, folder: str) -> None:
-    logins = kept(folder)
-    session = logins.session(keystone.connection())
-    assert logins.session(keystone.connection()) is session
-    assert logins.session(keystone.connection(username="berta")) is not session
+    tokens = kept(folder)
+    session = tokens.session(keystone.connection())
+    assert tokens.session(keystone.connection()) is session
+    assert tokens.session(keystone.connection(username="berta")) is not session

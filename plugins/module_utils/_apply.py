@@ -1,0 +1,487 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The steps of a plan, carried out so that nothing is lost and nothing is doubled.
+
+A write is never simply sent again: after an answer that does not say what was done, a look at the image decides. And
+what was written is looked at, because Glance lets two writes of the same moment undo each other without a word.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, NamedTuple
+
+from ._client.http import Transport
+from ._client.images import Images, Query, name_filter
+from ._client.retry import Attempts, Waiting
+from ._errors import (
+    ApiError,
+    Conflict,
+    ConnectionFailed,
+    Forbidden,
+    LostRace,
+    NotFound,
+    PcdError,
+    PlanError,
+    RefusedData,
+    TimedOut,
+    WrongData,
+    quoted,
+)
+from ._image.attributes import (
+    BOUND_TO,
+    IMPORT_LOCK,
+    OPTION_OF_ATTRIBUTE,
+    REPLACES,
+    is_ours,
+    new_id,
+)
+from ._image.marks import (
+    bound,
+    is_retired,
+    is_rival,
+    is_unfinished,
+    replaced_id,
+)
+from ._image.plan import (
+    STATUS_AFTER,
+    UNPROTECT,
+    Create,
+    Delete,
+    Discard,
+    Image,
+    Import,
+    Patch,
+    Plan,
+    Resume,
+    Retire,
+    SetStatus,
+    Stage,
+    Step,
+    Update,
+    Upload,
+    describe,
+    desired_by,
+    unmet,
+)
+
+if TYPE_CHECKING:
+    from ._data.transfer import Transfers
+
+# The statuses of an image for the moment in which it is deleted (glance/domain/__init__.py, Image).
+GOING = ("deleted", "pending_delete")
+
+# How often a change is made again that others undo.
+MAX_ROUNDS = 10
+
+# Seconds before a change is looked at, at the least and at the most; see Writer._patched.
+MIN_REST_SECONDS = 0.1
+MAX_REST_SECONDS = 3.0
+
+# Seconds that a run gets which was first, to see that it is; and then, to begin with its data.
+MAX_CONTEST_SECONDS = 5.0
+MAX_WAIT_FOR_WINNER_SECONDS = 30.0
+
+
+class Applier(NamedTuple):
+    """Carries out plans. Errors are those of the service; `waiting` makes the clock of a test possible."""
+
+    images: Images
+    transfers: Callable[[], Transfers]
+    transport: Transport
+    waiting: Callable[[float], Waiting] = Waiting
+
+    def apply(self, plan: Plan) -> Image | None:
+        """What the service says of the image after every step of the plan; None once it is gone.
+
+        An image that the plan itself has made is removed again where its data does not come as it should; from the
+        moment on that it replaces another one, it stays. Overtaken: another run was first, and has to be looked at.
+        """
+        current, made = plan.before, None
+        with ExitStack() as stack:
+            if plan.stream is not None and any(isinstance(step, Create) for step in plan.steps):
+                # Where there is nothing to send, no record is made for it.
+                stack.enter_context(plan.stream.prepared())
+            for step in plan.steps:
+                if isinstance(step, Retire):
+                    made = None
+                try:
+                    current = self._applied(current, step)
+                    if isinstance(step, Create) and current is not None:
+                        made = current
+                        try:
+                            self._give_way(made, plan.sends_data)
+                        except LostRace:
+                            made = None
+                            raise
+                except PcdError as error:
+                    if isinstance(error, NotFound) and plan.after is None:
+                        # Somebody else was faster.
+                        return None
+                    if made is None and current is not None and self._has_given_way(current):
+                        raise LostRace(
+                            f"{describe(current)}, which another run had made, is gone, again and again. Run the task "
+                            "once the others have ended."
+                        ) from None
+                    raise self._cleared(error, made) from None
+        return current
+
+    def _applied(self, current: Image | None, step: Step) -> Image | None:
+        if isinstance(step, Create):
+            return self._created(step)
+        if isinstance(step, Resume):
+            return step.image
+        if current is None:
+            raise ValueError(f"{step} needs an image")
+        if isinstance(step, Update):
+            return self._updated(current, step)
+        if isinstance(step, SetStatus):
+            return self._with_status(current, step)
+        if isinstance(step, Upload):
+            return self.transfers().upload(current, step)
+        if isinstance(step, Stage):
+            return self.transfers().stage(current, step)
+        if isinstance(step, Import):
+            return self._imported(current, step)
+        if isinstance(step, Retire):
+            self._retire(current, step)
+            return current
+        if isinstance(step, Discard):
+            self._discard(step)
+            return current
+        self._delete(current, step)
+        return None
+
+    def _attempts(self) -> Attempts:
+        return self.transport.attempts(self.waiting)
+
+    # --- a new record
+
+    def _created(self, step: Create) -> Image:
+        """The new record. Its id is chosen here, so that an answer that was lost does not make a second one."""
+        attributes = bound({"id": new_id(), **step.attributes})
+        desired = {key: value for key, value in attributes.items() if key in step.attributes or key == BOUND_TO}
+        attempts, unclear = self._attempts(), False
+        while True:
+            try:
+                return _kept(desired, self.images.create(attributes))
+            except (ApiError, ConnectionFailed) as error:
+                is_taken = isinstance(error, Conflict)
+                if isinstance(error, Conflict) and not unclear and "id" in step.attributes:
+                    raise _spent(error, attributes["id"]) from None
+                if not is_taken and not error.transient:
+                    raise
+                unclear = True
+                arrived = self._looked_up(attributes["id"], error)
+                if arrived is not None:
+                    return _kept(desired, arrived)
+                if is_taken or not attempts.again(error.retry_after):
+                    raise
+
+    # --- changes of the record
+
+    def _imported(self, current: Image, step: Import) -> Image:
+        """The image after the import, which remembers the source if the service has made other data of it."""
+        transfers = self.transfers()
+        after, memory = transfers.run_import(current, step)
+        if not memory:
+            return after
+        try:
+            return self._updated(after, Update(memory))
+        except NotFound:
+            raise
+        except PcdError as error:
+            # The data is right all the same.
+            transfers.warn_of_memory(after, error)
+            return after
+
+    def _updated(self, current: Image, step: Update) -> Image:
+        """The image once it is as wished: read again, and planned again where somebody else has written meanwhile."""
+        patch, attempts = step.patch, self._attempts()
+        for dummy in range(MAX_ROUNDS):
+            try:
+                after = self._patched(current["id"], patch, step.verify)
+            except (ApiError, ConnectionFailed) as error:
+                if not error.transient and not isinstance(error, Conflict):
+                    raise
+                seen = self._looked_up(current["id"], error)
+                if seen is None or (step.patch_of(seen) and not attempts.again(error.retry_after)):
+                    raise
+                after = seen
+            patch = step.patch_of(after)
+            if not patch:
+                return after
+        raise PlanError(
+            f"{describe(after)} does not stay as wished: {_told(patch, after)}. Somebody else changes it at the same "
+            f"time; it was changed {MAX_ROUNDS} times. Find out who that is, and run the task again."
+        )
+
+    def _patched(self, image_id: str, patch: Patch, verify: bool) -> Image:
+        """The image after the patch, and after what was written at the same moment.
+
+        Glance answers with what it has just written, and a write that began before may undo it afterwards: it writes
+        all properties as it has read them (glance/db/sqlalchemy/api.py, _set_properties_for_image). That one ends about
+        as soon as this one, so that a look after twice that time sees what it has done.
+        """
+        clock = self.waiting(0).clock
+        begun = clock()
+        answer = _kept(desired_by(patch), self.images.update(image_id, patch))
+        if not verify:
+            return answer
+        took = clock() - begun
+        self._rest(random.uniform(1, 1.5) * min(max(2 * took, MIN_REST_SECONDS), MAX_REST_SECONDS))
+        return self.images.get(image_id)
+
+    def _with_status(self, current: Image, step: SetStatus) -> Image:
+        act = {"deactivate": self.images.deactivate, "reactivate": self.images.reactivate}[step.action]
+        attempts = self._attempts()
+        while True:
+            try:
+                act(current["id"])
+                after = self.images.get(current["id"])
+                break
+            except (ApiError, ConnectionFailed) as error:
+                if not error.transient:
+                    raise
+                seen = self._looked_up(current["id"], error)
+                if seen is not None and seen["status"] == STATUS_AFTER[step.action]:
+                    return seen
+                if seen is None or not attempts.again(error.retry_after):
+                    raise
+        if after["status"] != STATUS_AFTER[step.action]:
+            raise PlanError(
+                f"The service agreed to {step.action} {describe(current)}, but its status is {after['status']}. "
+                "Somebody else may have changed it at the same moment; run the task again."
+            )
+        return after
+
+    def _looked_up(self, image_id: str, error: PcdError) -> Image | None:
+        """The image as it is after an answer that does not say what was done; None where it is not there."""
+        try:
+            return self.images.get(image_id)
+        except NotFound:
+            return None
+        except PcdError as second:
+            raise error.with_note(f"Whether it was done is not known: {second}") from None
+
+    def _rest(self, seconds: float) -> None:
+        self.waiting(0).sleep(seconds)
+
+    # --- the end of an image
+
+    def _delete(self, current: Image, step: Delete) -> None:
+        try:
+            self._remove(current["id"])
+        except PcdError as error:
+            if not step.undo:
+                raise
+            try:
+                self._updated(current, Update(step.undo))
+            except NotFound:
+                return
+            except PcdError as second:
+                raise PlanError(
+                    f"{error} Its protection was taken off for this and could not be put back: {second}", **error.facts
+                ) from None
+            raise
+
+    def _remove(self, image_id: str) -> None:
+        """The image is gone, whoever has deleted it."""
+        attempts = self._attempts()
+        while True:
+            try:
+                return self.images.delete(image_id)
+            except NotFound:
+                return None
+            except (ApiError, ConnectionFailed) as error:
+                if isinstance(error, Forbidden):
+                    raise
+                left = self._looked_up(image_id, error)
+                if left is None:
+                    return None
+                self._refuse_unreachable(left, error)
+                # Glance says 400 where another deletion is under way (glance/api/v2/images.py, delete).
+                is_going = isinstance(error, ApiError) and error.status == 400
+                if not (error.transient or is_going) or not attempts.again(error.retry_after):
+                    raise
+
+    def _refuse_unreachable(self, image: Image, error: ApiError | ConnectionFailed) -> None:
+        """Raises if the service cannot delete the data, because it does not know its store: it answers 500, always."""
+        if not isinstance(error, ApiError) or error.status != 500:
+            return
+        from ._data.stores import unreadable_here
+
+        reason = unreadable_here(self.images, image)
+        if reason is not None:
+            raise error.with_message(
+                f"Could not delete image {image['id']} here. {reason} Only that one deletes the image; here it can be "
+                f"hidden (hidden: true). (The service answered {error.status}.)"
+            ) from None
+
+    def _retire(self, replacement: Image, step: Retire) -> None:
+        old: Image | None = step.image
+        try:
+            for part in step.steps:
+                old = self._applied(old, part)
+        except NotFound:
+            # Gone all the same: somebody else deleted it meanwhile.
+            return
+        except PcdError as error:
+            raise error.with_note(
+                f"{describe(replacement)} is active with the new data and stands in its place, but "
+                f"{describe(step.image)} could not be retired. Run the task again to try that once more."
+            ) from None
+
+    def _discard(self, step: Discard) -> None:
+        """The unfinished replacement is gone; unless another run has gone on with it since it was planned."""
+        planned = step.image
+        try:
+            seen = self.images.get(planned["id"])
+            if not is_unfinished(seen) or seen["status"] != planned["status"]:
+                raise LostRace(
+                    f"{describe(planned)}, which an earlier run has left unfinished, is changed by another run at the "
+                    "same moment. Run the task again once that one has ended."
+                )
+            for part in step.steps:
+                self._applied(seen, part)
+        except NotFound:
+            return
+
+    def _remove_made(self, made: Image) -> None:
+        """What this run has made is gone again."""
+        if made.get("protected"):
+            self._updated(made, Update(UNPROTECT, verify=False))
+        self._remove(made["id"])
+
+    def _cleared(self, error: PcdError, made: Image | None) -> PcdError:
+        """The error, and what was done about the image that should not stay as it is now."""
+        if isinstance(error, LostRace):
+            error.kept = made is not None
+        if isinstance(error, (TimedOut, LostRace)):
+            return error
+        if made is not None:
+            try:
+                self._remove_made(made)
+            except NotFound:
+                pass
+            except PcdError as second:
+                return error.with_note(
+                    f"The image that was made for it, {made['id']}, could not be removed again: {second}"
+                )
+            return error.with_note(f"The image that was made for it, {made['id']}, has been removed again.")
+        if isinstance(error, RefusedData):
+            if is_ours(error.image_id):
+                advice = "; the next run, by its name, makes it anew."
+            else:
+                advice = ": delete it (state: absent) and run again."
+            return error.with_note(f"Its record takes no other data after this{advice}")
+        if isinstance(error, WrongData):
+            try:
+                self._with_status(self.images.get(error.image_id), SetStatus("deactivate"))
+            except PcdError as second:
+                return error.with_note(f"It is active and could not be deactivated, delete it: {second}")
+            return error.with_note("It was there before, so that it was deactivated and not removed; delete it.")
+        return error
+
+    # --- several runs at the same moment
+
+    def _give_way(self, made: Image, sends_data: bool) -> None:
+        """Raises Overtaken where another run makes the same image and was first, and this one's own is gone again.
+
+        All runs see the images in one order, and the first one stays. But who has looked before all others saw none,
+        and stays as well; so whoever is first and sees others gives them a moment to go, and goes where they do not.
+        """
+        if not is_ours(made["id"]) or not (made.get("name") or replaced_id(made)):
+            return
+        rivals = self._rivals(made)
+        if len(rivals) > 1 and rivals[0]["id"] == made["id"]:
+            rivals = self.waiting(MAX_CONTEST_SECONDS).until(lambda seen: len(seen) < 2, lambda: self._rivals(made))
+        if all(image["id"] == made["id"] for image in rivals):
+            return
+        self._remove_made(made)
+        self._rest(random.uniform(0, MIN_REST_SECONDS))
+
+        def is_decided(seen: list[Image]) -> bool:
+            return len(seen) < 2 and not (sends_data and any(_waits_for_data(image) for image in seen))
+
+        self.waiting(MAX_WAIT_FOR_WINNER_SECONDS).until(is_decided, lambda: self._rivals(made))
+        raise LostRace(
+            f"Other runs make the image {quoted(str(made.get('name')))} at the same moment, again and again, so that "
+            "this one has removed its own. Run the task once they have ended."
+        )
+
+    def _has_given_way(self, image: Image) -> bool:
+        """Whether another run has removed what it had made itself, and what this one has taken for the image."""
+        if not is_ours(image["id"]):
+            return False
+        try:
+            return self.images.get(image["id"])["status"] in GOING
+        except NotFound:
+            return True
+        except PcdError:
+            # What went wrong before is what there is to tell.
+            return False
+
+    def _rivals(self, made: Image) -> list[Image]:
+        """The images that stand in the same place as this one, or shall, the first one first.
+
+        Those that this collection has not made go before, because nobody removes them. Images of other owners are none.
+        """
+        replaced, owner = replaced_id(made), ("owner", str(made["owner"]))
+        found: list[Image] = []
+        if made.get("name"):
+            hidden = bool(made.get("os_hidden")) and replaced is None
+            found += self._listed([("name", name_filter(str(made["name"]))), owner], hidden, made)
+        if replaced is not None:
+            found += [
+                image for image in self._listed([(REPLACES, replaced), owner], True, made) if is_rival(image, made)
+            ]
+        gone = {replaced, *(replaced_id(image) for image in found)}
+        return sorted((image for image in found if image["id"] not in gone), key=lambda image: is_ours(image["id"]))
+
+    def _listed(self, query: Query, hidden: bool, made: Image) -> list[Image]:
+        """Of what the query finds, the images that can stand in the place of `made`."""
+        order = ("sort", "created_at:asc,id:asc")
+        found = self.images.list([*query, *([("os_hidden", "true")] if hidden else []), order])
+        return [
+            image
+            for image in found
+            if image.get("name") == made.get("name")
+            and image.get("owner") == made.get("owner")
+            and not is_retired(image)
+            and (not hidden or replaced_id(image) == replaced_id(made))
+        ]
+
+
+def _waits_for_data(image: Image) -> bool:
+    return image["status"] == "queued" and not image.get(IMPORT_LOCK)
+
+
+def _kept(desired: Image, answer: Image) -> Image:
+    """The answer, once it is as wished: Glance accepts some names of properties and forgets them."""
+    lost = unmet(desired, answer)
+    if lost:
+        raise PlanError(
+            f"The service accepted the change of {describe(answer)}, but does not have it: {', '.join(lost)}. Somebody "
+            "else may have changed the image at the same moment, or this is a name that the service does not keep."
+        )
+    return answer
+
+
+def _told(patch: Patch, image: Image) -> str:
+    """What the patch would still have to change, and what is there."""
+    return "; ".join(
+        f"{OPTION_OF_ATTRIBUTE.get(key, key)} is {json.dumps(image.get(key), ensure_ascii=False)}, and "
+        f"{json.dumps(value, ensure_ascii=False)} is wished"
+        for key, value in desired_by(patch).items()
+    )
+
+
+def _spent(error: ApiError, image_id: str) -> ApiError:
+    return error.with_message(
+        f"id: {image_id} cannot be the id of a new image. The service says: {error.server_message} "
+        "An id is never given twice, not even after its image is gone or in another project. Choose another one."
+    )

@@ -1,0 +1,310 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A cloud of clouds.yaml, with what secure.yaml says of it, in the words of the connection options.
+
+What an entry can hold, and which of two keys counts, is that of openstacksdk (openstack/config/loader.py,
+`_fix_backwards_*` and `_handle_domain_id`; openstack/config/cloud_region.py, `_get_config`). A key that would lead
+openstacksdk elsewhere and that is not used here is an error.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from .._errors import ConfigurationError, quoted
+
+# The keys of an entry that say the same, in `auth` or beside it. Two of them that differ are an error.
+SAME: dict[str, tuple[str, ...]] = {
+    "auth_type": ("auth_type", "auth_plugin"),
+    "client_cert": ("client_cert", "cert"),
+    "client_key": ("client_key", "key"),
+    "ca_cert": ("ca_cert", "cacert"),
+    "project_id": ("project_id", "tenant_id"),
+    "project_name": ("project_name", "tenant_name"),
+    "token": ("token", "auth_token"),
+    "username": ("username", "user_name"),
+}
+# The keys of an entry of which the first counts: what is said for the image service goes before what is said for all.
+FIRST: dict[str, tuple[str, ...]] = {
+    "interface": ("image_interface", "image_endpoint_type", "interface", "endpoint_type"),
+    "region_name": ("image_region_name", "region_name"),
+    "image_endpoint_override": ("image_endpoint_override", "image_endpoint"),
+}
+FILES = ("ca_cert", "client_cert", "client_key")
+SUFFIXES = ("yaml", "yml", "json")
+# How openstacksdk calls the OS_* variables where a cloud is named; OS_CLOUD_NAME may give it another name.
+VARIABLES_AS_CLOUD = "envvars"
+
+Entry = dict[str, Any]
+
+
+class Cloud(NamedTuple):
+    """An entry of clouds.yaml. `values` are texts by the names of the connection options and a few more.
+
+    `not_text` says of a key what YAML has made of its value, where that is no text.
+    """
+
+    name: str
+    path: str
+    values: Mapping[str, str]
+    not_text: Mapping[str, str]
+    warnings: tuple[str, ...] = ()
+
+
+def named_cloud(name: str, keys: Iterable[str], environ: Mapping[str, str]) -> Cloud | None:
+    """The cloud of this name, with the values of `keys`. None if the name means the OS_* variables themselves."""
+    if name == (environ.get("OS_CLOUD_NAME") or VARIABLES_AS_CLOUD):
+        return None
+    path, folders = _clouds_yaml(environ)
+    if path is None:
+        raise ConfigurationError(
+            f"cloud: no clouds.yaml with the cloud {shown(name)} was found in {', '.join(map(shown, folders))}. "
+            "Put it there, or name it in the variable OS_CLIENT_CONFIG_FILE."
+        )
+    clouds = _clouds(path)
+    if name not in clouds:
+        known = ", ".join(sorted(clouds)) or "none"
+        raise ConfigurationError(f"cloud: {shown(path)} has no cloud {quoted(shown(name))}. It has: {known}.")
+    return _cloud(name, clouds[name], path, keys, environ)
+
+
+def only_cloud(keys: Iterable[str], environ: Mapping[str, str]) -> Cloud | None:
+    """The cloud of a clouds.yaml that has no other, so that it need not be named; None if there is no such file."""
+    path = _clouds_yaml(environ)[0]
+    if path is None:
+        return None
+    clouds = _clouds(path)
+    if len(clouds) > 1:
+        raise ConfigurationError(
+            f"cloud: {shown(path)} has several clouds, and none was named. Give cloud or OS_CLOUD, one of "
+            f"{', '.join(sorted(clouds))}; or other credentials, as options or as OS_* variables."
+        )
+    for name, entry in clouds.items():
+        return _cloud(name, entry, path, keys, environ)
+    return None
+
+
+def shown(text: str) -> str:
+    """A path or a name within a message, which may hold bytes that are no UTF-8."""
+    return text.encode(errors="replace").decode()
+
+
+def _cloud(name: str, entry: Any, path: str, keys: Iterable[str], environ: Mapping[str, str]) -> Cloud:
+    place = f"cloud {shown(name)} in {shown(path)}"
+    entry = _normalized(entry, place)
+    secrets, secure = _secrets(name, path, environ)
+    if secure:
+        entry = _merged(entry, _normalized(secrets, f"cloud {shown(name)} in {shown(secure)}"))
+    flat = {**_flat(entry, place), **_regions(entry, place), **_verification(entry)}
+    warnings = _check(flat, place)
+    values, not_text = {}, {}
+    for key in keys:
+        value = flat.get(key)
+        if value is None:
+            continue
+        if isinstance(value, (dict, list, set, tuple, bytes)):
+            raise ConfigurationError(f"cloud: {key} of {place} is no single value. Correct the file.")
+        values[key] = os.path.expanduser(str(value)) if key in FILES else str(value)
+        if not isinstance(value, str):
+            not_text[key] = _kind(value)
+    return Cloud(name, path, values, not_text, warnings)
+
+
+def _normalized(entry: Any, place: str) -> Entry:
+    """The entry with underscores in its keys and without what is empty, as openstacksdk reads it."""
+    if not isinstance(entry, dict):
+        raise ConfigurationError(f"cloud: {place} is no dictionary. Correct the file.")
+    auth = {} if entry.get("auth") is None else entry["auth"]
+    if not isinstance(auth, dict):
+        raise ConfigurationError(f"cloud: auth of {place} is no dictionary. Correct the file.")
+    return {**_underscored(entry, place), "auth": _underscored(auth, place)}
+
+
+def _underscored(entry: Mapping[Any, Any], place: str) -> Entry:
+    found: Entry = {}
+    for key, value in entry.items():
+        _put(found, str(key).replace("-", "_"), value, place)
+    return found
+
+
+def _flat(entry: Mapping[str, Any], place: str) -> Entry:
+    """What is said in `auth` and beside it, by our names."""
+    ours = {alias: key for key, aliases in SAME.items() for alias in aliases}
+    flat: Entry = {}
+    for part in (entry["auth"], {key: value for key, value in entry.items() if key != "auth"}):
+        for key, value in part.items():
+            _put(flat, ours.get(key, key), value, place)
+    for key, names in FIRST.items():
+        value = next((flat[name] for name in names if name in flat), None)
+        if value is not None:
+            flat[key] = value
+    if isinstance(flat.get("auth_methods"), list):
+        flat["auth_methods"] = ",".join(str(method) for method in flat["auth_methods"])
+    return flat
+
+
+def _put(found: Entry, key: str, value: Any, place: str) -> None:
+    if value in (None, ""):
+        return
+    if key in found and found[key] != value:
+        # No value is quoted, since it may be a secret.
+        raise ConfigurationError(
+            f"cloud: {key} is said twice in {place}, with two values (in auth and beside it, or by an older name such "
+            "as tenant_name). Keep one."
+        )
+    found[key] = value
+
+
+def _regions(entry: Mapping[str, Any], place: str) -> Entry:
+    """The region, if the list `regions` has one; of several, one has to be named elsewhere."""
+    regions = entry.get("regions")
+    if regions is None or regions == "":
+        return {}
+    if not isinstance(regions, list):
+        raise ConfigurationError(f"cloud: regions of {place} is no list. Correct the file.")
+    if any(isinstance(region, dict) and region.get("values") for region in regions):
+        raise ConfigurationError(
+            f"cloud: a region of {place} has values of its own, which are not used. Write a cloud for each region."
+        )
+    names = [region.get("name") if isinstance(region, dict) else region for region in regions]
+    is_named = any(key in entry for key in FIRST["region_name"])
+    return {"region_name": names[0]} if len(names) == 1 and not is_named else {}
+
+
+def _verification(entry: Mapping[str, Any]) -> Entry:
+    said = [_is_true(entry["insecure"])] if "insecure" in entry else []
+    said += [not _is_true(entry["verify"])] if "verify" in entry else []
+    # As a text, because nobody has to put it in quotes.
+    return {"insecure": str(any(said))} if said else {}
+
+
+def _is_true(value: Any) -> bool:
+    return str(value).strip().lower() in ("1", "true", "yes", "on", "y", "t")
+
+
+def _check(flat: Mapping[str, Any], place: str) -> tuple[str, ...]:
+    """Raises for keys that lead openstacksdk elsewhere and are not used here; what else is to be known of others."""
+    service = flat.get("image_service_type", "image")
+    if service != "image":
+        raise ConfigurationError(
+            f"cloud: image_service_type of {place} is not used. Give the address of that service with "
+            "image_endpoint_override."
+        )
+    profile = flat.get("profile", flat.get("cloud"))
+    if profile is None:
+        return ()
+    if "auth_url" not in flat:
+        raise ConfigurationError(
+            f"cloud: {place} has the vendor profile {quoted(str(profile))}, which is not read. "
+            "Write into the entry what it says: auth_url, and region_name if there are several."
+        )
+    return (
+        f"The vendor profile {quoted(str(profile))} of {place} is not read. What it says of regions, interfaces or "
+        "domains counts only if it is written into the entry.",
+    )
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, bool):
+        return "a boolean"
+    return "a number" if isinstance(value, (int, float)) else "a date"
+
+
+def _folders(environ: Mapping[str, str]) -> list[str]:
+    """Where openstacksdk looks: the current folder, then those of the user and of the host."""
+    home = os.path.join(os.path.expanduser("~"), ".config")
+    of_user = [environ.get("XDG_CONFIG_HOME") or home, home]
+    of_host = (environ.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(":")
+    configured = [os.path.join(folder, "openstack") for folder in [*of_user, *of_host, "/etc"] if folder]
+    return list(dict.fromkeys([os.getcwd(), *configured]))
+
+
+def _clouds_yaml(environ: Mapping[str, str]) -> tuple[str | None, list[str]]:
+    """The path of clouds.yaml, and the folders where it was looked for."""
+    named = _named_file("OS_CLIENT_CONFIG_FILE", environ)
+    folders = _folders(environ)
+    return (named, []) if named else (_found("clouds", folders), folders)
+
+
+def _named_file(variable: str, environ: Mapping[str, str]) -> str | None:
+    given = environ.get(variable)
+    if not given:
+        return None
+    path = os.path.expanduser(given)
+    if not os.path.exists(path):
+        place = "" if os.path.isabs(path) else f" in {shown(os.getcwd())}"
+        raise ConfigurationError(
+            f"cloud: {variable} names {shown(given)}, which is not there{place}. Correct the variable, or unset it."
+        )
+    return path
+
+
+def _found(name: str, folders: Iterable[str]) -> str | None:
+    paths = (os.path.join(folder, f"{name}.{suffix}") for folder in folders for suffix in SUFFIXES)
+    return next((path for path in paths if os.path.exists(path)), None)
+
+
+def _secrets(name: str, path: str, environ: Mapping[str, str]) -> tuple[Any, str | None]:
+    """What the first file of secrets that knows the cloud says of it, and that file.
+
+    It is the one that a variable names, or else one beside clouds.yaml or in the folders where that is looked for.
+    """
+    named = _named_file("OS_CLIENT_SECURE_FILE", environ)
+    if named:
+        candidates = [named]
+    else:
+        folders = dict.fromkeys([os.path.dirname(os.path.abspath(path)), *_folders(environ)])
+        found = [_found("secure", [folder]) for folder in folders]
+        # Another user's file, in /etc for example, is passed over as openstacksdk does.
+        candidates = [file for file in found if file and os.access(file, os.R_OK)]
+    for candidate in candidates:
+        clouds = _clouds(candidate)
+        if clouds.get(name) is not None:
+            return clouds[name], candidate
+    return None, None
+
+
+def _clouds(path: str) -> Entry:
+    """The entries of a file by their names, as they stand there."""
+    document = _document(path)
+    clouds = document.get("clouds") if isinstance(document, dict) else None
+    if not isinstance(clouds, dict):
+        raise ConfigurationError(f"cloud: {shown(path)} has no dictionary named clouds at its top. Correct the file.")
+    return {str(name): entry for name, entry in clouds.items()}
+
+
+def _document(path: str) -> Any:
+    if path.endswith(".json"):
+        return _read(path, json.load, ValueError)
+    # Only who names a cloud needs PyYAML; ansible-core brings it along on the controller.
+    try:
+        import yaml
+    except ImportError:
+        raise ConfigurationError(
+            f"cloud: reading {shown(path)} needs the Python library PyYAML, which is not installed where this task "
+            "runs. Install it there, or give the connection by options or OS_* variables."
+        ) from None
+    return _read(path, yaml.safe_load, yaml.YAMLError)
+
+
+def _read(path: str, load: Any, wrong: type[Exception]) -> Any:
+    try:
+        with open(path, encoding="utf-8") as stream:
+            return load(stream)
+    except OSError as error:
+        raise ConfigurationError(f"cloud: {shown(path)} cannot be read: {error.strerror}.") from None
+    except (wrong, ValueError, RecursionError) as error:
+        # The error's own text may quote a line of the file, and that line may hold a password.
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        kind = "JSON" if path.endswith(".json") else "YAML"
+        raise ConfigurationError(f"cloud: {shown(path)} is not valid {kind}{where}. Correct the file.") from None
+
+
+def _merged(below: Any, above: Any) -> Any:
+    if not isinstance(below, dict) or not isinstance(above, dict):
+        return above
+    return {**below, **{key: _merged(below.get(key), value) for key, value in above.items()}}

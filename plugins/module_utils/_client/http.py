@@ -1,0 +1,441 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One session to one service: TLS, timeouts, retries, and every form of error turned into an exception.
+
+Redirects are never followed, so that a token or a password reaches no other host than the one that was named.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit
+from urllib.request import getproxies_environment
+
+from .._data.progress import Progress
+from .._errors import (
+    BY_STATUS,
+    ApiError,
+    ConfigurationError,
+    ConnectionFailed,
+    PcdError,
+    TooLarge,
+    Unauthorized,
+)
+from .._redact import (
+    encodings,
+    host_in,
+    masked,
+    redacted,
+    redacted_text,
+)
+from .retry import Attempts, Waiting
+
+try:
+    import requests
+    import urllib3
+except ImportError:  # the module says so with missing_required_lib before anything is sent
+    requests = None  # type: ignore[assignment]
+
+T = TypeVar("T")
+
+MAX_ERROR_BODY_BYTES = 20_000
+
+# A service that can be reached takes a connection in far less, however long it then works on an answer.
+MAX_CONNECT_SECONDS = 10.0
+
+# A host as the DNS has it, once it is encoded (RFC 1035, section 2.3.4); a dot may stand at its end.
+HOST = re.compile(r"(?=.{1,254}$)([^.]{1,63}\.)*[^.]{1,63}\.?")
+SOCKS = ("socks4", "socks4a", "socks5", "socks5h")
+
+
+class Transport(NamedTuple):
+    """How to reach a service. `verify` is a CA file, True or False; `timeout` is seconds without a byte.
+
+    What fails is tried again `retries` times at the most, and no more once `deadline` seconds have gone by. `progress`
+    gets a line if an answer takes long.
+    """
+
+    verify: bool | str = True
+    client_cert: str | tuple[str, str] | None = None
+    timeout: float = 60
+    retries: int = 4
+    deadline: float = 120
+    progress: Progress = Progress()
+
+    @property
+    def timeouts(self) -> tuple[float, float]:
+        """The seconds for a connection, TLS included, and those without a byte of an answer."""
+        return min(self.timeout, MAX_CONNECT_SECONDS), self.timeout
+
+    def attempts(self, waiting: Callable[[float], Waiting] = Waiting) -> Attempts:
+        return Attempts(self.retries, waiting(self.deadline))
+
+
+class Answer(NamedTuple):
+    """A successful answer. `payload` is the decoded JSON document, None where the body is empty."""
+
+    status: int
+    headers: Mapping[str, str]
+    payload: Any
+    request_id: str | None
+
+
+class Http:
+    """Requests to one base URL. `secrets` are removed from everything that is said about an error.
+
+    `renew` gives a new token in the place of the one that it is told, which is accepted no more.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        transport: Transport,
+        headers: Mapping[str, str] | None = None,
+        secrets: Iterable[str] = (),
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        session: requests.Session | None = None,
+        renew: Callable[[str], str] | None = None,
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self._transport = transport
+        self._secrets = [*secrets]
+        self._waiting = lambda seconds: Waiting(seconds, clock, sleep)
+        self._renew = renew
+        self._session = session or new_session()
+        self._session.headers["Accept"] = "application/json"
+        self._session.headers.update(headers or {})
+        self._session.proxies = proxies_for(self.base_url)
+        self._session.verify = transport.verify
+        self._session.cert = transport.client_cert
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        wanted: str,
+        expected: tuple[int, ...],
+        query: Iterable[tuple[str, str]] = (),
+        body: Any = None,
+        content_type: str = "application/json",
+        headers: Mapping[str, str] | None = None,
+        repeatable: bool = False,
+    ) -> Answer:
+        """The answer, whose status is one of `expected`.
+
+        `wanted` is what the user wants to happen ("delete image X"), for the message of an error. A request without a
+        `body` carries none at all: Glance refuses DELETE and actions with one. After a failure that passes, only a
+        `repeatable` request is sent again, one that changes nothing, and any other where it has reached nobody.
+        """
+        sent = None if body is None else json.dumps(body).encode()
+        sent_headers = {**(headers or {}), **({} if sent is None else {"Content-Type": content_type})}
+
+        def ask() -> Answer:
+            response = self._response(method, path, wanted, params=list(query), data=sent, headers=sent_headers)
+            answer = self._answer(response, wanted, expected)
+            if repeatable and answer.payload is None:
+                raise self.wrong_shape(answer, method, path, wanted, "nothing in it")
+            return answer
+
+        with self._transport.progress.waiting(self._waited_for(wanted)):
+            return self._repeated(ask, repeatable)
+
+    def _waited_for(self, wanted: str) -> str:
+        return f"{wanted}: no answer from {host_in(self.base_url)}"
+
+    def send(
+        self, path: str, body: Iterable[bytes], *, wanted: str, headers: Mapping[str, str], patience: float
+    ) -> None:
+        """PUT a body block by block, once; `patience` is the seconds that the service may take to answer it.
+
+        What iterating over the body raises comes out as it is, and the service then gets no complete request. Where
+        the token has been renewed, the error is passing: the body has to be sent again from its beginning.
+        """
+        # The first of both is also that for each block, which a busy service may take slowly (urllib3's
+        # connectionpool.py, `_make_request`), so that it is not the short one of `timeouts`.
+        timeout = (self._transport.timeout, max(self._transport.timeout, patience))
+        response = self._response("PUT", path, wanted, data=body, headers=dict(headers), timeout=timeout)
+        try:
+            self._answer(response, wanted, (204,))
+        except Unauthorized as error:
+            error.transient = self._has_renewed(error)
+            raise
+
+    @contextmanager
+    def stream(
+        self, path: str, *, wanted: str, expected: tuple[int, ...], headers: Mapping[str, str]
+    ) -> Iterator[requests.Response]:
+        """The answer to a GET whose body has not been read yet."""
+        # Packed for the way, its length would not be that of the data.
+        sent_headers = {**headers, "Accept": "*/*", "Accept-Encoding": "identity"}
+
+        def ask() -> requests.Response:
+            response = self._response("GET", path, wanted, headers=sent_headers, stream=True)
+            if response.status_code not in expected:
+                try:
+                    # It raises: with no status expected, every answer is an error.
+                    self._answer(response, wanted, ())
+                except ApiError as error:
+                    # Glance answers so where it does not know the store, and will not know it in a moment either.
+                    error.transient = error.transient and error.status != 500
+                    raise
+                finally:
+                    response.close()
+            return response
+
+        with self._transport.progress.waiting(self._waited_for(wanted)):
+            response = self._repeated(ask, repeatable=True)
+        with response:
+            # Old releases of urllib3 notice a body that ends early only where they are told to.
+            response.raw.enforce_content_length = True
+            yield response
+
+    def broken(self, error: Exception, path: str, wanted: str) -> Exception:
+        """The error for an answer that broke off while its body was read."""
+        return self._connection_failed(error, wanted, self.base_url + path)
+
+    def _repeated(self, ask: Callable[[], T], repeatable: bool) -> T:
+        """What `ask` gives, which is asked again after a failure that passes, and once with a new token."""
+        attempts, renewed = self._transport.attempts(self._waiting), False
+        while True:
+            try:
+                return ask()
+            except (ApiError, ConnectionFailed) as error:
+                if isinstance(error, Unauthorized) and not renewed and self._has_renewed(error):
+                    # Nothing was done for a token that is not accepted, whatever was asked for.
+                    renewed = True
+                    continue
+                unsent = isinstance(error, ConnectionFailed) and error.unsent
+                if not (unsent or (repeatable and error.transient)) or not attempts.again(error.retry_after):
+                    if attempts.count > 1:
+                        error.with_note(f"It was tried {attempts.count} times.")
+                    raise
+
+    def _has_renewed(self, error: Unauthorized) -> bool:
+        """Whether there is a new token from now on, in the place of the one that is not accepted."""
+        if self._renew is None:
+            return False
+        try:
+            token = self._renew(str(self._session.headers["X-Auth-Token"]))
+        except PcdError as second:
+            raise error.with_note(f"Logging in anew has failed, too: {second}") from None
+        self._secrets.append(token)
+        self._session.headers["X-Auth-Token"] = token
+        return True
+
+    def _response(self, method: str, path: str, wanted: str, **content: Any) -> requests.Response:
+        url = self.base_url + path
+        try:
+            response = self._send(method, url, **content)
+            if not content.get("stream"):
+                _refuse_cut(response)
+            return response
+        except (requests.RequestException, urllib3.exceptions.HTTPError, UnicodeError) as error:
+            # Of a host that cannot be encoded, requests lets through what urllib3 and Python say.
+            raise self._connection_failed(error, wanted, url) from error
+
+    def _send(self, method: str, url: str, **content: Any) -> requests.Response:
+        with warnings.catch_warnings():
+            # Switching the verification off is reported once by the module, not on standard error by urllib3.
+            warnings.simplefilter("ignore")
+            return self._session.request(
+                method, url, **{"timeout": self._transport.timeouts, **content}, allow_redirects=False
+            )
+
+    def _answer(self, response: requests.Response, wanted: str, expected: tuple[int, ...]) -> Answer:
+        request_id = response.headers.get("x-openstack-request-id") or None
+        if response.status_code in expected:
+            try:
+                payload = decoded(response.content) if response.content else None
+            except ValueError:
+                raise self._api_error(
+                    response, wanted, "answered with something that is not JSON", request_id
+                ) from None
+            return Answer(response.status_code, response.headers, payload, request_id)
+        if 300 <= response.status_code < 400:
+            where = redacted(response.headers.get("Location", "another address"))
+            raise self._api_error(
+                response, wanted, f"answered with a redirect to {where}, which is not followed", request_id
+            )
+        if response.status_code < 400:
+            raise self._api_error(response, wanted, "answered with an unexpected status", request_id)
+        raise self._api_error(response, wanted, "refused", request_id)
+
+    def wrong_shape(self, answer: Answer, method: str, path: str, wanted: str, lacking: str) -> ApiError:
+        """The error for a successful answer whose JSON is not what the operation gives."""
+        from .failures import with_request_id
+
+        url = redacted(self.base_url + path)
+        message = (
+            f"Could not {wanted}: {method} {url} answered {answer.status}, but with {lacking}. "
+            "Check that the address is that of the service itself and that no proxy answers in its place."
+        )
+        return ApiError(
+            self._masked(with_request_id(message, answer.request_id)),
+            method=method,
+            url=url,
+            status=answer.status,
+            server_message="",
+            request_id=None if answer.request_id is None else self._masked(answer.request_id),
+        )
+
+    def _api_error(self, response: requests.Response, wanted: str, what: str, request_id: str | None) -> ApiError:
+        from .failures import (
+            advice_for,
+            is_json_object,
+            server_words,
+            with_request_id,
+        )
+
+        request_id = None if request_id is None else self._masked(request_id)
+        status = response.status_code
+        method, url = str(response.request.method), redacted(response.url)
+        # Before it is cut or read: a part of a secret, or another spelling of it, would not be found afterwards.
+        body = self._masked(response.content.decode(errors="replace"))[:MAX_ERROR_BODY_BYTES]
+        server_message = redacted_text(self._masked(server_words(response.headers.get("Content-Type", ""), body)))
+        answered = f"{status} {response.reason}"
+        message = f"Could not {wanted}: {method} {url} {what} ({answered})"
+        message += f": {server_message}" if server_message not in ("", answered) else "."
+        retry_after = response.headers.get("Retry-After")
+        kind = BY_STATUS.get(status, ApiError)
+        advice = advice_for(status, request_id)
+        if status == 404 and not is_json_object(body):
+            # OpenStack services say in JSON what they have not found; this is somebody else, who knows nothing of it.
+            kind, advice = ApiError, "Check the address: the service itself did not answer this."
+        if advice:
+            message += ("" if message.endswith((".", "!", "?")) else ".") + f" {advice}"
+        error = kind(
+            self._masked(with_request_id(message, request_id)),
+            method=method,
+            url=url,
+            status=status,
+            server_message=server_message,
+            request_id=request_id,
+        )
+        error.retry_after = retry_after
+        # Proxies that count requests say so, too; of a quota, nobody says when it will be another.
+        error.transient = error.transient or (isinstance(error, TooLarge) and retry_after is not None)
+        return error
+
+    def _connection_failed(self, error: Exception, wanted: str, url: str) -> Exception:
+        from .failures import (
+            failure,
+            is_timeout,
+            is_transient,
+            is_unsent,
+        )
+
+        if isinstance(error, requests.exceptions.InvalidProxyURL):
+            return _unusable_proxy(url)
+        unusable = (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, UnicodeError)
+        if isinstance(error, (*unusable, urllib3.exceptions.LocationValueError)):
+            return ConfigurationError(
+                f"Could not {wanted}: {redacted(url)} is not a usable address. Write https://host/path."
+            )
+        failed = ConnectionFailed(
+            self._masked(f"Could not {wanted}: {failure(error, url, self._transport)}"), url=redacted(url)
+        )
+        failed.transient = is_transient(error) or is_timeout(error)
+        failed.unsent = failed.transient and is_unsent(error)
+        return failed
+
+    def _masked(self, text: str) -> str:
+        return masked(text, encodings(self._secrets))
+
+
+def new_session() -> requests.Session:
+    """A session that takes nothing from the environment and follows no redirect."""
+    session = requests.Session()
+    # A netrc file must never supply credentials; the proxies of the environment are set by the caller.
+    session.trust_env = False
+    # It reads the address of a redirect even where it shall not follow it, and stumbles over one that cannot be read.
+    session.get_redirect_target = lambda dummy: None  # type: ignore[method-assign, assignment]
+    session.headers["User-Agent"] = "ansible-platform9.pcd"
+    return session
+
+
+def proxies_for(address: str) -> dict[str, str]:
+    """The proxies that variables of the environment name for an address.
+
+    Nothing else is asked: the system's own settings, which macOS has, cannot be read in a process that was forked.
+    """
+    if not getproxies_environment():
+        return {}
+    try:
+        found: dict[str, str] = requests.utils.get_environ_proxies(address)
+        proxy = requests.utils.select_proxy(address, found)
+    except ValueError:  # requests says so of the address itself, once it is asked for
+        return {}
+    if proxy and not _is_proxy(proxy):
+        raise _unusable_proxy(address)
+    if proxy and urlsplit(proxy).scheme in SOCKS and find_spec("socks") is None:
+        raise ConfigurationError(
+            f"The proxy for {host_in(address)} is a SOCKS proxy (HTTPS_PROXY, HTTP_PROXY or ALL_PROXY). For it, "
+            "requests needs the Python library PySocks, which is not installed where this task runs. Install it there "
+            "(requests[socks]), or name a proxy that speaks HTTP."
+        )
+    return found
+
+
+def _is_proxy(proxy: str) -> bool:
+    """Whether all libraries that read the address of a proxy find the same host in it, and no part of a password."""
+    proxy = proxy if "://" in proxy else f"http://{proxy}"
+    try:
+        scheme, host, port = urlsplit(proxy).scheme, urlsplit(proxy).hostname or "", urlsplit(proxy).port
+        read = urllib3.util.parse_url(proxy)
+    except (urllib3.exceptions.LocationParseError, ValueError):
+        return False
+    is_same = not host.isascii() or (read.host or "").strip("[]").lower() == host
+    return (
+        is_host(host)
+        and is_same
+        and read.port == port
+        and port != 0
+        and "@" not in f"{read.query}{read.fragment}"
+        and scheme in ("http", "https", *SOCKS)
+    )
+
+
+def _unusable_proxy(address: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"The address of the proxy for {host_in(address)} cannot be used. Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY; "
+        "in its user and password, write %2F for a slash, %3F for ?, %23 for # and %40 for @."
+    )
+
+
+def is_host(name: str | None) -> bool:
+    """Whether the name can be one of a host, which the DNS or a file of hosts may know."""
+    try:
+        return bool(name) and HOST.fullmatch(str(name).encode("idna").decode()) is not None
+    except UnicodeError:
+        return False
+
+
+def decoded(text: str | bytes) -> Any:
+    """The JSON document; ValueError where it is none, or one that is nested more deeply than can be read."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def announced_length(headers: Mapping[str, str]) -> int | None:
+    """The number of bytes that an answer announces; None where it does not, or sends them in chunks."""
+    length = "" if "Transfer-Encoding" in headers else headers.get("Content-Length", "")
+    return int(length) if length.isascii() and length.isdigit() else None
+
+
+def _refuse_cut(response: requests.Response) -> None:
+    """Raises where less of the body came than was announced; old releases of requests do not notice it."""
+    announced = announced_length(response.headers)
+    has_body = response.request.method != "HEAD" and response.status_code not in (204, 304)
+    if has_body and announced is not None and response.raw.tell() < announced:
+        raise requests.exceptions.ChunkedEncodingError(f"{response.raw.tell()} of {announced} bytes came")

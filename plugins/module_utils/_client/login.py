@@ -1,0 +1,361 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Connection -> Access: one login at Keystone v3, and the image endpoint out of its catalogue."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .._errors import (
+    ApiError,
+    ConfigurationError,
+    NotFound,
+    PcdError,
+    Unauthorized,
+)
+from .http import Answer, Http
+from .options import (
+    ApplicationCredential,
+    Connection,
+    Domain,
+    Password,
+    Project,
+    Token,
+    User,
+)
+
+if TYPE_CHECKING:
+    import requests
+
+VERSION = re.compile(r"/v[0-9]+(\.[0-9]+)?$")
+TOKENS = "/auth/tokens"
+WANTED = "log in at Keystone"
+
+
+class Access(NamedTuple):
+    """What a login gives. `image_endpoint` ends in /v2; `project_id` is None where nobody has told it.
+
+    `library` is the catalogue's admin endpoint of the image service, where `image_endpoint` is another one.
+    """
+
+    token: str
+    image_endpoint: str
+    project_id: str | None
+    expires_at: str | None
+    library: str | None = None
+
+    def __repr__(self) -> str:
+        return type(self).__name__  # the token may stand in no message
+
+
+class TokenProvider:
+    """Logs in whenever it is asked to, and keeps nothing."""
+
+    def access(self, connection: Connection) -> Access:
+        return log_in(connection)
+
+    def renew(self, connection: Connection, dummy_refused: str) -> Access:
+        """Another access in the place of the one whose token the service has refused."""
+        return log_in(connection)
+
+    def session(self, dummy_connection: Connection) -> requests.Session | None:
+        """A session whose connections are still open; None where a new one is needed."""
+        return None
+
+
+def log_in(connection: Connection) -> Access:
+    """A token for the project, and where its images are; no request where token and endpoint are both given."""
+    credential, override = connection.credential, connection.image_endpoint_override
+    if isinstance(credential, Token) and override:
+        project_id = connection.project.id if connection.project else None
+        return Access(credential.token, versioned(override, "v2"), project_id, None)
+    try:
+        token, body = _logged_in(connection)
+        endpoint = override or choose_endpoint(body.get("catalog") or [], connection.region_name, connection.interface)
+    except (ApiError, ConfigurationError) as error:
+        if connection.hint and not error.transient:
+            raise error.with_note(connection.hint) from None
+        raise
+    endpoint = versioned(endpoint, "v2")
+    library = library_beside(endpoint, body.get("catalog") or [], connection.region_name)
+    return Access(token, endpoint, (body.get("project") or {}).get("id"), body.get("expires_at"), library)
+
+
+def _logged_in(connection: Connection) -> tuple[str, Mapping[str, Any]]:
+    """The token, and what Keystone says of it."""
+    credential = connection.credential
+    keystone = Http(versioned(str(connection.auth_url), "v3"), connection.transport, secrets=connection.secrets)
+    try:
+        if isinstance(credential, Token):
+            token, body = _with_token(keystone, credential.token, connection)
+        else:
+            token, body = _issue(keystone, _identity(credential), _scope(connection), _is_repeatable(connection))
+    except Unauthorized as error:
+        raise _refused(error, connection, keystone) from None
+    except ApiError as error:
+        if isinstance(error, NotFound) and isinstance(credential, ApplicationCredential):
+            # So Keystone answers where no credential has this id, in JSON; another server's 404 is no NotFound.
+            raise _refused(error, connection, keystone) from None
+        if error.status not in (404, 405) and not 300 <= error.status < 400:
+            raise
+        raise ConfigurationError(
+            f"auth_url: {keystone.base_url} is not a Keystone v3. Give the address as the RC file has it, "
+            f"such as https://pcd.example.com/keystone/v3. ({error})",
+            **error.facts,
+        ) from None
+    project = body.get("project") or {}
+    is_bound = isinstance(credential, ApplicationCredential)
+    if is_bound and connection.project is not None and not _is_for(project, connection.project):
+        raise ConfigurationError(
+            f"project_name: the application credential belongs to project {project.get('name')}, "
+            f"but {connection.project.name or connection.project.id} was asked for. "
+            "Leave the project out, or use a credential of that project."
+        )
+    return token, body
+
+
+def warnings_about(access: Access, connection: Connection) -> list[str]:
+    """What the user should know before the token is sent; the options themselves are looked at by `connection_from`."""
+    if connection.image_endpoint_override is not None or not access.image_endpoint.lower().startswith("http:"):
+        return []
+    return [
+        f"The catalogue of Keystone has a plain http address for the image service, {access.image_endpoint}: everybody "
+        "on the way can read the token and the data. Ask the administrator of the cloud for an https endpoint; until "
+        "then, give one with image_endpoint_override, or with interface if the catalogue has another."
+    ]
+
+
+def library_beside(endpoint: str, catalog: list[Mapping[str, Any]], region_name: str | None) -> str | None:
+    """The admin endpoint of the image service in the region; None where there is none, or where it is this one."""
+    libraries = [
+        versioned(str(entry["url"]), "v2")
+        for entry in _image_endpoints(catalog)
+        if entry.get("interface") == "admin" and region_name in (None, _region(entry))
+    ]
+    return None if endpoint in libraries else next(iter(libraries), None)
+
+
+def versioned(address: str, version: str) -> str:
+    """The address with exactly this version at its end, whatever version and slashes it came with."""
+    return f"{VERSION.sub('', address.rstrip('/'))}/{version}"
+
+
+def choose_endpoint(catalog: list[Mapping[str, Any]], region_name: str | None, interface: str | None) -> str:
+    """The address of the image service in the region.
+
+    Where no interface is asked for: admin, because on PCD that is the image library which the hypervisors read from;
+    public where the catalogue has no admin endpoint.
+    """
+    endpoints = _image_endpoints(catalog)
+    if not endpoints:
+        types = ", ".join(sorted({str(service.get("type")) for service in catalog})) or "nothing"
+        raise ConfigurationError(
+            f"The catalogue of Keystone has no image service for this project; it offers {types}. "
+            "Log in to a project (project_name), or give the address with image_endpoint_override."
+        )
+    offered = _offer(endpoints)
+    regions = sorted({_region(endpoint) for endpoint in endpoints})
+    if region_name is None and len(regions) > 1:
+        raise ConfigurationError(
+            f"region_name: the catalogue has the image service in several regions, and none was named: {offered}. "
+            "Give region_name."
+        )
+    here: dict[str, list[str]] = {}
+    for endpoint in endpoints:
+        if region_name in (None, _region(endpoint)):
+            here.setdefault(str(endpoint.get("interface")), []).append(str(endpoint["url"]))
+    if not here:
+        raise ConfigurationError(
+            f"region_name: the catalogue has no image service in {region_name!r}; it offers {offered}. "
+            "Give one of these regions."
+        )
+    for wanted in [interface] if interface else ["admin", "public"]:
+        if wanted in here:
+            return _only_one(here[wanted], wanted, region_name or regions[0])
+    raise ConfigurationError(
+        f"interface: the catalogue has no {interface or 'admin or public'} endpoint of the image service"
+        f"{f' in {region_name}' if region_name else ''}; it offers {offered}. Give interface, or region_name."
+    )
+
+
+def _only_one(addresses: list[str], interface: str, region: str) -> str:
+    """The address, if it is the same for every endpoint; which of several is meant, the catalogue does not say."""
+    different = {versioned(address, "v2"): address for address in addresses}
+    if len(different) > 1:
+        raise ConfigurationError(
+            f"image_endpoint_override: the catalogue has {len(different)} {interface} endpoints of the image service "
+            f"in {region}: {', '.join(sorted(different.values()))}. Give the one that is meant with "
+            "image_endpoint_override, or have the others removed."
+        )
+    return addresses[0]
+
+
+def _image_endpoints(catalog: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    services = [service for service in catalog if service.get("type") == "image"]
+    return [endpoint for service in services for endpoint in service.get("endpoints") or [] if endpoint.get("url")]
+
+
+def _with_token(keystone: Http, token: str, connection: Connection) -> tuple[str, Mapping[str, Any]]:
+    """The token that was given, or one for the project where it belongs to another.
+
+    Asking for the token's own data comes first, because a token of an application credential cannot be exchanged.
+    """
+    headers = {"X-Auth-Token": token, "X-Subject-Token": token}
+    answer = keystone.request(
+        "GET", TOKENS, wanted="look up the token at Keystone", expected=(200,), headers=headers, repeatable=True
+    )
+    body = _token_body(keystone, answer, "GET")
+    scope, project = _scope(connection), connection.project
+    if scope is None or (project is not None and _is_for(body.get("project") or {}, project)):
+        return token, body
+    if connection.trust_id is not None and (body.get("OS-TRUST:trust") or {}).get("id") == connection.trust_id:
+        return token, body
+    return _issue(keystone, {"methods": ["token"], "token": {"id": token}}, scope, repeatable=True)
+
+
+def _issue(
+    keystone: Http, identity: Mapping[str, Any], scope: Mapping[str, Any] | None, repeatable: bool
+) -> tuple[str, Mapping[str, Any]]:
+    auth: dict[str, Any] = {"identity": identity}
+    if scope:
+        auth["scope"] = scope
+    answer = keystone.request(
+        "POST", TOKENS, wanted=WANTED, expected=(201,), body={"auth": auth}, repeatable=repeatable
+    )
+    token = answer.headers.get("X-Subject-Token")
+    if not token:
+        raise keystone.wrong_shape(answer, "POST", TOKENS, WANTED, "no token (X-Subject-Token)")
+    return token, _token_body(keystone, answer, "POST")
+
+
+def _token_body(keystone: Http, answer: Answer, method: str) -> Mapping[str, Any]:
+    body = answer.payload.get("token") if isinstance(answer.payload, dict) else None
+    if not isinstance(body, dict) or not _is_description(body):
+        raise keystone.wrong_shape(answer, method, TOKENS, WANTED, "no description of a token")
+    return body
+
+
+def _is_description(body: Mapping[str, Any]) -> bool:
+    """Whether project and catalogue, as far as they are there, have the form that Keystone gives them."""
+    project, catalog = body.get("project") or {}, body.get("catalog") or []
+    if not isinstance(project, dict) or not isinstance(project.get("domain") or {}, dict):
+        return False
+    texts = (project.get("id"), project.get("name"), body.get("expires_at"))
+    if not all(text is None or isinstance(text, str) for text in texts) or not _are_objects(catalog):
+        return False
+    endpoints = [service.get("endpoints") or [] for service in catalog]
+    return all(
+        _are_objects(group) and all(isinstance(endpoint.get("url") or "", str) for endpoint in group)
+        for group in endpoints
+    )
+
+
+def _are_objects(items: Any) -> bool:
+    return isinstance(items, list) and all(isinstance(item, dict) for item in items)
+
+
+def _is_repeatable(connection: Connection) -> bool:
+    # A login changes nothing, but a one-time passcode is spent by it.
+    return not (isinstance(connection.credential, Password) and connection.credential.passcode)
+
+
+def _identity(credential: Password | ApplicationCredential) -> dict[str, Any]:
+    if isinstance(credential, ApplicationCredential):
+        described: dict[str, Any] = {"secret": credential.secret}
+        if credential.user is None:
+            described["id"] = credential.id
+        else:
+            described.update(name=credential.name, user=_user_json(credential.user))
+        return {"methods": ["application_credential"], "application_credential": described}
+    identity: dict[str, Any] = {"methods": []}
+    for method, key, secret in (
+        ("password", "password", credential.password),
+        ("totp", "passcode", credential.passcode),
+    ):
+        if secret:
+            identity["methods"].append(method)
+            identity[method] = {"user": {**_user_json(credential.user), key: secret}}
+    return identity
+
+
+def _scope(connection: Connection) -> dict[str, Any] | None:
+    if connection.trust_id is not None:
+        # keystone/api/_shared/authentication.py; the project is that of the trust.
+        return {"OS-TRUST:trust": {"id": connection.trust_id}}
+    # An application credential is bound to its project; Keystone refuses a scope beside it.
+    if isinstance(connection.credential, ApplicationCredential) or connection.project is None:
+        return None
+    return {"project": _project_json(connection.project)}
+
+
+def _user_json(user: User) -> dict[str, Any]:
+    return {"id": user.id} if user.id else {"name": user.name, "domain": _domain_json(user.domain)}
+
+
+def _project_json(project: Project) -> dict[str, Any]:
+    return {"id": project.id} if project.id else {"name": project.name, "domain": _domain_json(project.domain)}
+
+
+def _domain_json(domain: Domain) -> dict[str, Any]:
+    return {"id": domain.id} if domain.id else {"name": domain.name}
+
+
+def _is_for(found: Mapping[str, Any], project: Project) -> bool:
+    if project.id:
+        return found.get("id") == project.id
+    domain = found.get("domain") or {}
+    return found.get("name") == project.name and (
+        domain.get("id") == project.domain.id if project.domain.id else domain.get("name") == project.domain.name
+    )
+
+
+def _refused(error: ApiError, connection: Connection, keystone: Http) -> PcdError:
+    credential, project = connection.credential, connection.project
+    where = f" for project {project.name or project.id}" if project else ""
+    where = f" for trust {connection.trust_id}" if connection.trust_id else where
+    if isinstance(credential, Token):
+        message = (
+            f"Keystone at {keystone.base_url} does not accept the token{where}: it is not valid, has expired, or does "
+            "not reach this project. Get a new one, or give other credentials."
+        )
+    elif isinstance(credential, ApplicationCredential):
+        message = (
+            f"Keystone at {keystone.base_url} does not accept application credential "
+            f"{credential.id or credential.name}. Check application_credential_id (or application_credential_name and "
+            "its user) and application_credential_secret, and whether it has expired."
+        )
+    else:
+        user = credential.user.name or credential.user.id
+        message = (
+            f"Keystone at {keystone.base_url} refused to log in user {user}{where}. "
+            f"Check {', '.join(_given(credential, connection))}; where the account has a second factor, give a fresh "
+            "passcode."
+        )
+    return error.with_message(message + (f" Keystone says: {error.server_message}" if error.server_message else ""))
+
+
+def _given(credential: Password, connection: Connection) -> list[str]:
+    """The options that a login by password consists of."""
+    given = [option for option in ("password", "passcode") if getattr(credential, option)]
+    for kind, who in (("user", credential.user), ("project", connection.project)):
+        if who is None:
+            continue
+        if who.id:
+            given.append(f"{kind}_id")
+        else:
+            given += ["username" if kind == "user" else "project_name"]
+            given.append(f"{kind}_domain_{'id' if who.domain.id else 'name'}")
+    return given + (["trust_id"] if connection.trust_id else [])
+
+
+def _offer(endpoints: list[Mapping[str, Any]]) -> str:
+    regions: dict[str, list[str]] = {}
+    for endpoint in endpoints:
+        regions.setdefault(_region(endpoint), []).append(str(endpoint.get("interface")))
+    return "; ".join(f"{', '.join(sorted(regions[region]))} in {region}" for region in sorted(regions))
+
+
+def _region(endpoint: Mapping[str, Any]) -> str:
+    return str(endpoint.get("region_id") or endpoint.get("region"))

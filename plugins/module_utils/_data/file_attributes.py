@@ -1,0 +1,195 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Owner, group and mode of a file: the options for them, and what they do to an open file."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import stat
+from collections.abc import Mapping
+from contextlib import suppress
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+from .._errors import ConfigurationError, DataError, quoted
+
+# What Ansible sets by the path of the file, because the system has no other way or Ansible knows none.
+BY_PATH = ("attributes", "seuser", "serole", "setype", "selevel", "unsafe_writes")
+
+MAX_ID = 2**32 - 2  # -1 means "leave it" to chown(2)
+
+
+class FileAttributes(NamedTuple):
+    """What the options ask for; None for what they do not. A mode is a number, or text that changes another mode."""
+
+    uid: int | None = None
+    gid: int | None = None
+    mode: int | str | None = None
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, Any]) -> FileAttributes:
+        """ConfigurationError if there is no such user, group or mode."""
+        mode = params.get("mode")
+        if isinstance(mode, str):
+            with suppress(ValueError):
+                mode = int(mode, 8)
+        wanted = cls(_uid(params.get("owner")), _gid(params.get("group")), mode)
+        wanted.mode_after(0o644)
+        return wanted
+
+    def mode_after(self, mode: int) -> int:
+        """The mode of a file that had this one."""
+        asked: Any = self.mode
+        if asked is None:
+            return mode
+        if isinstance(asked, str):
+            asked = _symbolic(mode, asked)
+        if isinstance(asked, bool) or not isinstance(asked, int) or not 0 <= asked <= 0o7777:
+            raise ConfigurationError(
+                f"mode: {quoted(str(self.mode))} is no mode of a file. Write it in octal digits and in quotes, such as "
+                'mode: "0644", or in symbols, such as u=rw,g=r,o=.'
+            )
+        return int(asked)
+
+    def changes(self, found: os.stat_result) -> dict[str, tuple[Any, Any]]:
+        """What they change of a file, by the option: before and after, as Ansible's own modules say it."""
+        mode = stat.S_IMODE(found.st_mode)
+        pairs = {
+            "owner": (found.st_uid, found.st_uid if self.uid is None else self.uid),
+            "group": (found.st_gid, found.st_gid if self.gid is None else self.gid),
+            "mode": (f"0{mode:03o}", f"0{self.mode_after(mode):03o}"),
+        }
+        return {option: pair for option, pair in pairs.items() if pair[0] != pair[1]}
+
+    def try_on(self, descriptor: int) -> None:
+        """Raises if this user may not give a file to the owner and the group. The file stays as it is."""
+        found = os.fstat(descriptor)
+        self._give(descriptor, found)
+        with suppress(OSError):
+            os.fchown(descriptor, found.st_uid, found.st_gid)
+
+    def apply(self, descriptor: int, mode: int, owner: tuple[int, int] | None = None) -> None:
+        """The open file has them; what they do not say is this mode, and this user and group as far as can be."""
+        if owner is not None:
+            # As Ansible's own atomic_move: who may not give a file away keeps it.
+            with suppress(OSError):
+                os.fchown(descriptor, *owner)
+        self._give(descriptor, os.fstat(descriptor))
+        found = os.fstat(descriptor)
+        if (found.st_uid, found.st_gid) != owner:
+            # What was to run as somebody does not run as somebody else.
+            mode &= ~(stat.S_ISUID | stat.S_ISGID)
+        self._set_mode(descriptor, self.mode_after(mode))
+
+    def _give(self, descriptor: int, found: os.stat_result) -> None:
+        for option, uid, gid in (("owner", self.uid, None), ("group", None, self.gid)):
+            if (uid is None or uid == found.st_uid) and (gid is None or gid == found.st_gid):
+                continue
+            try:
+                os.fchown(descriptor, -1 if uid is None else uid, -1 if gid is None else gid)
+            except OSError as error:
+                raise DataError(
+                    f"{option}: the file cannot be given to the {'user' if gid is None else 'group'} with the id "
+                    f"{uid if gid is None else gid}: {error.strerror}. Only root gives files away, and others only to "
+                    "groups of their own. Use become, or leave the option out.",
+                    errno=error.errno,
+                ) from None
+
+    def _set_mode(self, descriptor: int, mode: int) -> None:
+        if stat.S_IMODE(os.fstat(descriptor).st_mode) == mode:
+            return
+        try:
+            os.fchmod(descriptor, mode)
+        except OSError as error:
+            if self.mode is not None:
+                raise DataError(
+                    f"mode: the mode of the file cannot be set to 0{mode:03o}: {error.strerror}. Use become, or leave "
+                    "the option out.",
+                    errno=error.errno,
+                ) from None
+
+
+def mode_of_new_files() -> int:
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return 0o666 & ~umask
+
+
+def about_file(path: str) -> dict[str, Any]:
+    """What AnsibleModule adds to the result of a module that has written this file (AnsibleModule.add_path_info)."""
+    if not os.path.exists(path):
+        return {}
+    found = os.lstat(path)
+    kind = "file" if found.st_nlink < 2 else "hard"
+    if stat.S_ISLNK(found.st_mode):
+        kind = "link"
+    about = {
+        "uid": found.st_uid,
+        "gid": found.st_gid,
+        "owner": str(found.st_uid),
+        "group": str(found.st_gid),
+        "mode": f"0{stat.S_IMODE(found.st_mode):03o}",
+        "state": kind,
+        "size": found.st_size,
+    }
+    with suppress(KeyError):
+        about["owner"] = pwd.getpwuid(found.st_uid).pw_name
+    with suppress(KeyError):
+        about["group"] = grp.getgrgid(found.st_gid).gr_name
+    with suppress(OSError, AttributeError):
+        about["secontext"] = os.getxattr(path, "security.selinux", follow_symlinks=False).rstrip(b"\0").decode()
+    return about
+
+
+def _uid(owner: str | None) -> int | None:
+    if owner is None:
+        return None
+    number = _number("owner", owner)
+    if number is not None:
+        return number
+    try:
+        return pwd.getpwnam(owner).pw_uid
+    except (KeyError, ValueError):
+        raise ConfigurationError(
+            f"owner: there is no user {quoted(owner)} on the host of this task. Give the name of a user, or the id."
+        ) from None
+
+
+def _gid(group: str | None) -> int | None:
+    if group is None:
+        return None
+    number = _number("group", group)
+    if number is not None:
+        return number
+    try:
+        return grp.getgrnam(group).gr_gid
+    except (KeyError, ValueError):
+        raise ConfigurationError(
+            f"group: there is no group {quoted(group)} on the host of this task. Give the name of a group, or the id."
+        ) from None
+
+
+def _number(option: str, text: str) -> int | None:
+    """The id that the text is; None if it is a name."""
+    try:
+        number = int(text)
+    except ValueError:
+        return None
+    if not 0 <= number <= MAX_ID:
+        raise ConfigurationError(f"{option}: {number} is no id, which is a number from 0 to {MAX_ID}.")
+    return number
+
+
+def _symbolic(mode: int, asked: str) -> int | None:
+    """The mode after symbols, which mean here what they mean to every module of Ansible; None if they mean nothing."""
+    from ansible.module_utils.basic import AnsibleModule
+
+    if not any(operator in asked for operator in "+-="):
+        return None
+    try:
+        changed: int = AnsibleModule._symbolic_mode_to_octal(SimpleNamespace(st_mode=stat.S_IFREG | mode), asked)
+    except (ValueError, KeyError):
+        return None
+    return changed

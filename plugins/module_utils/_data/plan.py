@@ -1,0 +1,472 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan of an image together with its data: look at what must be known for it, and decide."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from .._errors import (
+    DataError,
+    Forbidden,
+    NotFound,
+    NotReady,
+    PlanError,
+    TimedOut,
+)
+from .._image.attributes import (
+    FIXED_BY_DATA,
+    REPLACES,
+    SOURCE,
+    is_ours,
+    origin_of,
+    stores_of,
+    without_converted,
+)
+from .._image.marks import is_unfinished, replaced_id, replaces
+from .._image.plan import (
+    Discard,
+    Image,
+    Plan,
+    Retire,
+    Stores,
+    describe,
+    plan_absent,
+    plan_present,
+)
+from .._task import UPDATED, Params, Session
+from .compare import (
+    FULL_STATUSES,
+    IMPORT_LOCK,
+    Delivery,
+    as_sent,
+    can_continue,
+    check_stores,
+    choose_method,
+    digest_of_image,
+    has_failed,
+    is_same,
+    is_settled,
+    is_unusable,
+    missing_stores,
+    needs_offered,
+    plan_continuation,
+    plan_replacement,
+    refuse_change,
+    retirement_of,
+    streamed_method,
+    succession,
+    with_copies,
+    with_delivery,
+    with_ending,
+)
+from .options import has_source, stores_from, stream_from
+from .stores import unreadable_here
+from .stream import Content, File, Stream
+from .url import Url
+
+# Seconds for which data may lie staged before it is taken for left behind.
+MAX_STAGED_SECONDS = 30
+
+# Seconds that a run of the same moment gets to write down what the service has converted.
+LONGEST_REMEMBERING = 5
+
+# More runs than this do not break off one after the other.
+MAX_REPLACED = 10
+
+# The order in which runs of the same moment see what they have made; see Writer.
+OLDEST_FIRST = ("sort", "created_at:asc,id:asc")
+
+# What an address answers whose file is not there, whoever asks.
+GONE = (404, 410)
+
+# Facts of an answer that would be the same for the service: packed for the way, or a redirect to plain http.
+DECISIVE = {"content_encoding", "redirect"}
+
+
+def plan_with_data(params: Params, session: Session, desired: Mapping[str, Any], current: Image | None) -> Plan:
+    """The plan for an image whose attributes are wished, and whose data or stores the options are about, too."""
+    if current is not None:
+        current = _settled(params, session, current)
+        if current is None and not params["create"]:
+            raise session.missing(params, UPDATED)
+    planner = _Planner(params, session, desired)
+    plan = planner.plan_record_only(current) if not has_source(params) else planner.plan(current)
+    if plan.sends_data:
+        session.warn_wrong_endpoint()
+    return plan
+
+
+class _Planner:
+    def __init__(self, params: Params, session: Session, desired: Mapping[str, Any]) -> None:
+        self._params = params
+        self._session = session
+        self._desired = desired
+        self._stores: Stores = stores_from(params)
+        self._purge: bool = params["purge_properties"]
+        self._keeps: bool = params["on_content_change"] == "keep"
+
+    def plan(self, current: Image | None) -> Plan:
+        stream = stream_from(self._params, self._session.transport)
+        if current is not None and self._is_spent(current):
+            return self._recreated(current, stream)
+        if current is None or current["status"] == "queued":
+            if (
+                current is None
+                and self._params["id"] is not None
+                and isinstance(stream.source, File)
+                and stream.stated
+                and stream.is_there
+            ):
+                # An id is spent by a record that has to be removed again, so that the file is read beforehand.
+                stream.read_through()
+            return self._ended(current, with_delivery(self._record(current), self._delivery(stream)))
+        if current["status"] not in FULL_STATUSES:
+            raise PlanError(
+                f"{describe(current)} has status {current['status']} and takes no data. Delete it (state: absent), "
+                "and run the task again."
+            )
+        different = self._difference(current, stream)
+        if self._lies_elsewhere(current, different is None):
+            return self._replaced(current, stream)
+        if different is None:
+            return self._copied(current)
+        if self._may_be_converted(current):
+            seen = self._once_remembered(current)
+            if seen is None or SOURCE in seen:
+                return self.plan(seen)
+        return self._with_other_data(current, stream, different)
+
+    def _with_other_data(self, current: Image, stream: Stream, different: Content) -> Plan:
+        if self._keeps:
+            self._session.warn(
+                f"{describe(current)} has other data than {stream.source} and keeps it (on_content_change: keep)."
+            )
+            # The formats belong to the data.
+            self._desired = {key: value for key, value in self._desired.items() if key not in FIXED_BY_DATA}
+            return self._copied(current)
+        self._refuse_unbelieved(current)
+        if self._params["on_content_change"] == "fail":
+            sent = self._sent(current)
+            if is_same(sent, Content(None, different.digests)) is None:
+                # The sizes have decided; the user should see both hashes all the same.
+                different = self._read(sent, stream)
+            raise refuse_change(sent, different, self._desired.get("disk_format") if sent is current else None)
+        return self._replaced(current, stream)
+
+    def _lies_elsewhere(self, image: Image, is_same_data: bool) -> bool:
+        """Whether the data lies where this service cannot read it, and is to be brought over; otherwise that is said.
+
+        What this collection has made has its data where the task sent it, with a warning if that was not the library.
+        So an unchanged one is not looked at, which would cost a request in every run.
+        """
+        # Who works through another endpoint than the library does not want to have data brought over from there.
+        if image["status"] != "active" or self._session.library is not None:
+            return False
+        if is_same_data and is_ours(image["id"]):
+            return False
+        reason = unreadable_here(self._session.images, image)
+        if reason is None:
+            return False
+        if self._params["on_content_change"] != "replace":
+            self._session.warn(
+                f"{reason} No instance boots from it here. Set on_content_change: replace to bring the data over: a "
+                "new image takes the place of this one."
+            )
+            return False
+        if self._params["retired"] == "delete":
+            raise PlanError(
+                f"retired: {reason} Only that one deletes the old image. Use retired: hide or rename, or delete it "
+                "there first (state: absent)."
+            )
+        return True
+
+    def _may_be_converted(self, image: Image) -> bool:
+        """Whether a run of the same moment may be about to write down what the service has converted."""
+        declared = self._desired.get("disk_format")
+        is_other = declared is not None and declared != image.get("disk_format")
+        return is_other and is_ours(image["id"]) and SOURCE not in image and not self._keeps
+
+    def _once_remembered(self, image: Image) -> Image | None:
+        def is_over(seen: Image | None) -> bool:
+            return seen is None or SOURCE in seen
+
+        return self._session.waiting(LONGEST_REMEMBERING).until(is_over, lambda: self._session.find_by_id(image["id"]))
+
+    def _sent(self, image: Image) -> Image:
+        return as_sent(image, self._session.project_id)
+
+    def _refuse_unbelieved(self, image: Image) -> None:
+        """Another project's converted image is not replaced in each run because what it remembers counts only there."""
+        origin = origin_of(image, image.get("owner"))
+        is_own = image.get("owner") == self._session.project_id
+        if is_own or origin is None or origin.disk_format in (None, image.get("disk_format")):
+            return
+        raise PlanError(
+            f"{describe(image)} belongs to project {image.get('owner')}, and the image service has converted it. What "
+            f"it was made from stands in its property {SOURCE}, which is believed only of an image of the own project, "
+            "so that it cannot be compared with the source. Log in to that project (with a token: give project_id), or "
+            "set on_content_change: keep."
+        )
+
+    def _is_spent(self, image: Image) -> bool:
+        """Whether the record is better made anew than filled."""
+        if is_unusable(image) or _is_staged(image):
+            return True
+        return has_failed(image) and is_ours(image["id"]) and self._params["id"] is None
+
+    def plan_record_only(self, current: Image | None) -> Plan:
+        """Where no data is given, an image that has some may still go into further stores."""
+        if current is None or current["status"] != "active":
+            found = (
+                "there is no such image" if current is None else f"{describe(current)} has status {current['status']}"
+            )
+            raise NotReady(
+                f"stores: {found}, so that there is no data to copy into other stores. Give path or url, too; or make "
+                "a deactivated image active first."
+            )
+        return self._copied(current)
+
+    def _record(self, current: Image | None) -> Plan:
+        return plan_present(self._wish_for(current), current, self._purge, self._params["id"])
+
+    def _wish_for(self, image: Image | None) -> Mapping[str, Any]:
+        return without_converted(self._desired, image, self._session.project_id)
+
+    def _copied(self, current: Image) -> Plan:
+        plan = self._record(current)
+        missing: Sequence[str] = ()
+        held = stores_of(current)
+        wanted = held if self._stores.every else self._stores.names
+        # A deactivated image tells no stores, and is copied into none. Where not all must succeed, one is enough.
+        is_enough = self._stores.must_succeed is False and bool(set(wanted) & set(held))
+        if current["status"] == "active" and not is_enough and (self._stores.every or set(wanted) - set(held)):
+            offered = self._offered_stores()
+            check_stores(self._stores, offered)
+            missing = missing_stores(current, self._stores, offered)
+        copied = with_copies(
+            plan, missing, self._stores.must_succeed, self._params["wait_timeout"], self._params["wait"]
+        )
+        return self._ended(current, copied)
+
+    def _ended(self, current: Image | None, plan: Plan) -> Plan:
+        """The plan, and then the end of a replacement that an earlier run has begun with this image.
+
+        Only if the task says its name: an id means this very image, and no other.
+        """
+        if current is None or self._params["id"] is not None or replaced_id(current) is None:
+            return plan
+        hidden = bool(self._desired.get("os_hidden", current.get("os_hidden")))
+        return with_ending(plan, hidden, self._retirements(self._replaced_by(current), current.get("name"), hidden))
+
+    def _replaced_by(self, image: Image) -> list[Image]:
+        """What an image replaces, the oldest first: there may be several if more than one run broke off."""
+        found: list[Image] = []
+        while len(found) < MAX_REPLACED:
+            old_id = replaced_id(image)
+            old = None if old_id is None else self._session.find_by_id(old_id)
+            if old is None or not replaces(image, old) or old["id"] in [each["id"] for each in found]:
+                break
+            found.insert(0, old)
+            image = old
+        return found
+
+    def _retirements(self, images: Sequence[Image], name: str | None, new_is_hidden: bool) -> list[Retire]:
+        retired = self._params["retired"]
+        retirements = [
+            retirement_of(
+                old,
+                # A record without its data that another tool has made may be waited for by somebody.
+                "delete" if old["status"] not in FULL_STATUSES and is_ours(old["id"]) else retired,
+                self._params["retired_suffix"],
+                self._params["force"],
+                name,
+                new_is_hidden,
+            )
+            for old in images
+        ]
+        return [each for each in retirements if each.steps]
+
+    def _replaced(self, old: Image, stream: Stream) -> Plan:
+        if self._params["id"] is not None:
+            raise PlanError(
+                f"on_content_change: {describe(old)} is named by its id, and the image that replaces it has another "
+                "one. Give its name without id."
+            )
+        attributes = succession(old, self._desired, self._purge, self._session.project_id)
+        hidden = bool(attributes.get("os_hidden"))
+        retirement = self._retirements([*self._replaced_by(old), old], old.get("name"), hidden)
+        unfinished, leftovers = self._unfinished(old, attributes, stream)
+        if unfinished is None:
+            return plan_replacement(old, attributes, self._delivery(stream), retirement, leftovers)
+        delivery = self._delivery(stream) if unfinished["status"] == "queued" else None
+        kept = () if origin_of(unfinished, self._session.project_id) is None else (SOURCE,)
+        wanted = without_converted(attributes, unfinished, self._session.project_id)
+        return plan_continuation(old, wanted, unfinished, delivery, retirement, leftovers, kept)
+
+    def _recreated(self, unusable: Image, stream: Stream) -> Plan:
+        why = (
+            f"{describe(unusable)} has status {unusable['status']}, but nothing works on it any more: the service has "
+            "refused data for it before, or an import was never begun, or failed and left it locked. Its record takes "
+            "no other data."
+        )
+        if not is_ours(unusable["id"]):
+            raise PlanError(
+                f"{why} Its id does not show that this collection has made it, so that it is not made anew: delete it "
+                "(state: absent) and run the task again."
+            )
+        if self._params["id"] is not None:
+            raise PlanError(
+                f"{why} An id is never given twice: delete the image, and run the task with its name or another id."
+            )
+        return self._replaced(unusable, stream)
+
+    def _unfinished(
+        self, old: Image, attributes: Mapping[str, Any], stream: Stream
+    ) -> tuple[Image | None, list[Discard]]:
+        """The replacement of this image that an earlier run has left and that can be continued; and those that cannot.
+
+        An image of another project, or a mark that does not count, is none.
+        """
+        query = [(REPLACES, str(old["id"])), ("owner", str(old.get("owner"))), ("os_hidden", "true"), OLDEST_FIRST]
+        leftovers: list[Discard] = []
+        for image in self._session.images.list(query):
+            if not (replaces(image, old) and is_unfinished(image)):
+                continue
+            settled = _settled(self._params, self._session, image)
+            if settled is None or not (replaces(settled, old) and is_unfinished(settled)):
+                continue
+            if self._can_continue(settled, attributes, stream):
+                return settled, leftovers
+            leftovers.append(Discard(settled, plan_absent(settled, force=True).steps))
+        return None, leftovers
+
+    def _can_continue(self, unfinished: Image, attributes: Mapping[str, Any], stream: Stream) -> bool:
+        attributes = without_converted(attributes, unfinished, self._session.project_id)
+        if not can_continue(unfinished, attributes) or self._is_shared(unfinished):
+            return False
+        if unfinished["status"] == "queued":
+            return not is_unusable(unfinished)
+        return unfinished["status"] == "active" and self._difference(unfinished, stream) is None
+
+    def _is_shared(self, image: Image) -> bool:
+        """Whether other projects see the image. No run adds members, so that somebody else must have done so."""
+        if image.get("visibility") != "shared":
+            return False
+        try:
+            return bool(self._session.images.members(image["id"]))
+        except Forbidden:
+            return True
+
+    def _difference(self, image: Image, stream: Stream) -> Content | None:
+        """What is known of the stream, where that differs from the image's data; None where both are the same."""
+        image = self._sent(image)
+        stated = Content(None, {})
+        if stream.stated is not None and not stream.decompress:
+            stated = Content(None, {stream.stated.algorithm: stream.stated.value})
+        known = stated
+        same = is_same(image, stated)
+        if same is None:
+            known = stream.known()
+            same = is_same(image, known)
+        if same is None and not stream.is_there:
+            self._session.warn(
+                f"Whether {describe(image)} has the data of {stream.source} is not known, because that is not there in "
+                "check mode. It is predicted to have it."
+            )
+            return None
+        if same is None:
+            known = self._read(image, stream)
+            same = is_same(image, known)
+        if same is None:
+            self._session.warn(
+                f"The service tells no hash of {describe(image)} that can be compared; that it has the data of "
+                f"{stream.source} is only as certain as their size."
+            )
+        return known if same is False else None
+
+    def _read(self, image: Image, stream: Stream) -> Content:
+        digest = digest_of_image(image)
+        algorithms = ["md5" if digest is None else digest.algorithm]
+        return stream.hashed(algorithms).read_through()
+
+    def _delivery(self, stream: Stream) -> Delivery:
+        source, asked = stream.source, self._params["method"]
+        is_file = isinstance(source, File)
+        # Only the task itself can unpack.
+        is_open = isinstance(source, Url) and source.is_public and not stream.decompress
+        offered: Sequence[str] = ()
+        if needs_offered(asked, is_file, is_open, self._stores):
+            offered = self._session.images.import_methods()
+        method = choose_method(asked, is_file, is_open, self._stores, offered)
+        if self._stores.names:
+            check_stores(self._stores, self._offered_stores())
+        wait = self._params["wait"] or method == "upload"
+        delivery = Delivery(method, self._stores, self._params["wait_timeout"], wait, stream=stream)
+        if not stream.is_there:
+            return delivery._replace(known=stream.known())
+        if isinstance(source, Url) and method == "web-download":
+            return delivery._replace(
+                stream=None,
+                address=source.address,
+                known=_asked_for(stream, asked is not None, self._session.warn),
+                stated=stream.stated,
+                source=stream,
+                otherwise=streamed_method(self._stores, offered) if asked is None else None,
+            )
+        return delivery
+
+    def _offered_stores(self) -> Sequence[Mapping[str, Any]]:
+        try:
+            return self._session.images.stores()
+        except NotFound:
+            raise PlanError(
+                "stores: the image service has no stores to choose from. Leave stores and all_stores out."
+            ) from None
+
+
+def _asked_for(stream: Stream, is_stated: bool, warn: Callable[[str], object]) -> Content:
+    """What can be known of an address without fetching all of it; it may be one that the service alone can reach.
+
+    `is_stated` says whether the user has chosen web-download. An answer that the service cannot get any better is an
+    error, before a record is made: the service tells nobody why it could not fetch a file.
+    """
+    try:
+        known = stream.known()
+    except DataError as error:
+        status = error.facts.get("status")
+        if status in GONE or status == 401 or DECISIVE & set(error.facts) or (status == 403 and not is_stated):
+            raise
+        if status is not None:
+            warn(f"{error} The image service tries it all the same (method: web-download).")
+        known = None
+    if known is not None and known.size == 0:
+        raise DataError(f"url: there is nothing at {stream.source}. An image without data boots nothing.")
+    if known is None:
+        return Content(None, {} if stream.stated is None else {stream.stated.algorithm: stream.stated.value})
+    return known
+
+
+def _is_staged(image: Image) -> bool:
+    """Whether data lies in the staging area, complete, for an import that nobody has asked for yet."""
+    return image["status"] == "uploading" and image.get("size") is not None and not image.get(IMPORT_LOCK)
+
+
+def _settled(params: Params, session: Session, image: Image) -> Image | None:
+    """The image once nobody else's data is on its way into it; None where it is gone by then."""
+    if is_settled(image):
+        return image
+    patience = params["wait_timeout"] if params["wait"] else 0
+    try:
+        if _is_staged(image) and is_ours(image["id"]) and patience >= MAX_STAGED_SECONDS:
+            # Whoever has staged data asks for the import at once.
+            image = session.transfers.settled(image["id"], MAX_STAGED_SECONDS, lambda dummy: True)
+            if _is_staged(image):
+                return image
+            patience -= MAX_STAGED_SECONDS
+        return session.transfers.settled(image["id"], patience)
+    except NotFound:
+        return None
+    except TimedOut as error:
+        raise error.with_note("Its data was not sent by this run.") from None

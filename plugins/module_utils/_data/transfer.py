@@ -1,0 +1,567 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Data on its way into an image: sent, or imported by the service, watched to the end, and verified."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from .._client.images import Images
+from .._client.retry import Attempts, Waiting, pause
+from .._errors import (
+    ApiError,
+    Conflict,
+    ConnectionFailed,
+    DataError,
+    LostRace,
+    PcdError,
+    PlanError,
+    RefusedData,
+    TimedOut,
+    Unauthorized,
+    UnsupportedMedia,
+    WrongData,
+)
+from .._image.attributes import (
+    SERVICE_HASH,
+    SOURCE,
+    Origin,
+    origin_property,
+    stores_of,
+)
+from .._image.plan import (
+    Image,
+    Import,
+    Patch,
+    Stage,
+    Upload,
+    describe,
+    pointer,
+)
+from .._redact import printable, redacted_text
+from .compare import (
+    BUSY_STATUSES,
+    FAILED_IMPORT,
+    FULL_STATUSES,
+    IMPORT_LOCK,
+    IMPORTING_TO,
+    STALE_LOCK,
+    difference,
+    has_failed,
+    is_converted,
+    is_same,
+    is_settled,
+    is_unusable,
+)
+from .locks import Locks
+from .progress import Progress
+from .stream import (
+    BLOCK,
+    Body,
+    Content,
+    Digest,
+    Stream,
+    compression_of,
+    hash_of,
+    virtual_size_of,
+)
+
+LEFT_BEHIND = (
+    " An earlier import into this record has failed, too, and may have left data behind that keeps other data out: "
+    "where it fails again, delete the image (state: absent) and run the task anew."
+)
+
+# An import that has left no trace of itself in so many looks has not begun.
+LOOKS_FOR_A_TRACE = 5
+
+
+class Imported(NamedTuple):
+    """An image after an import, and the patch that makes it remember the source; empty if the image has its bytes."""
+
+    image: Image
+    memory: Patch
+
+
+class Transfers:
+    """What brings data into images. `repeats` is how often a broken transfer is begun anew."""
+
+    def __init__(
+        self,
+        images: Images,
+        repeats: int,
+        warn: Callable[[str], object],
+        waiting: Callable[[float], Waiting] = Waiting,
+        progress: Progress | None = None,
+    ) -> None:
+        self._images = images
+        self._repeats = repeats
+        self._warn = warn
+        self._waiting = waiting
+        self._progress = progress or Progress()
+
+    def upload(self, image: Image, step: Upload) -> Image:
+        """The image, active with exactly the bytes of the stream."""
+
+        def put(body: Body) -> None:
+            self._images.upload(image["id"], body, step.store, step.patience)
+
+        self._send(image, step, put, "active")
+        return self.verified(image["id"], step.patience, _content_of(step))
+
+    def stage(self, image: Image, step: Stage) -> Image:
+        """The image with its data staged."""
+
+        def put(body: Body) -> None:
+            self._images.stage(image["id"], body, step.patience)
+
+        self._send(image, step, put, "uploading")
+        return self._images.get(image["id"])
+
+    def run_import(self, image: Image, step: Import) -> Imported:
+        """The image after the import; as it is at once where nobody waits for the end."""
+        try:
+            self._start_import(image, step)
+        except ApiError as error:
+            if error.status != 400 or step.method != "web-download":
+                raise
+            # The import filter, above all (glance/api/v2/images.py, import_image); the record is as it was.
+            if not step.otherwise:
+                raise _not_fetched(step, error) from None
+            return self._sent_instead(image, step.otherwise)
+        if not step.wait:
+            return Imported(self._images.get(image["id"]), [])
+        after = self._watched(image, step)
+        if step.method == "copy-image":
+            return Imported(after, [])
+        if not after.get("size"):
+            raise WrongData(f"{describe(after)} has become active without a single byte.", after["id"])
+        content = step.known if step.stream is None else _content_of(step)
+        if is_converted(image, after) and (content is None or is_same(after, content) is not True):
+            return self._converted(image, after, step)
+        if content is None:
+            return Imported(after, [])
+        self.verified(image["id"], step.patience, content)
+        if step.stated is not None and step.stated.algorithm not in ("md5", after.get("os_hash_algo")):
+            self._read_back(after, step.stated)
+        return Imported(after, [])
+
+    def warn_of_memory(self, image: Image, error: PcdError) -> None:
+        """That a converted image will not be known again."""
+        self._warn(
+            f"{describe(image)} has its data, but its source could not be remembered (in the property {SOURCE}), so "
+            f"that the next run takes it for other data: {error}"
+        )
+
+    def _sent_instead(self, image: Image, steps: tuple[Upload | Stage | Import, ...]) -> Imported:
+        """The image with the data that the task itself brings, because the service does not fetch it."""
+        arrived = Imported(image, [])
+        for step in steps:
+            if isinstance(step, Upload):
+                arrived = Imported(self.upload(arrived.image, step), [])
+            elif isinstance(step, Stage):
+                arrived = Imported(self.stage(arrived.image, step), [])
+            else:
+                arrived = self.run_import(arrived.image, step)
+        return arrived
+
+    def _converted(self, before: Image, after: Image, step: Import) -> Imported:
+        """The image of which the service has made another format; verified as far as that goes.
+
+        Its bytes are those that the service has made, so that no hash of the source can be compared with them. Known
+        are the bytes that went in, and the size of the disk, which no conversion changes.
+        """
+        source = step.source if step.stream is None else step.stream
+        content = self._content_before(before, after, step)
+        size = None if source is None or content is None else virtual_size_of(source.start)
+        if size is not None and after.get("virtual_size") not in (None, size):
+            raise _wrong(after, "virtual_size", size, after["virtual_size"])
+        told = (
+            f"The image service has converted {describe(after)} from {before.get('disk_format')} to "
+            f"{after.get('disk_format')}."
+        )
+        if source is None or content is None:
+            self._warn(
+                f"{told} Which data it was made from is not known, so that the next run takes it for other data."
+            )
+            return Imported(after, [])
+        value = origin_property(_origin_of(source, content, before), after)
+        if value is None:
+            self._warn(f"{told} It tells no hash of the data, so that the next run takes it for other data.")
+            return Imported(after, [])
+        self._warn(f"{told} The property {SOURCE} remembers the source, so that the next run knows it again.")
+        return Imported(after, [{"op": "add", "path": pointer(SOURCE), "value": value}])
+
+    def _content_before(self, before: Image, after: Image, step: Import) -> Content | None:
+        """What the service has converted: what was staged, or else what lies where it has fetched it."""
+        if step.stream is not None:
+            content = _content_of(step)
+            if before.get("size") not in (None, content.size):
+                raise _wrong(after, "size", content.size, before["size"])
+            return content
+        if step.source is None:
+            return None
+        try:
+            content = self._read_source(after, step.source)
+        except DataError as error:
+            if step.stated is None:
+                self._warn(f"{step.source.source} could not be read after the import: {error}")
+                return None
+            # What was stated is not what has come, or nobody can tell.
+            raise WrongData(
+                f"The image service has converted {describe(after)}, so that only what lies at the url can be compared "
+                f"with the checksum: {error}",
+                after["id"],
+                **error.facts,
+            ) from None
+        expected = None if step.known is None else step.known.size
+        if expected not in (None, content.size):
+            raise WrongData(
+                f"{step.source.source} had {expected} bytes before the import of {describe(after)}, and has "
+                f"{content.size} now: it was changed meanwhile. Run the task again.",
+                after["id"],
+            )
+        return content
+
+    def _read_source(self, image: Image, source: Stream) -> Content:
+        about = f"{image.get('name') or image['id']}: comparing with the source"
+        while True:
+            try:
+                with source.open() as body:
+                    for dummy in self._progress.meter(about, body.size).counted(body):
+                        pass
+                break
+            except DataError as error:
+                source.begin_again(error)
+        if source.content is None:
+            raise ValueError("a whole pass leaves its content")
+        return source.content
+
+    def verified(self, image_id: str, patience: float, content: Content) -> Image:
+        """The image once it is active, and has this content."""
+        after = self.settled(image_id, patience)
+        if after["status"] != "active":
+            raise PlanError(
+                f"{describe(after)} has got its data, but its status is {after['status']} and not active. "
+                "Somebody else may work on it at the same moment; run the task again."
+            )
+        wrong = difference(after, content)
+        if wrong is not None:
+            raise _wrong(after, *wrong)
+        return after
+
+    def settled(self, image_id: str, patience: float, or_else: Callable[[Image], bool] = lambda image: False) -> Image:
+        """The image once no data is on its way into it any more; or at the end of the patience, if `or_else` holds."""
+        locks = Locks(self._images, at_once=True)
+        after: Image = self._waiting(patience).until(is_settled, lambda: locks.seen(self._images.get(image_id)))
+        if not is_settled(after) and not or_else(after):
+            raise TimedOut(
+                f"{describe(after)} still has status {after['status']}{_import_of(after)} after {patience:g} seconds. "
+                "Wait until that has ended, or raise wait_timeout; where nothing works on the image any more, delete "
+                "it and run the task again.",
+                image_status=after["status"],
+            )
+        return after
+
+    def _start_import(self, image: Image, step: Import) -> None:
+        """Ask for the import; once more where a look shows that the service has not begun it."""
+        attempts, unclear = Attempts(self._repeats, self._waiting(step.patience)), False
+        while True:
+            try:
+                self._images.start_import(image["id"], step.request)
+                return
+            except (ConnectionFailed, ApiError) as error:
+                if not error.transient and not isinstance(error, Conflict):
+                    raise
+                unclear = unclear or error.transient
+                after = self._after_failure(image, step, error)
+                is_others = not unclear and bool(after.get(IMPORT_LOCK))
+                if is_others:
+                    # It lets no other import begin.
+                    after = self.settled(image["id"], step.patience)
+                if _has_begun(step, image, after):
+                    return
+                if isinstance(error, Conflict) and not (unclear or is_others):
+                    raise _lost_race(image, error) from None
+                if not (unclear or is_others) or not attempts.again(error.retry_after):
+                    raise
+
+    def _send(self, image: Image, step: Upload | Stage, put: Callable[[Body], None], status: str) -> None:
+        """Send the stream, once more from byte 0 where that broke off and has left the image as it was."""
+        about = f"{image.get('name') or image['id']}: {'staging' if isinstance(step, Stage) else 'uploading'}"
+        repeats, renewed, begun = 0, False, False
+        while True:
+            try:
+                with step.stream.open() as body:
+                    meter = self._progress.meter(about, body.size)
+                    put(Body(meter.counted(body), body.size))
+                return
+            except DataError as error:
+                seen = self._refuse_taken(image, step)
+                if error.transient and not _takes_data(seen or self._after_failure(image, step, error)):
+                    raise
+                step.stream.begin_again(error)
+                begun = True
+            except (ConnectionFailed, ApiError) as error:
+                if isinstance(error, Conflict) and not begun:
+                    raise _lost_race(image, error) from None
+                after = self._after_failure(image, step, error)
+                if after["status"] == status and _has_all(after, step):
+                    # The service has everything, though its answer was lost.
+                    return
+                if is_unusable(after):
+                    raise _refused(error, after, step) from None
+                if after["status"] in FULL_STATUSES:
+                    if _has_come_otherwise(after, step):
+                        return
+                    raise _half(after, error) from None
+                # The service may have noticed only now that the attempt before this one had broken off.
+                transient = error.transient or (begun and isinstance(error, Conflict))
+                renewing = transient and isinstance(error, Unauthorized) and not renewed
+                if after["status"] != "queued" or not transient or (repeats == self._repeats and not renewing):
+                    if repeats:
+                        error.with_note(f"It was sent {repeats + 1} times.")
+                    if has_failed(image):
+                        raise error.with_note(LEFT_BEHIND.strip()) from None
+                    raise
+                if renewing:
+                    renewed = True
+                    continue
+                self._waiting(0).sleep(pause(repeats, error.retry_after))
+                repeats, begun = repeats + 1, True
+
+    def _after_failure(self, image: Image, step: Upload | Stage | Import, error: PcdError) -> Image:
+        """What has become of the image whose data was not taken as it should."""
+        try:
+            if isinstance(step, Import):
+                return self._images.get(image["id"])
+            if isinstance(step, Stage):
+                # The size is set once all has come (glance/api/v2/image_data.py, stage).
+                return self._waiting(step.patience).until(
+                    lambda after: after["status"] != "uploading" or after.get("size") is not None,
+                    lambda: self._images.get(image["id"]),
+                )
+            return self.settled(image["id"], step.patience)
+        except PcdError as second:
+            raise error.with_note(f"What became of {describe(image)} is not known: {second}") from None
+
+    def _refuse_taken(self, image: Image, step: Upload | Stage) -> Image | None:
+        """A source that turned out wrong was not sent to its end; nothing of it may be an active image.
+
+        The image as it is then; None where it was not looked at.
+        """
+        if isinstance(step, Stage):
+            return None
+        try:
+            after = self.settled(image["id"], step.patience)
+        except PcdError:
+            return None
+        if after["status"] in FULL_STATUSES:
+            raise WrongData(
+                f"{describe(after)} has become {after['status']} with a part of {step.stream.source}, which turned out "
+                "to be wrong only at its end.",
+                after["id"],
+            )
+        return after
+
+    def _watched(self, image: Image, step: Import) -> Image:
+        locked, looks = False, 0
+        content = step.known if step.stream is None else step.stream.content
+        meter = self._progress.meter(
+            f"{image.get('name') or image['id']}: importing by {step.method}", None if content is None else content.size
+        )
+        wanted = step.request.get("stores") or ()
+        locks = Locks(self._images)
+
+        def is_over(after: Image) -> bool:
+            nonlocal locked, looks
+            looks += 1
+            there = len(set(wanted) & set(stores_of(after)))
+            meter.waits(f"status {after['status']}", there, len(wanted))
+            if after.get(STALE_LOCK):
+                return True
+            if after.get(IMPORT_LOCK):
+                locked = True
+                return False
+            if locked or after.get(FAILED_IMPORT):
+                return True
+            # A service without that lock: only the status tells how far it is.
+            if after["status"] in BUSY_STATUSES or after.get(IMPORTING_TO):
+                return False
+            return after["status"] != "queued" or looks >= LOOKS_FOR_A_TRACE
+
+        try:
+            after = self._waiting(step.patience).until(is_over, lambda: locks.seen(self._images.get(image["id"])))
+        except (ConnectionFailed, ApiError) as error:
+            if isinstance(error, ApiError) and error.status < 500:
+                raise
+            raise TimedOut(
+                f"The import ({step.method}) of {describe(image)} has begun, but how far it is cannot be seen: {error} "
+                "Run the task again to wait on.",
+                **error.facts,
+            ) from None
+        if after.get(STALE_LOCK):
+            raise self._failed(image, after, step, [])
+        if after.get(IMPORT_LOCK) or not (locked or is_settled(after)):
+            raise TimedOut(
+                f"The import ({step.method}) of {describe(after)} has not ended after {step.patience:g} seconds; its "
+                f"status is {after['status']}{_import_of(after)}. The service goes on with it. Run the task again to "
+                "wait on, or raise wait_timeout.",
+                image_status=after["status"],
+            )
+        lacking = [store for store in step.request.get("stores", ()) if store not in stores_of(after)]
+        if after["status"] != "active" or (lacking and step.request.get("all_stores_must_succeed") is not False):
+            raise self._failed(image, after, step, lacking)
+        if lacking:
+            self._warn(
+                f"{describe(after)} is in {', '.join(stores_of(after))}, but not in {', '.join(lacking)}: that failed, "
+                "and all_stores_must_succeed is false."
+            )
+        return after
+
+    def _failed(self, before: Image, after: Image, step: Import, lacking: list[str]) -> PcdError:
+        stores = [store for store in str(after.get(FAILED_IMPORT) or "").split(",") if store] or lacking
+        words = self._task_message(after["id"])
+        where = f" into {'store' if len(stores) == 1 else 'stores'} {', '.join(stores)}" if stores else ""
+        told = f" The service says: {words}" if words else " The service does not say why; its administrator can look."
+        advice = f" Check that the data is {after.get('disk_format')}, as disk_format says."
+        if step.method == "web-download":
+            advice = (
+                " Check that the image service itself can reach the url, or use method: upload, which streams the data "
+                f"through; and that the data is {after.get('disk_format')}, as disk_format says."
+            )
+        elif step.method == "copy-image":
+            advice = " The data is still in the stores that had it before."
+        if has_failed(before):
+            advice += LEFT_BEHIND
+        message = (
+            f"The import ({step.method}) of {describe(after)}{where} has failed; its status is {after['status']}.{told}"
+            f"{'' if told.endswith(('.', '!', '?')) else '.'}{advice}"
+        )
+        facts = {"image_status": after["status"], "stores": stores, "task_message": words}
+        if after.get(STALE_LOCK) and is_unusable(after):
+            return RefusedData(message, after["id"], **facts)
+        return PlanError(message, **facts)
+
+    def _task_message(self, image_id: str) -> str:
+        """The service's own words about the newest task that worked on the image; empty where it has none."""
+        try:
+            tasks = self._images.tasks(image_id)
+        except PcdError:
+            # The failure itself is known; who may not read the task still has to be told of it.
+            return ""
+        newest = max(tasks, key=lambda task: str(task.get("created_at")), default={})
+        return redacted_text(printable(" ".join(str(newest.get("message") or "").split())))
+
+    def _read_back(self, image: Image, stated: Digest) -> None:
+        """Compare the data with a digest of an algorithm that the service does not use."""
+        digest = hash_of(stated.algorithm)
+        try:
+            with self._images.download(image["id"]) as response:
+                for block in response.iter_content(BLOCK):
+                    digest.update(block)
+        except OSError as error:
+            # What requests raises, too.
+            raise self._images.download_broke_off(image["id"], error) from None
+        if digest.hexdigest() != stated.value:
+            raise _wrong(image, stated.algorithm, stated.value, digest.hexdigest())
+
+
+def _has_all(image: Image, step: Upload | Stage) -> bool:
+    content = step.stream.content
+    # An uploaded image is compared afterwards; only its size tells that a staged one is complete.
+    return content is not None and (isinstance(step, Upload) or image.get("size") == content.size)
+
+
+def _takes_data(image: Image) -> bool:
+    return image["status"] == "queued" and not is_unusable(image)
+
+
+def _import_of(image: Image) -> str:
+    return f" (it is imported into {image[IMPORTING_TO]})" if image.get(IMPORTING_TO) else ""
+
+
+def _content_of(step: Upload | Stage | Import) -> Content:
+    content = None if step.stream is None else step.stream.content
+    if content is None:
+        raise ValueError("what was sent to its end has a content")
+    return content
+
+
+def _origin_of(source: Stream, content: Content, before: Image) -> Origin:
+    """What is remembered of the bytes that were sent: the vendor's own digest, or else the strongest known one."""
+    disk_format = str(before.get("disk_format"))
+    if source.stated is not None and not source.decompress:
+        return Origin(source.stated.algorithm, source.stated.value, disk_format)
+    return Origin(SERVICE_HASH, content.digests[SERVICE_HASH], disk_format)
+
+
+def _not_fetched(step: Import, error: ApiError) -> ApiError:
+    address = "the url" if step.source is None else str(step.source.source)
+    return error.with_message(
+        f"method: the image service does not fetch {address} (web-download). Its import filter allows only certain "
+        "schemes, hosts and ports, by default the ports 80 and 443. Use method: upload, which streams the data through "
+        f"the task, or leave method out. The service says: {error.server_message}"
+    )
+
+
+def _has_come_otherwise(image: Image, step: Upload | Stage) -> bool:
+    """Whether the image has exactly these bytes, though another run has sent them; the source is read to know it."""
+    try:
+        content = step.stream.content or step.stream.read_through()
+    except DataError:
+        return False
+    return difference(image, content) is None
+
+
+def _has_begun(step: Import, before: Image, image: Image) -> bool:
+    """Whether the import is on its way, or over."""
+    if image.get(IMPORT_LOCK) or image.get(FAILED_IMPORT) != before.get(FAILED_IMPORT):
+        return True
+    if step.method == "copy-image":
+        return not set(step.request.get("stores", ())) - set(stores_of(image))
+    return image["status"] in ("importing", *FULL_STATUSES)
+
+
+def _refused(error: PcdError, image: Image, step: Upload | Stage) -> RefusedData:
+    if not isinstance(error, UnsupportedMedia):
+        return RefusedData(str(error), image["id"], **error.facts)
+    kind = compression_of(step.stream.start)
+    hint = f" It looks like {kind}: set decompress: true." if kind else ""
+    return RefusedData(
+        str(
+            error.with_message(
+                f"The image service refused {step.stream.source} as the data of {describe(image)}: its content is not "
+                f"what disk_format: {image.get('disk_format')} promises.{hint} The service says: {error.server_message}"
+            )
+        ),
+        image["id"],
+        **error.facts,
+    )
+
+
+def _lost_race(image: Image, error: PcdError) -> LostRace:
+    return LostRace(
+        f"Another run brings data into {describe(image)} at the same moment. {error} Run the task once that one has "
+        "ended.",
+        **error.facts,
+    )
+
+
+def _half(image: Image, error: PcdError) -> PcdError:
+    return WrongData(
+        f"{describe(image)} has become {image['status']}, though its data was not sent to the end: {error}",
+        image["id"],
+        **error.facts,
+    )
+
+
+def _wrong(image: Image, algorithm: str, expected: Any, actual: Any) -> WrongData:
+    return WrongData(
+        f"{describe(image)} has {algorithm} {actual}, but {expected} was expected. The data was changed on its way, or "
+        "the checksum is that of another file.",
+        image["id"],
+        expected=expected,
+        actual=actual,
+        algorithm=algorithm,
+    )

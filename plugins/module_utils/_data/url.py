@@ -1,0 +1,427 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A vendor's file at a URL: what the task itself downloads, while credentials reach the named host alone."""
+
+from __future__ import annotations
+
+import base64
+import math
+import re
+import ssl
+import time
+import warnings
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from posixpath import basename
+from typing import Any
+from urllib.parse import unquote, urljoin, urlsplit
+
+from .._client.failures import failure, is_timeout, is_transient
+from .._client.http import (
+    Transport,
+    announced_length,
+    new_session,
+    proxies_for,
+)
+from .._client.retry import Attempts, Waiting
+from .._errors import (
+    ConfigurationError,
+    DataError,
+    quoted,
+)
+from .._redact import (
+    encodings,
+    host_in,
+    masked,
+    redacted,
+    secrets_in,
+)
+from .stream import MAX_MAGIC_BYTES, compression_of
+
+try:
+    import requests
+    import urllib3
+    from requests.adapters import HTTPAdapter
+except ImportError:  # the module says so with missing_required_lib before anything is sent
+    requests = None  # type: ignore[assignment]
+    HTTPAdapter = object  # type: ignore[assignment, misc]
+
+MAX_REDIRECTS = 10
+REDIRECTS = (301, 302, 303, 307, 308)
+GONE = (404, 410)
+# Answers that say "not now"; of a vendor's server, nobody knows what a 500 means.
+BUSY = (408, 429, 502, 503, 504)
+MAX_LISTING_CHARACTERS = 4 << 20
+# What a file is by the end of its name, as `compression_of` calls it.
+PACKED = {".gz": "gz", ".tgz": "gz", ".bz2": "bz2", ".xz": "xz", ".zst": "zst", ".z": "compress (.Z)"}
+# The codings whose first bytes tell whether they were applied (RFC 9110, section 8.4.1, and names that servers use).
+VISIBLE_CODINGS = ("gzip", "bzip2", "xz", "zstd", "compress")
+NO_CODINGS = ("", "identity", "chunked")
+PEEK = 4096
+# RFC 9110, sections 5.1 and 5.5, without what is obsolete there.
+FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+FIELD_VALUE = re.compile(r"([!-~][\t -~]*)?")
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class Url:
+    """A file at an http or https address; `option` is the one that named it.
+
+    `transport.verify` is False, True, or the file of a CA that counts beside those that are known anyway. User name,
+    password and `headers` are for the address' own host; a redirect to another one does not take them along.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        transport: Transport,
+        option: str = "url",
+        username: str | None = None,
+        password: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        try:
+            parts = urlsplit(address)
+            _origin(address)
+        except ValueError:
+            parts = urlsplit("")
+        if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
+            # What is no address at all is not quoted: it may be a secret in the wrong place.
+            what = quoted(redacted(address)) if "://" in address else "it"
+            raise ConfigurationError(
+                f"{option}: {what} is no address of a file. Write http://host/path or https://host/path, and in a user "
+                "or password %2F for a slash, %3F for ?, %23 for # and %40 for @; a file on the host where the task "
+                "runs is given with path."
+            )
+        if "@" in parts.fragment:
+            # The host would be a part of a password or token, and its name be asked for.
+            raise ConfigurationError(
+                f"{option}: {quoted(redacted(address))} has a # before its last @. Write %23 for a # in a user or "
+                "password."
+            )
+        self.address = _quoted(address)
+        self.filename = unquote(basename(parts.path))
+        self.names = (self.filename, basename(parts.path))
+        self._option = option
+        self._transport = transport
+        username = unquote(parts.username) if username is None and parts.username is not None else username
+        password = unquote(parts.password) if password is None and parts.password is not None else password
+        self._login = None if username is None else (username, password or "")
+        if any(isinstance(value, (list, dict)) for value in (headers or {}).values()):
+            raise ConfigurationError("url_headers: a header has one value, and no list or dictionary. Write a text.")
+        self._headers = {str(name): str(value) for name, value in (headers or {}).items() if value is not None}
+        for name, value in self._headers.items():
+            if not FIELD_NAME.fullmatch(name) or not FIELD_VALUE.fullmatch(value):
+                # A name that is none may be a whole header, with its secret.
+                which = f"the value of {quoted(name)}" if FIELD_NAME.fullmatch(name) else "one of the names"
+                raise ConfigurationError(
+                    f"url_headers: {which} holds a character that no header can have, or a blank where none can stand."
+                )
+        self.secrets = tuple(
+            secret for secret in (password or "", *self._headers.values(), *secrets_in(address)) if secret
+        )
+        self._secrets = encodings(self.secrets)
+        self._sleep = sleep
+
+    def __str__(self) -> str:
+        return redacted(self.address)
+
+    @property
+    def is_public(self) -> bool:
+        """Whether anybody can fetch it who is told the address alone."""
+        return self._login is None and not self._headers
+
+    def beside(self, address: str, option: str) -> Url:
+        """Another file, with the credentials of this one where it lies on the same host."""
+        if "://" in address and _is_same_host(self.address, address):
+            username, password = self._login or (None, None)
+            return Url(address, self._transport, option, username, password, self._headers, self._sleep)
+        return Url(address, self._transport, option, sleep=self._sleep)
+
+    @contextmanager
+    def open(self) -> Iterator[_Download]:
+        with _session(self._transport) as session:
+            response = self._answer(session)
+            try:
+                download = _Download(self, response)
+                self._refuse_packed(response, download)
+                yield download
+            finally:
+                response.close()
+
+    def attempts(self) -> Attempts:
+        """Counts how often a download that broke off is begun again. It may take long, so that no deadline ends it."""
+        return Attempts(self._transport.retries, Waiting(math.inf, sleep=self._sleep))
+
+    def text(self) -> str:
+        """The whole of a small file of text."""
+        attempts = self.attempts()
+        while True:
+            try:
+                return self._text()
+            except DataError as error:
+                if not error.transient or not attempts.again():
+                    raise error.tried(attempts.count) from None
+
+    def _text(self) -> str:
+        content = b""
+        with self.open() as reading:
+            while block := reading.read(1 << 16):
+                content += block
+                if len(content) > MAX_LISTING_CHARACTERS:
+                    raise DataError(f"{self._option}: {self} is too large to be a file of checksums.")
+            reading.finish()
+        return content.decode("utf-8", errors="replace")
+
+    def broken(self, error: Exception, received: int) -> DataError:
+        """The error for a connection that broke off between two blocks. Of a silent server no more is expected."""
+        reason = self._failure(error, self.address)
+        broken = DataError(f"{self._option}: the download of {self} broke off after {received} bytes: {reason}")
+        broken.transient = not is_timeout(error)
+        return broken
+
+    def ended_early(self, received: int, size: int) -> DataError:
+        ended = DataError(
+            f"{self._option}: {self} ended early: {size} bytes were announced, {received} came. Nothing of it is used; "
+            "run the task again.",
+            expected=size,
+            actual=received,
+        )
+        ended.transient = True
+        return ended
+
+    def _answer(self, session: requests.Session) -> requests.Response:
+        address = self.address
+        for dummy in range(MAX_REDIRECTS + 1):
+            response = self._fetch(session, address)
+            location = response.headers.get("Location")
+            if response.status_code not in REDIRECTS or not location:
+                return self._good(response)
+            response.close()
+            left = address
+            try:
+                # As it is sent: in UTF-8, which http.client reads as Latin-1.
+                location = location.encode("latin-1").decode("utf-8", errors="replace")
+                address = _quoted(urljoin(address, location))
+                followed = urlsplit(address).scheme in DEFAULT_PORTS
+            except ValueError:
+                address, followed = location, False
+            if not followed:
+                where = quoted(redacted(address))
+                raise DataError(f"{self._option}: {self} leads to {where}, which is no http address.")
+            if _is_step_down(left, address):
+                raise self._leads_to_plain_http(left, address)
+        raise DataError(f"{self._option}: {self} leads from one address to the next, more than {MAX_REDIRECTS} times.")
+
+    def _leads_to_plain_http(self, left: str, address: str) -> DataError:
+        where = self._masked(redacted(address))
+        return DataError(
+            f"{self._option}: {self._masked(redacted(left))} leads from https to plain http, to {where}. That is not "
+            "followed, because anybody on the way could change the data. Give an https address that leads to no "
+            "other; or, if plain http is enough for this file, the http address itself.",
+            redirect=where,
+        )
+
+    def _fetch(self, session: requests.Session, address: str) -> requests.Response:
+        trusted = _is_same_host(self.address, address)
+        # Packed for the way, its length and its hash would not be those of the file.
+        headers = {"Accept": "*/*", **(self._trusted_headers() if trusted else {}), "Accept-Encoding": "identity"}
+        attempts = self._transport.attempts(lambda seconds: Waiting(seconds, sleep=self._sleep))
+        waited_for = f"fetch {self}: no answer from {host_in(address)}"
+        while True:
+            try:
+                with warnings.catch_warnings(), self._transport.progress.waiting(waited_for):
+                    warnings.simplefilter("ignore")
+                    response = session.get(
+                        _without_login(address),
+                        headers=headers,
+                        proxies=proxies_for(address),
+                        timeout=self._transport.timeouts,
+                        stream=True,
+                        allow_redirects=False,
+                    )
+            except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
+                if is_transient(error) and attempts.again():
+                    continue
+                reason = masked(self._failure(error, address), encodings(secrets_in(address)))
+                # Without the cause, whose text may hold the whole address.
+                raise DataError(f"{self._option}: could not fetch {self}: {reason}").tried(attempts.count) from None
+            if response.status_code not in BUSY:
+                return response
+            response.close()
+            if not attempts.again(response.headers.get("Retry-After")):
+                return response
+
+    def _trusted_headers(self) -> dict[str, str]:
+        if self._login is None:
+            return self._headers
+        # Written here, because requests encodes it in Latin-1, which lacks most letters (RFC 7617, section 2.1).
+        login = base64.b64encode(":".join(self._login).encode()).decode()
+        return {**self._headers, "Authorization": f"Basic {login}"}
+
+    def _good(self, response: requests.Response) -> requests.Response:
+        if response.status_code == 200:
+            return response
+        response.close()
+        answered = self._masked(f"{response.status_code} {response.reason}")
+        advice = "Check the address."
+        if response.status_code in (401, 403):
+            advice = "Check url_username, url_password and url_headers; they reach no other host than that of the url."
+        elif response.status_code >= 500 or response.status_code == 429:
+            advice = "Run the task again later."
+        raise DataError(f"{self._option}: {self} answered {answered}. {advice}", status=response.status_code)
+
+    def _refuse_packed(self, response: requests.Response, download: _Download) -> None:
+        """Raises if the server has packed the file for the transfer: its length and hash are not those of the file.
+
+        Servers say so of a file that is packed itself, too, and send it as it is; its first bytes tell.
+        """
+        content, transfer = (_codings(response.headers.get(name)) for name in ("Content-Encoding", "Transfer-Encoding"))
+        if not content and not transfer:
+            return
+        if not transfer and _is_called_packed(content, self.filename, download.peek()):
+            return
+        named = ", ".join(content + transfer)
+        raise DataError(
+            f"{self._option}: {self} was sent packed ({named}), though that was not asked for, so that it is "
+            "not the file. Give another address, or download it first and give its path.",
+            content_encoding=named,
+        )
+
+    def _failure(self, error: Exception, address: str) -> str:
+        if not isinstance(error, (requests.RequestException, urllib3.exceptions.HTTPError)):
+            return "it leads to an address that cannot be read."
+        if isinstance(error, requests.exceptions.SSLError):
+            # The usual advice is about validate_certs, which is not about vendors.
+            return (
+                f"the certificate of {host_in(address)} cannot be trusted, or TLS failed. Give the CA of the vendor "
+                "with ca_cert."
+            )
+        return self._masked(failure(error, _without_login(address), self._transport))
+
+    def _masked(self, text: str) -> str:
+        return masked(text, self._secrets)
+
+
+class _Download:
+    def __init__(self, url: Url, response: requests.Response) -> None:
+        self._url = url
+        self._response = response
+        self._count = 0
+        self._peeked = b""
+        # Old releases of urllib3 notice a body that ends early only where they are told to.
+        response.raw.enforce_content_length = True
+        self.size = announced_length(response.headers)
+
+    def peek(self) -> bytes:
+        """The first bytes, which `read` gives all the same."""
+        while len(self._peeked) < PEEK and (block := self._received(PEEK - len(self._peeked))):
+            self._peeked += block
+        return self._peeked
+
+    def read(self, count: int) -> bytes:
+        if self._peeked:
+            block, self._peeked = self._peeked[:count], self._peeked[count:]
+            return block
+        return self._received(count)
+
+    def _received(self, count: int) -> bytes:
+        try:
+            block: bytes = self._response.raw.read(count, decode_content=False)
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            ended = next(
+                (cause for cause in (error, *error.args) if isinstance(cause, urllib3.exceptions.IncompleteRead)), None
+            )
+            if ended is None or self.size is None:
+                raise self._url.broken(error, self._count) from None
+            raise self._url.ended_early(int(ended.partial), self.size) from None
+        self._count += len(block)
+        return block
+
+    def finish(self) -> None:
+        if self.size is not None and self._count != self.size:
+            raise self._url.ended_early(self._count, self.size)
+
+
+def _codings(header: str | None) -> list[str]:
+    """How the body is packed, in the order in which that was done."""
+    named = [coding.strip().lower() for coding in (header or "").split(",")]
+    return [coding for coding in named if coding not in NO_CODINGS]
+
+
+def _is_called_packed(codings: list[str], name: str, start: bytes) -> bool:
+    """Whether a body with this start is the packed file `name` itself, which its server only calls packed."""
+    kind = next((kind for ending, kind in PACKED.items() if name.lower().endswith(ending)), None)
+    if len(codings) != 1 or codings[0].removeprefix("x-") not in VISIBLE_CODINGS:
+        return False
+    if kind is None or compression_of(start) != kind:
+        return False
+    return kind != "gz" or compression_of(_gunzipped(start)) != "gz"
+
+
+def _gunzipped(start: bytes) -> bytes:
+    try:
+        return zlib.decompressobj(wbits=zlib.MAX_WBITS | 16).decompress(start, MAX_MAGIC_BYTES)
+    except zlib.error:
+        return b""
+
+
+def _is_step_down(left: str, address: str) -> bool:
+    return urlsplit(left).scheme == "https" and urlsplit(address).scheme == "http"
+
+
+def _quoted(address: str) -> str:
+    """The address without blanks and the like; the host stays as it is, since it is encoded in another way."""
+    parts = urlsplit(address)
+    requote = requests.utils.requote_uri
+    return parts._replace(path=requote(parts.path), query=requote(parts.query)).geturl()
+
+
+def _without_login(address: str) -> str:
+    parts = urlsplit(address)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def _origin(address: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(address)
+    return parts.scheme, parts.hostname, parts.port or DEFAULT_PORTS.get(parts.scheme)
+
+
+def _is_same_host(first: str, second: str) -> bool:
+    """Whether what is meant for the first address may be told to the second."""
+    try:
+        here, there = _origin(first), _origin(second)
+    except ValueError:
+        return False
+    # The step from http to https on the standard ports leads to the same server, and hides more.
+    return here == there or (here[1] == there[1] and here[0::2] == ("http", 80) and there[0::2] == ("https", 443))
+
+
+def _session(transport: Transport) -> requests.Session:
+    session = new_session()
+    session.verify = transport.verify is not False
+    if isinstance(transport.verify, str):
+        context = urllib3.util.ssl_.create_urllib3_context()
+        context.load_default_certs()
+        try:
+            context.load_verify_locations(transport.verify)
+        except (OSError, ValueError) as error:
+            raise ConfigurationError(f"ca_cert: {transport.verify} is not a file of certificates: {error}.") from None
+        session.mount("https://", _Trusting(context))
+    return session
+
+
+class _Trusting(HTTPAdapter):
+    """Trusts what the context trusts, and the usual certificates beside."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+        super().__init__()
+
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        super().init_poolmanager(*arguments, **options, ssl_context=self._context)
+
+    def proxy_manager_for(self, proxy: Any, **options: Any) -> Any:
+        return super().proxy_manager_for(proxy, **options, ssl_context=self._context)

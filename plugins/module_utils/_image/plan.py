@@ -1,0 +1,362 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Wish and current image in, plan out. Pure: no HTTP, no Ansible, no clock.
+
+An image here is the service's own document: a flat dictionary of attributes and custom properties.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from .._errors import NotReady, PlanError, quoted
+from .attributes import (
+    CREATED,
+    FIXED_BY_DATA,
+    SERVICE_HASH,
+    image_shape,
+    is_custom,
+)
+
+if TYPE_CHECKING:
+    from .._data.stream import Content, Digest, Stream
+
+Image = Mapping[str, Any]
+Patch = list[dict[str, Any]]
+
+STATUS_AFTER = {"deactivate": "deactivated", "reactivate": "active"}
+ACTION_FOR = {status: action for action, status in STATUS_AFTER.items()}
+
+# The service sets these anew on every write, so nobody can foretell them.
+UNKNOWN_AFTER_WRITE = ("updated_at",)
+
+UNPROTECT: Patch = [{"op": "replace", "path": "/protected", "value": False}]
+PROTECT: Patch = [{"op": "replace", "path": "/protected", "value": True}]
+
+# What tells a reader of a diff nothing about the image.
+NOT_IN_DIFF = (*UNKNOWN_AFTER_WRITE, "self", "file", "schema", "direct_url", "locations")
+
+
+class Create(NamedTuple):
+    """A new record: `attributes` is the whole body."""
+
+    attributes: Image
+
+
+@dataclass(frozen=True)
+class Update:
+    """A JSON patch of the image that is there.
+
+    `wish` and `purge` are what it was made from, None where it says all that is wished. One that is not `lasting` only
+    serves the step after it.
+    """
+
+    patch: Patch
+    desired: Image | None = field(default=None, compare=False)
+    purge: bool = field(default=False, compare=False)
+    verify: bool = field(default=True, compare=False)
+
+    def patch_of(self, image: Image) -> Patch:
+        """What is left to do on an image that is not as it was."""
+        return make_patch(desired_by(self.patch) if self.desired is None else self.desired, image, self.purge)
+
+
+class SetStatus(NamedTuple):
+    """`action` is deactivate or reactivate."""
+
+    action: str
+
+
+class Delete(NamedTuple):
+    """The record and its data go; `protect_again` undoes the step before where the service refuses."""
+
+    undo: Patch
+
+
+class Upload(NamedTuple):
+    """The data goes straight into the image, into this store or the default one."""
+
+    stream: Stream
+    store: str | None
+    patience: float
+
+
+class Stage(NamedTuple):
+    """The data goes where the service takes it from for an import."""
+
+    stream: Stream
+    patience: float
+
+
+class Import(NamedTuple):
+    """The service itself brings the data into its stores; `request` is the body that asks for it.
+
+    `known` is what the data is known to be beforehand; `stream` has shown it, where it was staged. `stated` can be
+    compared only by reading the data back. `wait` says whether the task stays until the end.
+
+    `source` is what the service itself fetches; `otherwise` are the steps to take if it refuses to fetch it.
+    """
+
+    request: Mapping[str, Any]
+    patience: float
+    wait: bool = True
+    known: Content | None = None
+    stream: Stream | None = None
+    stated: Digest | None = None
+    source: Stream | None = None
+    otherwise: tuple[Upload | Stage | Import, ...] = ()
+
+    @property
+    def method(self) -> str:
+        return str(self.request["method"]["name"])
+
+
+class Stores(NamedTuple):
+    """Where the data shall be: in these stores, or in all; neither means the service's default one."""
+
+    names: tuple[str, ...] = ()
+    every: bool = False
+    must_succeed: bool | None = None
+
+    @property
+    def are_chosen(self) -> bool:
+        return self.every or bool(self.names)
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """What an import request says of them."""
+        request: dict[str, Any] = {"all_stores": True} if self.every else {}
+        if self.names:
+            request["stores"] = list(self.names)
+        if self.must_succeed is not None:
+            request["all_stores_must_succeed"] = self.must_succeed
+        return request
+
+
+class Resume(NamedTuple):
+    """What follows is done to this image, which an earlier run has left unfinished."""
+
+    image: Image
+
+
+class Retire(NamedTuple):
+    """These steps are taken on the image that has been replaced.
+
+    `action` says what they come to: hidden, deactivated, renamed or deleted; `name` is the one it has then.
+    """
+
+    image: Image
+    steps: tuple[Step, ...]
+    action: str
+    name: str | None
+
+    @property
+    def told(self) -> dict[str, Any]:
+        return {"id": self.image["id"], "name": self.name, "action": self.action, "reason": None}
+
+
+class Discard(NamedTuple):
+    """An unfinished replacement that is of no use any more is deleted; nobody has ever found it in a list."""
+
+    image: Image
+    steps: tuple[Step, ...]
+
+    @property
+    def told(self) -> dict[str, Any]:
+        reason = "an earlier run has left it unfinished, and it cannot become what is declared now"
+        return {"id": self.image["id"], "name": self.image.get("name"), "action": "deleted", "reason": reason}
+
+
+Step: TypeAlias = "Create | Update | SetStatus | Delete | Upload | Stage | Import | Resume | Retire | Discard"
+
+
+class Plan(NamedTuple):
+    """From `before` to `after` (None: no image) by `steps`; what cannot be foretold is None in `after`.
+
+    `stream` is the data that the steps send: what it turns out to be belongs to `after`, too.
+    """
+
+    before: Image | None
+    after: Image | None
+    steps: tuple[Step, ...] = ()
+    stream: Stream | None = None
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.steps)
+
+    @property
+    def sends_data(self) -> bool:
+        return any(isinstance(step, (Upload, Stage, Import)) for step in self.steps)
+
+    @property
+    def patch(self) -> Patch:
+        """The operations that the steps send."""
+        return [operation for step in self.steps if isinstance(step, Update) for operation in step.patch]
+
+    @property
+    def retired(self) -> list[dict[str, Any]]:
+        """The other images that the steps take out of use or delete, and how."""
+        return [step.told for step in self.steps if isinstance(step, (Retire, Discard)) and step.steps]
+
+    @property
+    def expected(self) -> Image | None:
+        """`after`, with what is known of the data by now."""
+        content = None if self.stream is None else self.stream.content
+        return self.after if self.after is None or content is None else {**self.after, **attributes_of(content)}
+
+    @property
+    def diff(self) -> dict[str, Any]:
+        """Before and after as Ansible shows them; it holds nothing that a real run would know better."""
+        after = _visible(self.expected)
+        if self.retired:
+            after["retired"] = [f"{told['name']} ({told['id']}): {told['action']}" for told in self.retired]
+        return {"before": _visible(self.before), "after": after}
+
+
+def plan_present(desired: Image, current: Image | None, purge: bool = False, new_id: str | None = None) -> Plan:
+    """The image is there and has every attribute of the wish; with `purge` no other custom property than those.
+
+    `new_id` is the id that a new record gets; None leaves it to the service.
+    """
+    if current is None:
+        attributes = {key: value for key, value in desired.items() if value is not None}
+        if new_id is not None:
+            attributes["id"] = new_id.lower()
+        return Plan(None, {**CREATED, **attributes}, (Create(attributes),))
+    patch = make_patch(desired, current, purge)
+    if not patch:
+        return Plan(current, current)
+    _refuse_fixed(desired, current)
+    return Plan(current, _written(apply_patch(patch, current)), (Update(patch, desired, purge),))
+
+
+def plan_absent(current: Image | None, force: bool = False) -> Plan:
+    """The image is gone. `force` takes the protection off first."""
+    if current is None:
+        return Plan(None, None)
+    if not current.get("protected"):
+        return Plan(current, None, (Delete([]),))
+    if not force:
+        raise PlanError(
+            f"{describe(current)} is protected and is not deleted. "
+            "Set force: true to delete it all the same, or protected: false to take the protection off first."
+        )
+    return Plan(current, None, (Update(UNPROTECT, verify=False), Delete(PROTECT)))
+
+
+def plan_status(wanted: str, current: Image) -> Plan:
+    """The image is active, or deactivated."""
+    status = current["status"]
+    if status == wanted:
+        return Plan(current, current)
+    if status not in ACTION_FOR:
+        raise NotReady(
+            f"{describe(current)} should be {wanted}, but its status is {status}. "
+            "Only an image that has its data can be deactivated or reactivated: upload the data first, "
+            "or wait until a running upload or import has ended."
+        )
+    # The stores are told again, or no more, which is no change of the image.
+    before = {key: value for key, value in current.items() if key != "stores"}
+    return Plan(before, _written({**before, "status": wanted}), (SetStatus(ACTION_FOR[wanted]),))
+
+
+def attributes_of(content: Content) -> dict[str, Any]:
+    """The attributes that the service gives to an image of this content, as far as it is known."""
+    attributes: dict[str, Any] = {}
+    if content.size is not None:
+        attributes["size"] = content.size
+    if "md5" in content.digests:
+        attributes["checksum"] = content.digests["md5"]
+    if SERVICE_HASH in content.digests:
+        attributes.update(os_hash_algo=SERVICE_HASH, os_hash_value=content.digests[SERVICE_HASH])
+    return attributes
+
+
+def make_patch(desired: Image, current: Image, purge: bool = False) -> Patch:
+    """The fewest operations that turn current into the wish: whole attributes, sorted by path.
+
+    `jsonpatch.make_patch` would descend into lists and use `move`; Glance takes neither (RFC 6902 sections 4.1 to 4.3
+    with paths of one segment alone: glance/api/v2/images.py, _validate_path).
+    """
+    patch = []
+    for key, value in desired.items():
+        if value is None:
+            if key in current:
+                patch.append({"op": "remove", "path": pointer(key)})
+        elif key not in current:
+            patch.append({"op": "add", "path": pointer(key), "value": value})
+        elif not _same(key, current.get(key), value):
+            patch.append({"op": "replace", "path": pointer(key), "value": value})
+    if purge:
+        surplus = [key for key in current if is_custom(key) and key not in desired]
+        patch += [{"op": "remove", "path": pointer(key)} for key in surplus]
+    return sorted(patch, key=lambda operation: operation["path"])
+
+
+def apply_patch(patch: Patch, image: Image) -> dict[str, Any]:
+    """The image as the patch leaves it; the image itself stays as it is."""
+    # Imported here, because reading modules and unchanged images need no jsonpatch.
+    import jsonpatch
+
+    applied: dict[str, Any] = jsonpatch.apply_patch(dict(image), patch)
+    return applied
+
+
+def desired_by(patch: Patch) -> dict[str, Any]:
+    """What the operations of a patch wish for; None for what they remove."""
+    return {_key(operation["path"]): operation.get("value") for operation in patch}
+
+
+def unmet(desired: Image, image: Image) -> list[str]:
+    """The names of what is wished and is not so in the image."""
+    return sorted(
+        key
+        for key, value in desired.items()
+        if (key in image if value is None else not _same(key, image.get(key), value))
+    )
+
+
+def pointer(key: str) -> str:
+    """The JSON pointer of a key (RFC 6901)."""
+    return "/" + key.replace("~", "~0").replace("/", "~1")
+
+
+def _key(pointed: str) -> str:
+    return pointed[1:].replace("~1", "/").replace("~0", "~")
+
+
+def describe(image: Image) -> str:
+    """An image in a sentence: its name and id."""
+    return f"Image {quoted(image['name'])} ({image['id']})" if image.get("name") else f"Image {image['id']}"
+
+
+def _same(key: str, current: Any, desired: Any) -> bool:
+    if key == "tags":
+        return set(current or ()) == set(desired)
+    return bool(current == desired)
+
+
+def _refuse_fixed(desired: Image, current: Image) -> None:
+    if current["status"] == "queued":
+        return
+    for key in FIXED_BY_DATA:
+        if key in desired and desired[key] != current.get(key):
+            raise PlanError(
+                f"{describe(current)} has {key} {current.get(key)} and status {current['status']}; {desired[key]} is "
+                "wanted, but a format cannot change any more once an image has data. Create a new image with the "
+                f"right {key}, or declare {key}: {current.get(key)}."
+            )
+
+
+def _written(image: Image) -> dict[str, Any]:
+    return {key: None if key in UNKNOWN_AFTER_WRITE else value for key, value in image.items()}
+
+
+def _visible(image: Image | None) -> dict[str, Any]:
+    if image is None:
+        return {}
+    shape = image_shape(image)
+    return {key: value for key, value in shape.items() if value is not None and key not in NOT_IN_DIFF}

@@ -1,0 +1,503 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Modules as real processes, and a witness who asks the service without the collection."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import requests
+
+MODULES = "ansible_collections.platform9.pcd.plugins.modules"
+PATCH_TYPE = "application/openstack-images-v2.1-json-patch"
+FERNET_TOKEN = re.compile(r"gAAAAA[\w-]{20,}")
+BYTES = b"the bytes of an image"
+
+# What `python -c` gets to run the module that is its first argument. A process that a shell has started in the
+# background ignores SIGINT, and so do those that it starts.
+INTERRUPTIBLE = (
+    "import runpy, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); sys.argv.pop(0); "
+    "runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)"
+)
+
+# What a caller's shell may hold and what would change the outcome of a module.
+FOREIGN = re.compile(
+    r"OS_.*|ANSIBLE_.*|(https?|all|no)_proxy|(REQUESTS|CURL)_CA_BUNDLE|SSL_CERT_.*|XDG_CONFIG_HOME"
+    r"|PYTHONUNBUFFERED|PYTHONDONTWRITEBYTECODE|PYTHONWARNINGS",
+    re.IGNORECASE,
+)
+
+# The attributes of an image in the specification of the API; everything else is a custom property.
+SPECIFIED = (
+    "id name status visibility protected tags container_format disk_format min_disk min_ram size virtual_size checksum"
+    " os_hash_algo os_hash_value os_hidden owner created_at updated_at self file schema direct_url locations"
+).split()
+
+# The two Glances: their entries in sandbox.json by the name that the witness has for them.
+ADDRESSES = {"library": "library_url", "public": "images_url"}
+
+Image = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one run of a module gave, and the requests that reached the service meanwhile."""
+
+    result: dict[str, Any]
+    rc: int
+    stdout: str
+    stderr: str
+    requests: list[dict[str, Any]]
+    peak_memory: int  # in KiB
+
+    @property
+    def failed(self) -> bool:
+        return bool(self.result.get("failed"))
+
+    @property
+    def msg(self) -> str:
+        assert self.failed, f"it did not fail: {self.result}"
+        return str(self.result["msg"])
+
+    @property
+    def changed(self) -> bool:
+        return bool(self._good["changed"])
+
+    @property
+    def image(self) -> Image:
+        image = self._good["image"]
+        assert image is not None, "there is no image in the result"
+        return dict(image)
+
+    @property
+    def images(self) -> list[Image]:
+        return list(self._good["images"])
+
+    @property
+    def ids(self) -> list[str]:
+        return [image["id"] for image in self.images]
+
+    @property
+    def patch(self) -> list[dict[str, Any]]:
+        return list(self._good["patch"])
+
+    @property
+    def _good(self) -> dict[str, Any]:
+        assert not self.failed, f"it failed: {self.result.get('msg')}"
+        return self.result
+
+    @property
+    def tokens(self) -> int:
+        return sum(request["service"] == "keystone" for request in self.requests)
+
+    @property
+    def lookups(self) -> int:
+        return sum(request["method"] == "GET" for request in self.glance)
+
+    @property
+    def writes(self) -> list[str]:
+        return [request["method"] for request in self.glance if request["method"] != "GET"]
+
+    @property
+    def glance(self) -> list[dict[str, Any]]:
+        return [request for request in self.requests if request["service"] == "glance"]
+
+
+class RequestLog:
+    """The sandbox's list of the requests that it has received."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def position(self) -> int:
+        return self._path.stat().st_size
+
+    def since(self, position: int) -> list[dict[str, Any]]:
+        with open(self._path, "rb") as stream:
+            stream.seek(position)
+            return [json.loads(line) for line in stream]
+
+
+class NoSandbox(Exception):
+    """Nobody has said where a running sandbox is described."""
+
+
+def running_sandbox() -> dict[str, Any]:
+    """What sandbox.json of the sandbox says that PCD_SANDBOX_JSON names."""
+    described = os.environ.get("PCD_SANDBOX_JSON")
+    if not described:
+        raise NoSandbox("PCD_SANDBOX_JSON is not set. Use make, or name the sandbox.json of a running sandbox.")
+    content: dict[str, Any] = json.loads(Path(described).read_text(encoding="utf-8"))
+    return content
+
+
+class Server:
+    """The image service as somebody sees it who does not use the collection.
+
+    He asks the library, as the modules do. ``through="public"`` asks the other Glance, whose data the library cannot
+    read.
+    """
+
+    def __init__(self, sandbox: Mapping[str, Any]) -> None:
+        self.sandbox = sandbox
+        self._http = requests.Session()
+        self._http.trust_env = False
+        self._http.verify = sandbox["ca_file"]
+        self._tokens: dict[str, str] = {}
+        self._ours: set[str] = set()
+        self._half_made: set[str] = set()
+
+    def project_id(self, user: str = "member") -> str:
+        return str(self.sandbox["users"][user]["project_id"])
+
+    def login(self, user: str) -> dict[str, Any]:
+        """The options that log a user in by password."""
+        account = self.sandbox["users"][user]
+        return {
+            "auth_url": self.sandbox["keystone_url"],
+            "ca_cert": self.sandbox["ca_file"],
+            "region_name": self.sandbox["region"],
+            "username": user,
+            "password": account["password"],
+            "user_domain_name": self.sandbox["domain_name"],
+            "project_name": account["project"],
+            "project_domain_name": self.sandbox["domain_name"],
+        }
+
+    def token(self, user: str = "member") -> str:
+        """A token of the user's project. It is the same one for the whole session."""
+        if user not in self._tokens:
+            account = self.sandbox["users"][user]
+            identity = {"methods": ["password"], "password": {"user": {k: account[k] for k in ("id", "password")}}}
+            auth = {"identity": identity, "scope": {"project": {"id": account["project_id"]}}}
+            url = f"{self.sandbox['keystone_url']}/auth/tokens"
+            answer = self._http.post(url, json={"auth": auth}, timeout=60)
+            answer.raise_for_status()
+            self._tokens[user] = answer.headers["X-Subject-Token"]
+        return self._tokens[user]
+
+    def call(
+        self, method: str, path: str, user: str = "admin", through: str = "library", **content: Any
+    ) -> requests.Response:
+        headers = {"X-Auth-Token": self.token(user), **content.pop("headers", {})}
+        url = self.sandbox[ADDRESSES[through]] + path
+        return self._http.request(method, url, headers=headers, timeout=60, **content)
+
+    def ask(self, method: str, path: str, user: str = "admin", through: str = "library", **content: Any) -> Any:
+        """The answer's JSON; an error where the service refuses."""
+        answer = self.call(method, path, user, through, **content)
+        assert answer.status_code < 400, f"{method} {path} as {user}: {answer.status_code} {answer.text}"
+        return answer.json() if answer.content else None
+
+    def create(self, name: str | None = None, user: str = "member", active: bool = False, **attributes: Any) -> Image:
+        """The document of a new image; an active one has BYTES as its data."""
+        if active:
+            attributes = {"disk_format": "raw", "container_format": "bare", **attributes}
+        if name is not None:
+            attributes["name"] = name
+        image: Image = self.ask("POST", "/images", user, json=attributes)
+        self.remember(image["id"])
+        if active:
+            self.upload(image["id"], user=user)
+        return self.get(image["id"])
+
+    def upload(self, image_id: str, content: bytes = BYTES, user: str = "member", through: str = "library") -> None:
+        headers = {"Content-Type": "application/octet-stream"}
+        self.ask("PUT", f"/images/{image_id}/file", user, through, data=content, headers=headers)
+
+    def change(self, image_id: str, user: str = "admin", **attributes: Any) -> Image:
+        patch = [{"op": "add", "path": f"/{key}", "value": value} for key, value in attributes.items()]
+        changed: Image = self.ask(
+            "PATCH", f"/images/{image_id}", user, data=json.dumps(patch), headers={"Content-Type": PATCH_TYPE}
+        )
+        return changed
+
+    def act(self, image_id: str, action: str) -> None:
+        self.ask("POST", f"/images/{image_id}/actions/{action}")
+
+    def share(self, image_id: str, owner: str, with_user: str, status: str = "accepted") -> None:
+        member = self.project_id(with_user)
+        self.ask("POST", f"/images/{image_id}/members", owner, json={"member": member})
+        if status != "pending":
+            self.ask("PUT", f"/images/{image_id}/members/{member}", with_user, json={"status": status})
+
+    def get(self, image_id: str) -> Image:
+        image: Image = self.ask("GET", f"/images/{image_id}")
+        return image
+
+    def is_there(self, image_id: str) -> bool:
+        status = self.call("GET", f"/images/{image_id}").status_code
+        assert status in (200, 404), f"GET {image_id}: {status}"
+        return status == 200
+
+    def pages(self, user: str, query: Iterable[tuple[str, str]] = ()) -> list[Image]:
+        """All images that the query finds for the user, in the service's order."""
+        images: list[Image] = []
+        path: str | None = "/images"
+        parameters: list[tuple[str, str]] | None = [*query, ("limit", "1000")]
+        while path:
+            page = self.ask("GET", path, user, params=parameters)
+            images += page["images"]
+            path = page["next"].removeprefix("/v2") if "next" in page else None
+            parameters = None
+        return images
+
+    def everything(self) -> dict[str, Image]:
+        """Every image of the service by its id, hidden ones and those of all projects too."""
+        found = {}
+        for hidden in ("false", "true"):
+            query = [("visibility", "all"), ("member_status", "all"), ("os_hidden", hidden)]
+            found.update({image["id"]: image for image in self.pages("admin", query)})
+        return {image_id: {**image, "tags": sorted(image["tags"])} for image_id, image in found.items()}
+
+    def named(self, name: str) -> list[Image]:
+        """Every image of exactly this name."""
+        return [image for image in self.everything().values() if image["name"] == name]
+
+    def fill(self, count: int, name: str, user: str = "member") -> list[str]:
+        """The ids of many new private images of this name, the oldest first.
+
+        They are written into Glance's database, since the service itself takes a minute for 2,000.
+        """
+        ids = [str(uuid.uuid4()) for dummy in range(count)]
+        now = datetime.now(timezone.utc)
+        times = [f"{now + timedelta(microseconds=number):%Y-%m-%d %H:%M:%S.%f}" for number in range(count)]
+        with self._database() as database:
+            database.executemany(
+                "INSERT INTO images (id, name, status, created_at, updated_at, owner, visibility, deleted, min_disk,"
+                " min_ram) VALUES (?, ?, 'queued', ?, ?, ?, 'private', 0, 0, 0)",
+                [(image_id, name, at, at, self.project_id(user)) for image_id, at in zip(ids, times, strict=True)],
+            )
+        return ids
+
+    def plant(self, images: Sequence[Image], members: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Write whole images into Glance's database; `members` are the projects that have accepted one, by its id.
+
+        Hundreds take a moment so, and what only an administrator or an upload could give is there as well.
+        """
+        now = f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M:%S.%f}"
+        with self._database() as database:
+            for image in images:
+                self._insert(
+                    database, "images", {**dict.fromkeys(("created_at", "updated_at"), now), **_columns(image)}
+                )
+                for key in sorted(image.keys() - {*SPECIFIED, "stores"}):
+                    row = {"image_id": image["id"], "name": key, "value": image[key], "created_at": now, "deleted": 0}
+                    self._insert(database, "image_properties", row)
+            for image_id, member in members.items():
+                row = {"image_id": image_id, "member": member, "can_share": 0, "created_at": now, "deleted": 0}
+                self._insert(database, "image_members", {**row, "status": "accepted"})
+
+    @staticmethod
+    def _insert(database: sqlite3.Connection, table: str, row: Mapping[str, Any]) -> None:
+        places = ", ".join("?" * len(row))
+        database.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({places})", [*row.values()])
+
+    def uproot(self, ids: Iterable[str]) -> None:
+        """Undo `plant`."""
+        rows = [(image_id,) for image_id in ids]
+        with self._database() as database:
+            for table, column in (("image_properties", "image_id"), ("image_members", "image_id"), ("images", "id")):
+                database.executemany(f"DELETE FROM {table} WHERE {column} = ?", rows)
+
+    def space_out(self, ids: Sequence[str]) -> None:
+        """Let these images have been created a minute after each other, the last one just now."""
+        now = datetime.now(timezone.utc)
+        with self._database() as database:
+            for number, image_id in enumerate(reversed(ids)):
+                at = f"{now - timedelta(minutes=number):%Y-%m-%d %H:%M:%S.%f}"
+                database.execute("UPDATE images SET created_at = ? WHERE id = ?", (at, image_id))
+
+    def empty(self, ids: Iterable[str]) -> None:
+        """Undo `fill`."""
+        with self._database() as database:
+            database.executemany("DELETE FROM images WHERE id = ?", [(image_id,) for image_id in ids])
+
+    @contextmanager
+    def _database(self) -> Iterator[sqlite3.Connection]:
+        """Glance's database; what is written is kept where no error comes."""
+        database = sqlite3.connect(Path(self.sandbox["clouds_file"]).parent / "db" / "glance.db", timeout=60)
+        try:
+            with database:
+                yield database
+        finally:
+            database.close()
+
+    def remember(self, image_id: str) -> None:
+        """This image goes at the end of the test."""
+        self._ours.add(image_id)
+
+    def remember_name(self, name: str) -> None:
+        """An image of this name may be there, though the service answered its creation with an error."""
+        self._half_made.add(name)
+
+    def new_id(self) -> str:
+        """A UUID for an image that a module will create."""
+        new = str(uuid.uuid4())
+        self.remember(new)
+        return new
+
+    def clean_up(self) -> None:
+        """Delete what this test has made."""
+        while self._half_made:
+            self._ours.update(image["id"] for image in self.named(self._half_made.pop()))
+        while self._ours:
+            self.delete(self._ours.pop())
+
+    def delete(self, image_id: str) -> None:
+        status = self.call("DELETE", f"/images/{image_id}").status_code
+        if status == 403:
+            self.change(image_id, protected=False)
+            status = self.call("DELETE", f"/images/{image_id}").status_code
+        if status == 500:  # only a Glance that knows the data's store deletes it
+            status = self.call("DELETE", f"/images/{image_id}", through="public").status_code
+        assert status in (204, 404), f"DELETE {image_id}: {status}"
+
+    def passcode(self) -> str:
+        """The one-time passcode of this moment (RFC 6238)."""
+        secret = base64.b32decode(self.sandbox["totp_secret"])
+        digest = hmac.new(secret, int(time.time() // 30).to_bytes(8, "big"), hashlib.sha1).digest()
+        offset = digest[-1] & 15
+        number = int.from_bytes(digest[offset : offset + 4], "big") & 0x7FFFFFFF
+        return f"{number % 1_000_000:06}"
+
+
+class Runner:
+    """Runs a module in a process of its own, as a user of the sandbox."""
+
+    def __init__(self, server: Server, folder: Path) -> None:
+        self._server = server
+        self.log = RequestLog(Path(server.sandbox["request_log"]))
+        self.folder = folder
+        self._secrets = [
+            *(user["password"] for user in server.sandbox["users"].values()),
+            server.sandbox["application_credential"]["secret"],
+            server.sandbox["totp_secret"],
+        ]
+        kept = {name: value for name, value in os.environ.items() if not FOREIGN.fullmatch(name)}
+        self._environ = {**kept, "HOME": str(folder), "NO_PROXY": "127.0.0.1"}
+        self._nursery = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("nursery.py"))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            encoding="utf-8",
+            env=self._environ,
+        )
+
+    def close(self) -> None:
+        self._nursery.communicate()
+
+    def __call__(
+        self,
+        module: str,
+        user: str | None = "member",
+        /,
+        *,
+        check: bool = False,
+        diff: bool = True,
+        verbosity: int = 0,
+        env: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> Outcome:
+        """The outcome for these options; with a user, logged in by password as far as the options do not say it.
+
+        Wherever a module ends in a traceback, writes to standard error or tells a secret, the test fails.
+        """
+        login = self._server.login(user) if user else {}
+        arguments = {
+            **login,
+            **options,
+            "_ansible_check_mode": check,
+            "_ansible_diff": diff,
+            "_ansible_verbosity": verbosity,
+        }
+        before = self.log.position()
+        (self.folder / "stdin").write_text(json.dumps({"ANSIBLE_MODULE_ARGS": arguments}), encoding="utf-8")
+        rc, peak = self._start(module, env or {})
+        stdout, stderr = ((self.folder / name).read_text(encoding="utf-8") for name in ("stdout", "stderr"))
+        outcome = Outcome(self._decoded(stdout, stderr), rc, stdout, stderr, self.log.since(before), peak)
+        self._remember(outcome, options)
+        assert (outcome.rc != 0) == outcome.failed, f"exit status {outcome.rc}: {stdout}"
+        assert not stderr, f"on standard error: {stderr}"
+        assert not self.told(stdout), "a secret stands on standard output"
+        return outcome
+
+    def told(self, text: str, *more: str) -> list[str]:
+        """The secrets that stand in a text."""
+        return [secret for secret in (*self._secrets, *more) if secret in text] + FERNET_TOKEN.findall(text)
+
+    def _start(self, module: str, env: Mapping[str, str]) -> tuple[int, int]:
+        """Exit status and peak memory of the module's process."""
+        order = {
+            "module": f"{MODULES}.{module}",
+            "environ": {**self._environ, **env},
+            "folder": str(self.folder),
+        }
+        assert self._nursery.stdin is not None
+        assert self._nursery.stdout is not None
+        self._nursery.stdin.write(json.dumps(order) + "\n")
+        self._nursery.stdin.flush()
+        rc, peak = json.loads(self._nursery.stdout.readline())
+        return rc, peak
+
+    def _decoded(self, stdout: str, stderr: str) -> dict[str, Any]:
+        try:
+            result: dict[str, Any] = json.loads(stdout)
+        except ValueError:
+            raise AssertionError(f"the module gave no result:\n{stdout}\n{stderr}") from None
+        return result
+
+    def _remember(self, outcome: Outcome, options: Mapping[str, Any]) -> None:
+        if "POST" not in outcome.writes:
+            return
+        image = outcome.result.get("image")
+        if image:
+            self._server.remember(image["id"])
+        elif options.get("name"):
+            self._server.remember_name(options["name"])
+
+
+def _columns(image: Image) -> dict[str, Any]:
+    """The row of an image in Glance's database."""
+    row = {key: image[key] for key in SPECIFIED if key in image and key != "tags"}
+    return {"deleted": 0, "min_disk": 0, "min_ram": 0, **row}
+
+
+def shape_of(document: Image) -> Image:
+    """What a module should show of a document of the service: all that it says, custom properties apart."""
+    shape = {key: document.get(key) for key in SPECIFIED}
+    shape["tags"] = sorted(document["tags"])
+    # Of a deactivated image, the service tells them to administrators alone.
+    shape["stores"] = document["stores"].split(",") if "stores" in document and document["status"] == "active" else None
+    shape["properties"] = {
+        key: value
+        for key, value in document.items()
+        if key not in SPECIFIED and key != "stores" and not key.startswith("os_glance")
+    }
+    return shape
+
+
+def unused(name: str) -> str:
+    """A name or tag that no other test and no other run uses."""
+    return f"{name}-{uuid.uuid4().hex[:12]}"
+
+
+def names_of(images: Iterable[Image]) -> list[str]:
+    return [image["name"] for image in images]

@@ -1,0 +1,394 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the modules are asked to do while something fails, and how to see on the service whether that was reached."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness import Image, Server, unused
+from vendor import Vendor
+
+FORMATS = {"disk_format": "raw", "container_format": "bare"}
+REPLACES = "pcd_replaces"
+OLD, NEW = os.urandom(100_000), os.urandom(200_000)
+# More than one page of the service's largest.
+MANY = 1001
+
+
+def hash_of(content: bytes) -> str:
+    return hashlib.sha512(content).hexdigest()
+
+
+@dataclass
+class Subject:
+    """What one cell is about: images of this name, and files in this folder."""
+
+    server: Server
+    vendor: Vendor
+    folder: Path
+    name: str = field(default_factory=lambda: unused("fault"))
+    id: str = ""
+    many: list[str] = field(default_factory=list)
+
+    @property
+    def images(self) -> list[Image]:
+        """The project's images of the name, hidden ones too."""
+        return [image for hidden in ("false", "true") for image in self._listed(hidden)]
+
+    def _listed(self, hidden: str) -> list[Image]:
+        return self.server.pages("member", [("name", f"eq:{self.name}"), ("os_hidden", hidden)])
+
+    @property
+    def old(self) -> Image | None:
+        """The image that was there before."""
+        return self.server.get(self.id) if self.server.is_there(self.id) else None
+
+    def create(self, content: bytes | None = None, **attributes: Any) -> None:
+        image = self.server.create(self.name, **{**FORMATS, **attributes})
+        self.id = image["id"]
+        if content is not None:
+            self.server.upload(self.id, content)
+
+    def file(self, content: bytes = NEW) -> str:
+        path = self.folder / "image.raw"
+        path.write_bytes(content)
+        return str(path)
+
+    @property
+    def dest(self) -> Path:
+        return self.folder / "downloaded" / "image.raw"
+
+    def clean_up(self) -> None:
+        self.server.empty(self.many)
+        for image in self.images:
+            self.server.remember(image["id"])
+        if self.id:
+            self.server.remember(self.id)
+        self.server.clean_up()
+
+
+class Operation:
+    """One wish. `module` and `options` say it, `wrong` lists what is not as wished."""
+
+    name = ""
+    module = "pcd_image"
+    # How many writes it takes where nothing strikes it.
+    writes = 1
+    # The content that an active image of the name may have, at any moment.
+    contents: Sequence[bytes] = ()
+    most_images = 1
+
+    @property
+    def changes(self) -> bool:
+        return self.writes > 0 or self.module == "pcd_image_download"
+
+    def prepare(self, subject: Subject) -> None:
+        """What is there before."""
+
+    def options(self, subject: Subject) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def wrong(self, subject: Subject, result: Mapping[str, Any]) -> list[str]:
+        raise NotImplementedError
+
+    def leftovers(self, subject: Subject) -> list[str]:
+        """What a run that could come to its end has left lying about on this machine."""
+        return []
+
+    def damage(self, subject: Subject) -> list[str]:
+        """What must not be at any moment, however a run ends: wrong data, two images, something lost."""
+        images = subject.images
+        replaced = {image.get(REPLACES) for image in images}
+        shown = [image for image in images if not image["os_hidden"] and image["id"] not in replaced]
+        found = []
+        if len(shown) > 1 or len(images) > self.most_images:
+            found.append(f"images of the name: {[(i['id'], i['status'], i['os_hidden']) for i in images]}")
+        hashes = [hash_of(content) for content in self.contents]
+        found += [
+            f"{image['id']} is {image['status']} with other data"
+            for image in images
+            if image["status"] in ("active", "deactivated") and image["os_hash_value"] not in hashes
+        ]
+        return found
+
+
+def differing(image: Image, **expected: Any) -> list[str]:
+    got = {**image, "tags": sorted(image["tags"])}
+    return [f"{key} is {got.get(key)!r}, not {value!r}" for key, value in expected.items() if got.get(key) != value]
+
+
+def only(images: Sequence[Image], **expected: Any) -> list[str]:
+    """What is not as expected of the one image."""
+    if len(images) != 1:
+        return [f"{len(images)} images of the name: {[(image['id'], image['status']) for image in images]}"]
+    return differing(images[0], **expected)
+
+
+class LogIn(Operation):
+    name, module, writes = "login", "pcd_image_service_info", 0
+
+    def options(self, subject: Subject) -> dict[str, Any]:
+        return {}
+
+    def wrong(self, subject: Subject, result: Mapping[str, Any]) -> list[str]:
+        stores = sorted(store["id"] for store in result["stores"])
+        return [] if stores == ["fast", "slow"] else [f"stores {stores}"]
+
+
+class LookUp(Operation):
+    """By id or by name."""
+
+    module, writes = "pcd_image_info", 0
+
+    def __init__(self, by: str) -> None:
+        self.by = by
+        self.name = f"look-up by {by}"
+
+    def prepare(self, subject: Subject) -> None:
+        subject.create()
+
+    def options(self, subject: Subject) -> dict[str, Any]:
+        return {self.by: getattr(subject, self.by)}
+
+    def wrong(self, subject: Subject, result: Mapping[str, Any]) -> list[str]:
+        ids = [image["id"] for image in result["images"]]
+        return [] if ids == [subject.id] else [f"found {ids}"]
+
+
+class ListPages(Operation):
+    name, module, writes = "list of two pages", "pcd_image_info", 0
+
+    def prepare(self, subject: Subject) -> None:
+        subject.many = subject.server.fill(MANY, subject.name)
+
+    def options(self, subject: Subject) -> dict[str, Any]:
+        return {"name": subject.name}
+
+    def wrong(self, subject: Subject, result: Mapping[str, Any]) -> list[str]:
+        ids = {image["id"] for image in result["images"]}
+        return [] if len(ids) == len(result["images"]) == MANY else [f"found {len(ids)} of {MANY}"]
+
+    def damage(self, subject: Subject) -> list[str]:
+        return []
+
+
+class Create(Operation):
+    WISH: Mapping[str, Any] = {"min_disk": 3, "tags": ["a", "b"], "properties": {"os_distro": "debian"}}
+
+    def __init__(self, by: str) -> None:
+        self.by = by
+        self.name = f"create by {by}"
+
+    def prepare(self, subject: Subject) -> None:
+        if self.by == "id":
+            subject.id = subject.server.new_id()
+
+    def options(self, subject: Subject) -> dict[str, Any]:
+        identity = {"id": subject.id} if self.by == "id" else {}
+        return {"name": subject.name, **identity, **self.WISH, **FORMATS}
+
+    def wrong(self, subject: Subject, result: Mapping[str, Any]) -> list[str]:
+        identity = {"id": subject.id} if self.by == "id" else {}
+        return only(
+            subject.images, status="queued", min_disk=3, tags=["a", "b"], os_distro="debian", **identity, **FORMATS
+        )
+
+
+class Update(Operation):
+    name = "update"
+    contents = (OLD,)
+
+    def prepare(self, subject: Subject) -> None:
+        subject.create(OLD, tags=["old"], os_distro="debian", kept="as it was")
+
+    def options(self, subject: Subject) -> dict[str, Any]:
+        properties = {"os_distro": None, "os_version": "13"}
+        return {"name": subject.name, "min_ram": 512, "tags": ["new"], "properties": properties}
+
+    def wrong(self, subject: Subject, result: Mapping[str, Any]) -> list[str]:
+        desired = {"min_ram": 512, "tags": ["new"], "os_version": "13", "os_distro": None}
+        return only(subject.images, id=subject.id, status="active", kept="as it was", **desired)
+
+    def damage(self, subject: Subject) -> list[str]:
+        return [*super().damage(subject), *only(subject.images, id=subject.id, status="active", kept="as it was")]
+
+
+class Delete(Operation):
+    contents = (OLD,)
+
+    def __init__(self, protected: bool) -> None:
+        self.protected = protected
+        self.writes = 2 if protected else 1
+        self.name = "delete a protected image" if protected else "delete"
+
+    def prepare(self, subject: Subject) -> None:
+        subject.create(OLD, protected=self.protected)
+
+    def options(self, subject: Subject) -> dict[str, Any]:
+        return {"name": subject.name, "state": "absent", **({"force": True} if self.protected else {})}
+
+    def wrong(self, subject: Subject, result: Mapping[str, Any]) -> list[str]:
+        return [f"{image['id']} is still there" for image in subject.images]
+
+
+class SetState(Operation):
+    module = "pcd_image_state"
+    contents = (OLD,)
+
+    def __init__(self, state: str) -> None:
+        self.state = state
+        self.name = "reactivate" if state == "active" else "deactivate"
+
+    def prepare(self, subject: Subject) -> None:
+        subject.create(OLD)
+        if self.state == "active":
+            subject.server.act(subject.id, "deactivate")
+
+    def options(self, subject: Subject) -> dict[str, Any]:
+        return {"name": subject.name, "state": self.state}
+
+    def wrong(self, subject: Subject, result: Mapping[str, Any]) -> list[str]:
+        return only(subject.images, id=subject.id, status=self.state)
+
+
+class Send(Operation):
+    """A new image with data: uploaded, staged and imported, or fetched by the service."""
+
+    contents = (NEW,)
+    WISH: Mapping[str, Any] = {"min_disk": 1, "properties": {"os_distro": "debian"}}
+
+    def __init__(self, method: str, name: str) -> None:
+        self.method = method
+        self.name = name
+        self.writes = 3 if method == "glance-direct" else 2
+
+    def options(self, subject: Subject) -> dict[str, Any]:
+        if self.method == "web-download":
+            source = {"url": subject.vendor.file(f"{subject.name}.raw", NEW)}
+        else:
+            source = {"path": subject.file()}
+        return {"name": subject.name, "method": self.method, **source, **self.WISH, **FORMATS}
+
+    def wrong(self, subject: Subject, result: Mapping[str, Any]) -> list[str]:
+        desired = {"min_disk": 1, "os_distro": "debian"}
+        return only(subject.images, status="active", size=len(NEW), os_hash_value=hash_of(NEW), **desired)
+
+
+class Fill(Send):
+    """Data for a record that somebody else has made."""
+
+    def __init__(self) -> None:
+        super().__init__("upload", "upload into a record")
+        self.writes = 1
+
+    def prepare(self, subject: Subject) -> None:
+        subject.create(min_disk=1, os_distro="debian")
+
+    def wrong(self, subject: Subject, result: Mapping[str, Any]) -> list[str]:
+        return [*super().wrong(subject, result), *only(subject.images, id=subject.id)]
+
+
+class Replace(Operation):
+    contents = (OLD, NEW)
+    most_images = 2
+
+    def __init__(self, retired: str) -> None:
+        self.retired = retired
+        self.name = f"replace, {retired}"
+        # Created, filled, shown, the old one retired, and the mark taken off.
+        self.writes = 6 if retired == "deactivate" else 5
+
+    def prepare(self, subject: Subject) -> None:
+        subject.create(OLD, tags=["kept"], os_distro="debian")
+
+    def options(self, subject: Subject) -> dict[str, Any]:
+        return {
+            "name": subject.name,
+            "path": subject.file(),
+            "on_content_change": "replace",
+            "retired": self.retired,
+            **FORMATS,
+        }
+
+    def wrong(self, subject: Subject, result: Mapping[str, Any]) -> list[str]:
+        images = {image["id"]: image for image in subject.images}
+        retired = images.pop(subject.id, None) or subject.old
+        found = only(
+            list(images.values()),
+            status="active",
+            os_hash_value=hash_of(NEW),
+            os_hidden=False,
+            tags=["kept"],
+            os_distro="debian",
+            **{REPLACES: None},
+        )
+        if self.retired == "delete":
+            return found if retired is None else [*found, "the old image is still there"]
+        if retired is None:
+            return [*found, "the old image is gone"]
+        hidden, status = self.retired != "rename", "deactivated" if self.retired == "deactivate" else "active"
+        found += differing(retired, os_hidden=hidden, status=status, os_hash_value=hash_of(OLD))
+        if self.retired == "rename" and not str(retired["name"]).startswith(f"{subject.name}-"):
+            found.append(f"the old image is named {retired['name']}")
+        return found
+
+    def damage(self, subject: Subject) -> list[str]:
+        shown = [image for image in subject.images if image["status"] == "active" and not image["os_hidden"]]
+        lost = [] if shown else ["no image of the name can be used"]
+        if self.retired != "delete" and subject.old is None:
+            lost.append("the old image is gone")
+        return [*super().damage(subject), *lost]
+
+
+class Download(Operation):
+    name, module, writes = "download", "pcd_image_download", 0
+    contents = (OLD,)
+
+    def prepare(self, subject: Subject) -> None:
+        subject.create(OLD)
+        subject.dest.parent.mkdir(exist_ok=True)
+        subject.dest.write_bytes(NEW)
+
+    def options(self, subject: Subject) -> dict[str, Any]:
+        return {"name": subject.name, "dest": str(subject.dest)}
+
+    def wrong(self, subject: Subject, result: Mapping[str, Any]) -> list[str]:
+        return [] if subject.dest.read_bytes() == OLD else ["the file has other bytes"]
+
+    def leftovers(self, subject: Subject) -> list[str]:
+        return [f"left {path}" for path in subject.dest.parent.iterdir() if path != subject.dest]
+
+    def damage(self, subject: Subject) -> list[str]:
+        found = super().damage(subject)
+        if subject.dest.read_bytes() not in (OLD, NEW):
+            found.append("the file is neither the old one nor the new one")
+        return [*found, *only(subject.images, id=subject.id, status="active")]
+
+
+RETIRED = ("hide", "rename", "deactivate", "delete")
+OPERATIONS: tuple[Operation, ...] = (
+    LogIn(),
+    LookUp("id"),
+    LookUp("name"),
+    ListPages(),
+    Create("name"),
+    Create("id"),
+    Update(),
+    Delete(protected=False),
+    Delete(protected=True),
+    SetState("deactivated"),
+    SetState("active"),
+    Send("upload", "upload"),
+    Fill(),
+    Send("glance-direct", "stage and import"),
+    Send("web-download", "import from a url"),
+    *(Replace(retired) for retired in RETIRED),
+    Download(),
+)
+BY_NAME = {operation.name: operation for operation in OPERATIONS}
