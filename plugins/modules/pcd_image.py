@@ -566,7 +566,7 @@ def plan_image(params: Params, session: Session) -> Plan:
         called = f"No image {quoted(params['id'] or params['name'])} was found"
         session.warn(
             f"{called}, so that the plan is a new record without data (status queued), from which no instance boots. "
-            "For a new image, give disk_format, container_format, and path or url. To update only an image that is "
+            "For a new image, give disk_format, container_format, and path or url. To change only an image that is "
             "there, set create: false."
         )
     wanted = without_converted(desired, current, session.project_id)

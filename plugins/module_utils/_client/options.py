@@ -106,10 +106,13 @@ FACTORS = ("v3password", "v3totp", "password", "totp")
 
 # In one source, the first of these that is there says how to log in, unless auth_type does.
 METHOD_OF_SECRET = {
-    "application_credential_secret": "application_credential",
-    "token": "token",
-    "password": "password",
-    "passcode": "password",
+    secret: method
+    for method, secrets in (
+        ("application_credential", ("application_credential_secret",)),
+        ("token", ("token",)),
+        ("password", ("password", "passcode")),
+    )
+    for secret in secrets
 }
 USERS = ("user_id", "username")
 CREDENTIALS = ("application_credential_id", "application_credential_name")
