@@ -9,19 +9,19 @@ class ModuleDocFragment:
 attributes:
   check_mode:
     support: full
-    description: Foretells the result of a real run and writes nothing.
+    description: Can run in C(check_mode) and predict changes without modifying the target.
   diff_mode:
     support: full
-    description: Returns what has changed, or would change in check mode.
+    description: Returns what has changed, or what would change in C(check_mode).
   action:
     support: full
-    description: Runs within the controller where the connection is local and nothing asks for a process of its own.
+    description: Runs in the controller process if the connection is local and no separate process is required.
   async:
     support: full
-    description: Can be used with C(async), and runs as a module then.
+    description: Can be used with C(async). The task then runs as a module.
   action_group:
     support: full
-    description: Use C(group/platform9.pcd.pcd) in C(module_defaults) to give the connection options once.
+    description: Use C(group/platform9.pcd.pcd) in C(module_defaults) to set the connection options once.
     membership:
       - platform9.pcd.pcd
 """
@@ -33,19 +33,19 @@ attributes:
     support: full
     description: This module only reads.
     details:
-      - It does the same in check mode.
+      - It does the same in C(check_mode).
   diff_mode:
     support: N/A
     description: This module only reads.
   action:
     support: full
-    description: Runs within the controller where the connection is local and nothing asks for a process of its own.
+    description: Runs in the controller process if the connection is local and no separate process is required.
   async:
     support: full
-    description: Can be used with C(async), and runs as a module then.
+    description: Can be used with C(async). The task then runs as a module.
   action_group:
     support: full
-    description: Use C(group/platform9.pcd.pcd) in C(module_defaults) to give the connection options once.
+    description: Use C(group/platform9.pcd.pcd) in C(module_defaults) to set the connection options once.
     membership:
       - platform9.pcd.pcd
 """

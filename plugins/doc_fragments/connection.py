@@ -9,21 +9,21 @@ class ModuleDocFragment:
 options:
   auth_url:
     description:
-      - The address of Keystone, such as C(https://pcd.example.com/keystone/v3). With or without C(/v3) at its end.
+      - The URL of Keystone, such as C(https://pcd.example.com/keystone/v3), with or without C(/v3) at its end.
       - If not set, the environment variable E(OS_AUTH_URL) is used.
-      - Not needed where O(token) and O(image_endpoint_override) are both given.
+      - Not required if O(token) and O(image_endpoint_override) are both given.
     type: str
   cloud:
     description:
-      - The name of an entry of C(clouds.yaml), whose values are used for what no option says. They go before C(OS_*)
-        variables.
-      - The file is the one that the environment variable E(OS_CLIENT_CONFIG_FILE) names, or else the first of
-        C(clouds.yaml) in the current folder, in C(~/.config/openstack) and in C(/etc/openstack). Secrets may stand
-        in C(secure.yaml) beside it or in one of these folders, or in the file that E(OS_CLIENT_SECURE_FILE) names.
-      - If not set, the environment variable E(OS_CLOUD) is used. The values of that entry are used for what neither an
-        option nor an C(OS_*) variable says.
-      - If neither is set, and neither options nor variables say where or as whom to log in, the only entry of the file
-        is used.
+      - The name of an entry of C(clouds.yaml). Its values are used for options that are not given, and take precedence
+        over C(OS_*) variables.
+      - E(OS_CLIENT_CONFIG_FILE) names the file. If it is not set, the first C(clouds.yaml) in the current folder, in
+        C(~/.config/openstack) or in C(/etc/openstack) is used. Secrets can be kept in C(secure.yaml) in one of these
+        folders or next to C(clouds.yaml), or in the file that E(OS_CLIENT_SECURE_FILE) names.
+      - If not set, the environment variable E(OS_CLOUD) is used. The values of that entry are used only for what is
+        given neither by an option nor by an C(OS_*) variable.
+      - If neither is set, and neither options nor variables give an address or credentials, the file is used if it has
+        only one entry.
     type: str
   token:
     description:
@@ -37,7 +37,7 @@ options:
     type: str
   user_id:
     description:
-      - The id of the user, in the place of O(username) and its domain.
+      - The id of the user, instead of O(username) and its domain.
       - If not set, the environment variable E(OS_USER_ID) is used.
     type: str
   password:
@@ -47,14 +47,14 @@ options:
     type: str
   passcode:
     description:
-      - The one-time passcode (TOTP) of an account with a second factor, together with O(password).
+      - The one-time passcode (TOTP) of an account with a second factor, in addition to O(password).
       - If not set, the environment variable E(OS_PASSCODE) is used.
     type: str
   user_domain_name:
     description:
       - The name of the user's domain.
-      - If not set, the environment variable E(OS_USER_DOMAIN_NAME) is used, or E(OS_DOMAIN_NAME) or E(OS_DOMAIN_ID),
-        which are for user and project. Where no domain is known, it is the one with the id V(default).
+      - If not set, the environment variable E(OS_USER_DOMAIN_NAME) is used. Otherwise E(OS_DOMAIN_NAME) or
+        E(OS_DOMAIN_ID) is used, which apply to both user and project. The default is the domain with the id V(default).
     type: str
   user_domain_id:
     description:
@@ -68,15 +68,14 @@ options:
     type: str
   project_id:
     description:
-      - The id of the project to work in, in the place of O(project_name) and its domain.
+      - The id of the project to work in, instead of O(project_name) and its domain.
       - If not set, the environment variable E(OS_PROJECT_ID) is used.
     type: str
   project_domain_name:
     description:
       - The name of the project's domain.
-      - If not set, the environment variable E(OS_PROJECT_DOMAIN_NAME) is used, or E(OS_DOMAIN_NAME) or
-        E(OS_DOMAIN_ID), which are for user and project. Where no domain is known, it is the one with the id
-        V(default).
+      - If not set, the environment variable E(OS_PROJECT_DOMAIN_NAME) is used. Otherwise E(OS_DOMAIN_NAME) or
+        E(OS_DOMAIN_ID) is used, which apply to both user and project. The default is the domain with the id V(default).
     type: str
   project_domain_id:
     description:
@@ -85,13 +84,13 @@ options:
     type: str
   application_credential_id:
     description:
-      - The id of an application credential, which is the way recommended for automation. It is bound to its
-        project.
+      - The id of an application credential. An application credential is recommended for automation. It is bound to
+        its project.
       - If not set, the environment variable E(OS_APPLICATION_CREDENTIAL_ID) is used.
     type: str
   application_credential_name:
     description:
-      - The name of an application credential, together with O(username) or O(user_id).
+      - The name of an application credential. It requires O(username) or O(user_id).
       - If not set, the environment variable E(OS_APPLICATION_CREDENTIAL_NAME) is used.
     type: str
   application_credential_secret:
@@ -101,40 +100,39 @@ options:
     type: str
   region_name:
     description:
-      - The region whose image service is used. Needed where the catalogue of Keystone has several.
+      - The region of the image service. Required if the catalogue of Keystone has several regions.
       - If not set, the environment variable E(OS_IMAGE_REGION_NAME) or E(OS_REGION_NAME) is used.
     type: str
   interface:
     description:
       - Which endpoint of the catalogue is used.
       - If not set, the environment variable E(OS_IMAGE_INTERFACE), E(OS_IMAGE_ENDPOINT_TYPE), E(OS_INTERFACE) or
-        E(OS_ENDPOINT_TYPE) is used. Where nothing is set, it is V(admin), or V(public) where the catalogue has no admin
-        endpoint. On PCD the admin endpoint is the image library, which holds the data that machines boot from.
+        E(OS_ENDPOINT_TYPE) is used. The default is V(admin), or V(public) if the catalogue has no admin endpoint. On
+        PCD, the admin endpoint is the image library endpoint, which holds the data that instances boot from.
     type: str
     choices: [admin, internal, public]
   image_endpoint_override:
     description:
-      - The address of the image service, in the place of the one in the catalogue. With or without C(/v2) at its
-        end.
-      - Together with O(token) no request is made to Keystone.
+      - The URL of the image service, instead of the one in the catalogue, with or without C(/v2) at its end.
+      - Together with O(token), no request is made to Keystone.
       - If not set, the environment variable E(OS_IMAGE_ENDPOINT_OVERRIDE) is used.
     type: str
   validate_certs:
     description:
-      - Whether the certificates of the cloud are verified. Switching this off gives a warning at each run.
+      - Whether the certificates of the cloud are verified. V(false) causes a warning in each run.
       - If not set, they are verified unless the environment variable E(OS_INSECURE) is true, or C(verify) is false
         in C(clouds.yaml).
     type: bool
   ca_cert:
     description:
-      - A file with the certificates of the authorities to trust. A relative path begins at the folder of the playbook,
-        or where the module runs on another host.
+      - A file with the certificates of the trusted authorities. A relative path starts at the folder of the playbook,
+        or at the current folder of the module if it runs on another host.
       - If not set, the environment variable E(OS_CACERT) is used, and after C(clouds.yaml) also
         E(REQUESTS_CA_BUNDLE).
     type: path
   client_cert:
     description:
-      - A file with a client certificate, and its key unless O(client_key) names it.
+      - A file with a client certificate. The file also contains the key, unless O(client_key) is given.
       - If not set, the environment variable E(OS_CERT) is used.
     type: path
   client_key:
@@ -144,33 +142,36 @@ options:
     type: path
   timeout:
     description:
-      - The seconds to wait for the next byte of an answer. For a connection it is at most 10 of them.
+      - The maximum number of seconds to wait for the next byte of an answer. To connect, the limit is 10 seconds, or
+        less if this option says so.
     type: float
     default: 60
   retries:
     description:
-      - How often a request that only reads is sent again after a broken connection, an answer that says the service is
-        busy (408, 429, 500, 502, 503, 504, and 413 with C(Retry-After)), or one that is empty or cut short.
-      - A request that changes something is sent again where it has reached nobody, or where a look shows that it was
-        not done. Pauses grow and are random; C(Retry-After) is heeded up to 30 seconds.
+      - How often a request that only reads is repeated after a transient error. Transient errors are a broken
+        connection, an answer that says that the service is busy (408, 429, 500, 502, 503, 504, and 413 with
+        C(Retry-After)), and an answer that is empty or incomplete.
+      - A request that changes something is repeated only if it has not reached the service, or if a check shows that
+        the change was not made.
+      - The pauses between attempts grow, and their length is random. C(Retry-After) is respected up to 30 seconds.
     type: int
     default: 4
   deadline:
     description:
-      - The seconds after which a request is not repeated any more, however many O(retries) are left. They are counted
-        from its first attempt.
+      - The number of seconds after which a request is no longer repeated, even if O(retries) are left. The time starts
+        with the first attempt.
     type: float
     default: 120
 requirements:
   - requests
-  - PyYAML, to read clouds.yaml (ansible-core brings it along on the control node)
+  - PyYAML, to read clouds.yaml (ansible-core installs it on the control node)
 notes:
-  - "An option goes before the entry of C(clouds.yaml) that O(cloud) names, that before an C(OS_*) variable, and that
-    before the entry that E(OS_CLOUD) names. What only makes sense together comes from one of these: the first that
-    holds a secret decides how to log in, a project given as an option is not mixed with one of the environment, and
-    variables of another login are not mixed into the entry that a task names."
-  - Where the service refuses, the failed task also returns C(status), C(request_id), C(method) and C(url) of its
-    answer.
-  - The proxies of the environment (E(HTTPS_PROXY), E(HTTP_PROXY), E(NO_PROXY)) are used. Redirects are not
+  - "Precedence: an option, then the entry of C(clouds.yaml) that O(cloud) names, then an C(OS_*) variable, then the
+    entry that E(OS_CLOUD) names."
+  - "Values that belong together come from one source. The first source that holds a secret decides how to authenticate.
+    A project that is given as an option is not mixed with a project from the environment. Variables for other
+    credentials are not mixed into an entry that a task names."
+  - If the service refuses a request, the failed task also returns C(status), C(request_id), C(method) and C(url).
+  - Proxies from the environment (E(HTTPS_PROXY), E(HTTP_PROXY), E(NO_PROXY)) are used. Redirects of the cloud are not
     followed.
 """

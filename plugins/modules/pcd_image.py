@@ -6,21 +6,20 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: pcd_image
-short_description: Declare an image of Platform9 Private Cloud Director
+short_description: Manage an image of Platform9 Private Cloud Director
 version_added: 1.0.0
 description:
-  - Creates, updates and deletes an image, its record and its data, so that it is as the options say.
-  - An option that is not given is left alone on an image that is there. No option that the service stores has a
-    default.
-  - An update sends the smallest possible JSON patch, and sends nothing where nothing differs.
-  - With O(path) or O(url) the image gets its data, in one pass and verified. Without both, a new image has the status
-    V(queued), and no machine can be made from it. The task warns of that if it gives neither O(disk_format) nor
-    O(container_format), because an update was probably meant; see O(create).
-  - The data of an image never changes. What happens where an image has other data than the source is said by
-    O(on_content_change).
-  - An image that a task has made is removed again where its data does not come as it should.
-  - Data goes to the admin endpoint of the catalogue, where it has one. On PCD that is the image library, which the
-    hypervisors read from.
+  - Creates, updates or deletes an image (its record and its data) to match the options.
+  - An option that is not given leaves an existing image unchanged. No option that the service stores has a default.
+  - An update sends the smallest possible JSON patch. It sends nothing if nothing differs.
+  - With O(path) or O(url), the image gets its data, which is read in one pass and verified. Without both, a new image
+    has the status V(queued), and no instance can boot from it. The task warns about that if it gives neither
+    O(disk_format) nor O(container_format), because an update was probably intended; see O(create).
+  - The data of an image is immutable. O(on_content_change) controls what happens if the source has other data than
+    the image.
+  - An image that the task has created is deleted again if its data cannot be transferred or verified.
+  - Data is sent to the admin endpoint of the catalogue if there is one. On PCD, that is the image library endpoint,
+    which the hypervisors read from.
 author:
   - Platform9 Systems (@platform9)
 extends_documentation_fragment:
@@ -30,134 +29,133 @@ options:
   id:
     description:
       - The id of the image, a UUID.
-      - Where no image has this id and O(state=present), the image is created with it. The service never gives an id
-        twice, not even after its image is deleted.
+      - With O(state=present), an image that does not exist is created with this id. The service never reuses an id,
+        not even after its image is deleted.
       - At least one of O(id) and O(name) is required. V(null) counts as not given, as for every option.
-      - In check mode, RV(image.id) of an image that would be created is V(null). A task that gives only this id fails
-        in check mode, and says so.
+      - In check mode, the id in RV(image) is V(null) for an image that would be created. A later task that gives only
+        this id fails in check mode, and its message explains why.
     type: str
   name:
     description:
-      - The name of the image, at most 255 characters. Without O(id), it says which image is meant; see O(match).
-      - With O(id), the image of that id is renamed where its name differs; O(state=absent) takes no notice of it.
-      - Names need not be unique. Where O(name) could mean two images, the task fails and lists them.
-      - Hidden images are looked for only where no other image has this name.
+      - The name of the image, at most 255 characters. Without O(id), the name selects the image; see O(match).
+      - With O(id), the image is renamed if its name differs. With O(id) and O(state=absent), the name is ignored.
+      - Names need not be unique. If several images could be meant, the task fails and lists them.
+      - A hidden image is selected only if no other image has this name.
     type: str
   match:
     description:
-      - Which images O(name) can mean. It has no effect together with O(id).
-      - V(own) means those that belong to the project of the login, so that a public image of another project, or
-        one that another project shares, is neither changed nor taken for yours.
-      - V(visible) means all that the list of images shows to the login, whatever project they belong to. For an
-        administrator that is every project's.
-      - With only O(token) and O(image_endpoint_override) nobody says which project the token is for. V(own) is refused
-        then, before anything is sent. Give O(project_id), O(id) or V(visible).
-      - It has no effect together with O(owner), which says itself whose images are meant.
+      - Which images O(name) can select.
+      - V(own) selects only images that belong to your project, the one that the credentials are for. A public image of
+        another project, or an image that another project shares with yours, is never changed or mistaken for yours.
+      - V(visible) selects from all images that your image list shows, whatever project they belong to. For an
+        administrator, these are the images of all projects.
+      - With only O(token) and O(image_endpoint_override), the project of the token is not known. V(own) is then refused
+        before anything is sent. Give O(project_id), O(id), O(owner) or V(visible).
+      - This option has no effect if O(id) or O(owner) is given.
     type: str
     choices: [own, visible]
     default: own
   state:
     description:
-      - V(present) creates the image or updates it. V(absent) deletes it, together with its data.
+      - V(present) creates or updates the image. V(absent) deletes the image and its data.
     type: str
     choices: [present, absent]
     default: present
   create:
     description:
-      - Whether O(state=present) creates the image if there is none. With V(false) it is only updated, and it is an
-        error if no image is found.
-      - O(on_content_change=replace) also works with V(false), because the new image takes the place of one that was
-        found.
+      - Whether O(state=present) creates the image if it does not exist. With V(false), the task only updates an
+        existing image, and fails if there is none.
+      - O(on_content_change=replace) also works with V(false), because the new image replaces an existing one.
       - It has no effect with O(state=absent).
     type: bool
     default: true
   container_format:
     description:
-      - The format of the container; V(bare) where there is none. It cannot change any more once the image has data.
+      - The container format; V(bare) means without a container. It cannot be changed after the image has data.
     type: str
     choices: [ami, ari, aki, bare, ovf, ova, docker, compressed]
   disk_format:
     description:
-      - The format of the disk. It cannot change any more once the image has data.
+      - The disk format. It cannot be changed after the image has data.
     type: str
     choices: [ami, ari, aki, vhd, vhdx, vmdk, raw, qcow2, vdi, iso, ploop]
   min_disk:
     description:
-      - The disk space in GB that a machine needs to boot the image.
+      - The disk space in GB that an instance needs to boot from the image.
     type: int
   min_ram:
     description:
-      - The memory in MB that a machine needs to boot the image.
+      - The memory in MB that an instance needs to boot from the image.
     type: int
   protected:
     description:
-      - Whether the image is protected from being deleted.
+      - Whether the image is protected from deletion.
     type: bool
   hidden:
     description:
-      - Whether the image is left out of the default list of images. Machines can still be made from it.
-      - It is the attribute C(os_hidden).
+      - Whether the image is left out of the default image list. Instances can still be created from it.
+      - This is the attribute C(os_hidden).
     type: bool
   visibility:
     description:
-      - Who can see the image. On creation the service takes V(shared) where nothing is given.
-      - V(public) usually needs the role of an administrator.
+      - Who can see the image. If omitted, the service creates an image as V(shared).
+      - V(public) usually requires the administrator role.
     type: str
     choices: [public, private, community, shared]
   owner:
     description:
-      - The id of the project that the image belongs to. On creation the service takes the project of the login if
-        nothing is given. An image of another project needs an administrator.
-      - With O(name), only an image of this project is found, changed, deleted or created. An image of another project
-        is left alone, so that a loop over several owners has an image for each.
-      - With O(id), the image of that id is given to this project if it belongs to another one.
+      - The id of the project that owns the image. If omitted, a new image belongs to your project, the one that the
+        credentials are for. An image of another project requires the administrator role.
+      - With O(name), only an image of this project is found, changed, deleted or created. Images of other projects are
+        left unchanged, so a loop over several owners manages one image for each of them.
+      - With O(id), the owner of the image is changed to this project if it differs.
     type: str
   tags:
     description:
-      - The tags of the image, all of them; their order has no meaning. An empty list takes all tags away.
-      - At most 255 characters each.
+      - All tags of the image. Their order does not matter. An empty list removes all tags.
+      - A tag has at most 255 characters.
     type: list
     elements: str
   properties:
     description:
-      - Custom properties, such as C(os_distro) or C(hw_disk_bus). Those that are not named are left alone; see
+      - Custom properties, such as C(os_distro) or C(hw_disk_bus). Properties that are not named stay unchanged; see
         O(purge_properties).
-      - Names that begin with C(pcd_) are reserved for this collection. They are not returned, not purged and not taken
-        over by a replacement.
-      - The service keeps text. Numbers and booleans are stored as their text (C(4), C(true)). Write a version in
-        quotes; without them C(22.10) is the number 22.1.
-      - A property whose value is V(null) is removed.
+      - Names that begin with C(pcd_) are reserved for this collection. Such properties are not returned, not purged and
+        not copied to a replacement.
+      - The service stores text. Numbers and booleans are stored as text (C(4), C(true)). Write a version in quotes;
+        without them, C(22.10) is the number 22.1.
+      - A property with the value V(null) is removed.
     type: dict
   path:
     description:
-      - The file that holds the data of the image, on the host where the task runs. It is read in one pass, and must
-        not change meanwhile.
-      - An image that has this data already is left as it is. That is found out by O(checksum) where the service uses
-        the same algorithm (usually V(sha512), also V(md5)), else by the size, else by reading the file.
-      - If the file is not there in check mode, a task before this one may make it in a real run. The task then warns,
-        and predicts what it can without the file.
-      - It has no effect with O(state=absent), and need not be there.
+      - The file with the data of the image, on the host where the task runs. It is read in one pass, and must not
+        change while the task runs.
+      - An image that already has this data is left unchanged. The task compares O(checksum) if the service uses the
+        same algorithm (usually V(sha512), also V(md5)). Otherwise it compares the size, and reads the file only if the
+        sizes are equal.
+      - If the file does not exist in check mode, an earlier task may create it in a real run. The task then warns, and
+        predicts as much as it can without the file.
+      - It has no effect with O(state=absent). The file need not exist then.
     type: path
   url:
     description:
-      - The address (V(http) or V(https)) of the data of the image.
-      - The image service fetches it itself, where it offers O(method=web-download) and needs neither user name,
-        headers nor unpacking for it. Otherwise the data is streamed through, without a file on the way.
-      - State O(checksum) with V(sha512) or V(md5) where you can. Otherwise each run has to download the file to find
-        out whether the image has this data, unless the sizes differ.
-      - Certificates are always verified, whatever O(validate_certs) says about the cloud. O(ca_cert) is trusted, too.
-      - A redirect from C(https) to plain C(http) is refused. With O(method=web-download) the service follows redirects
-        itself, so that the task looks at them before it asks the service.
-      - A download that breaks off is begun again from its first byte, at most O(retries) times, whatever O(deadline)
-        says.
-      - User, password, query and fragment of the address are not shown. If the user or the password has a slash, C(?),
-        C(#) or C(@), write it with C(%) there, or give it by O(url_username) and O(url_password).
+      - The URL (V(http) or V(https)) of the data of the image.
+      - The image service fetches the data itself if it offers O(method=web-download) and if no user name, header or
+        decompression is needed. Otherwise the task streams the data to the service, without a temporary file.
+      - Give O(checksum) with V(sha512) or V(md5) if you can. Otherwise each run downloads the file to find out whether
+        the image has this data, unless the sizes differ.
+      - Certificates are always verified. O(validate_certs) applies only to the cloud. O(ca_cert) is trusted, too.
+      - A redirect from C(https) to plain C(http) is refused. With O(method=web-download), the service follows redirects
+        itself, so the task checks them before it asks the service.
+      - A download that breaks off starts again from the first byte, at most O(retries) times. O(deadline) does not
+        limit this.
+      - The user, password, query and fragment of the URL are never shown. If the user or the password contains a slash,
+        C(?), C(#) or C(@), percent-encode this character, or use O(url_username) and O(url_password).
     type: str
   url_username:
     description:
-      - The user name for O(url), which is then streamed through the task.
-      - User name, password and headers reach the host of O(url) alone. A redirect to another one does not take them
-        along.
+      - The user name for O(url). With it, the task streams the data.
+      - User name, password and headers are sent only to the host of O(url), not to another host that it redirects to.
     type: str
   url_password:
     description:
@@ -165,50 +163,50 @@ options:
     type: str
   url_headers:
     description:
-      - Headers for O(url), by name. It is then streamed through the task.
-      - Their values are not shown, in whichever form they are given.
+      - HTTP headers for O(url), by name. With them, the task streams the data.
+      - Their values are never shown, whatever form they have.
     type: dict
   checksum:
     description:
-      - The checksum of the file as it lies at O(path) or O(url), before O(decompress), as V(<algorithm>:<checksum>) or
-        V(<algorithm>:<address of a checksum file>).
-      - In a checksum file, the line of the file's name counts (the format of C(sha256sum), or that of BSD), or a
-        checksum that stands there alone. It may lie on the host where the task runs (C(file:///path)), as a regular
-        file of at most 4 MiB.
-      - A O(url) that ends without the name of a file, such as C(https://vendor.example.com/latest/), has no line in a
-        checksum file. State the checksum itself.
-      - Where the data has another checksum, the task fails and the image does not become active. With
-        O(method=web-download) that is known only after the service has fetched the data; the image is then removed.
+      - The checksum of the file at O(path) or O(url), before O(decompress), as V(<algorithm>:<checksum>) or
+        V(<algorithm>:<URL of a checksum file>).
+      - In a checksum file, the line with the file name is used (in the format of C(sha256sum) or of BSD). A checksum
+        file can also contain only a checksum.
+      - The checksum file can be on the host where the task runs (C(file:///path)), as a regular file of at most 4 MiB.
+      - A O(url) that ends without a file name, such as C(https://vendor.example.com/latest/), has no line in a checksum
+        file. Give the checksum itself.
+      - If the data has another checksum, the task fails and the image does not become active. With
+        O(method=web-download), this is known only after the service has fetched the data; the image is then deleted.
     type: str
   decompress:
     description:
-      - Whether a file that is packed with gzip, bzip2, xz or zstd is unpacked on its way. That is recognised by its
-        content; a file that is not packed is sent as it is.
-      - Unpacking xz takes the memory that the file asks for, 9 MiB usually and 65 MiB for C(xz -9). A file that asks
-        for more is refused; with zstd, one that asks for more than 128 MiB.
-      - One packing is undone. A file that is packed twice is refused.
-      - zstd needs Python 3.14, or the Python library C(zstandard) where the task runs.
+      - Whether a file that is compressed with gzip, bzip2, xz or zstd is decompressed during the transfer. Compression
+        is detected from the content. A file that is not compressed is sent unchanged.
+      - Decompressing xz takes the memory that the file requests, usually 9 MiB, and 65 MiB for C(xz -9). A file that
+        requests more is refused. For zstd, the limit is 128 MiB.
+      - A file that is compressed twice is refused.
+      - zstd requires Python 3.14, or the Python library C(zstandard) on the host where the task runs.
     type: bool
     default: false
   method:
     description:
-      - How the data comes. Where nothing is said, V(web-download) for a O(url) where that is possible, V(glance-direct)
-        for several stores, otherwise V(upload).
-      - A O(url) that the import filter of the service refuses is streamed through, unless V(web-download) is stated.
-      - A service may convert what it imports (V(glance-direct), V(web-download)). The image then has another
-        C(disk_format) than O(disk_format), which is accepted and remembered in the property C(pcd_source).
-      - V(upload) sends it straight into one store.
-      - V(glance-direct) sends it to the staging area of the service, which then brings it into its stores.
-      - V(web-download) lets the service fetch the O(url).
-      - V(copy-image) brings the data of an active image into further O(stores). It is never needed, because they are
-        found out anyway, and neither O(path) nor O(url) may be given with it.
+      - How the data is transferred. If omitted, V(web-download) is used for a O(url) if possible, V(glance-direct) for
+        several stores, and V(upload) otherwise.
+      - V(upload) sends the data directly to one store.
+      - V(glance-direct) sends the data to the staging area of the service, which imports it into its stores.
+      - V(web-download) makes the service fetch the O(url).
+      - V(copy-image) copies the data of an active image to more O(stores). It never has to be given, because missing
+        stores are detected automatically. It does not allow O(path) or O(url).
+      - A O(url) that the import filter of the service refuses is streamed by the task, unless V(web-download) is given.
+      - A service may convert the data that it imports (V(glance-direct), V(web-download)). The image then has another
+        C(disk_format) than O(disk_format). The task accepts that, and records it in the property C(pcd_source).
     type: str
     choices: [upload, glance-direct, web-download, copy-image]
   stores:
     description:
-      - The stores that hold the data, where the service has several. Where nothing is said, the service's default.
-      - An active image is copied into those that lack it, which most clouds allow to administrators alone. It is never
-        removed from a store.
+      - The stores that hold the data, if the service has several. If omitted, the default store of the service is used.
+      - An active image is copied to the stores that lack it. Most clouds allow that only to administrators. An image is
+        never removed from a store.
     type: list
     elements: str
   all_stores:
@@ -218,62 +216,63 @@ options:
     default: false
   all_stores_must_succeed:
     description:
-      - Whether an import into several stores fails as a whole where one of them fails. Where nothing is said, the
-        service decides, which takes V(true).
+      - Whether an import into several stores fails as a whole if one of them fails. If omitted, the service default
+        (V(true)) applies.
     type: bool
   on_content_change:
     description:
-      - What happens where the image has other data than O(path) or O(url).
-      - With V(fail), the task fails and says both hashes.
-      - With V(keep), the image keeps its data, with a warning.
-      - With V(replace), a new image of the same name and attributes gets the data. It is hidden until its data is
-        verified; only then does it take the place of the old one, which becomes what O(retired) says. A run that
-        breaks off is continued by the next one; what it has left is deleted instead if it cannot become what is
-        declared now. Members that the old image is shared with are not carried over. It needs O(name) without O(id),
-        since the new image has another id.
-      - It decides, too, about data that is right but lies in a store that this image service cannot read, such as data
-        that was uploaded through the public endpoint of PCD. No instance boots from that. V(fail) and V(keep) warn,
-        V(replace) brings the data over. An image that this collection has made is not looked at for that while its
-        data is unchanged.
+      - What happens if the image has other data than O(path) or O(url).
+      - With V(fail), the task fails and shows both hashes.
+      - With V(keep), the image keeps its data, and the task warns.
+      - With V(replace), a new image with the same name and attributes gets the data. The new image is hidden until its
+        data is verified. Only then does it replace the old image, and O(retired) controls what happens to the old one.
+      - An interrupted replacement is continued by the next run. If the unfinished image cannot become what the task
+        declares now, it is deleted.
+      - A replacement does not inherit the members of the old image. It requires O(name) without O(id), because the new
+        image has another id.
+      - This option also applies if the data is right, but lies in a store that this image service cannot read. Data
+        that was uploaded through the public endpoint of PCD is an example. No instance boots from it. V(fail) and
+        V(keep) warn; V(replace) sends the data to a readable store. An image that this collection has created is not
+        checked for this while its data is unchanged.
     type: str
     choices: [fail, keep, replace]
     default: fail
   retired:
     description:
-      - What becomes of an image once another one has replaced it.
-      - V(hide) hides it, V(deactivate) hides and deactivates it, V(rename) gives it another name (see
-        O(retired_suffix)), V(delete) deletes it, a protected one with O(force=true) alone.
+      - What happens to an image after another one has replaced it.
+      - V(hide) hides it. V(deactivate) hides and deactivates it. V(rename) changes its name; see O(retired_suffix).
+        V(delete) deletes it, but a protected image only if O(force=true).
     type: str
     choices: [delete, hide, deactivate, rename]
     default: hide
   retired_suffix:
     description:
-      - What O(retired=rename) appends to the name. Where nothing is said, V(-) and the time when the image was created.
+      - The text that O(retired=rename) appends to the name. If omitted, it is V(-) and the creation time of the image.
     type: str
   wait:
     description:
-      - Whether to wait for the end of an import, and for other tasks that bring data into the image at the same time.
-      - Without it, a failed import is not noticed and its data is not verified by this task, so that it must stay
-        true with O(on_content_change=replace).
+      - Whether to wait until an import has finished, and for other tasks that send data to the image at the same time.
+      - With V(false), the task does not notice a failed import and does not verify the data. Therefore
+        O(on_content_change=replace) requires V(true).
     type: bool
     default: true
   wait_timeout:
     description:
-      - How many seconds to wait for that, and for the service's answer once all data is sent.
+      - The maximum number of seconds to wait for that, and for the answer of the service after all data is sent.
     type: int
     default: 3600
   purge_properties:
     description:
-      - Whether custom properties that O(properties) does not name are removed. Needs O(properties); V({}) there
-        removes all.
-      - Properties that the service itself sets (C(os_glance_*), C(stores)) stay.
+      - Whether to remove custom properties that O(properties) does not name. Requires O(properties); V({}) removes all
+        of them.
+      - Properties that the service itself sets (C(os_glance_*), C(stores)) are kept.
     type: bool
     default: false
   force:
     description:
-      - Whether O(state=absent) deletes a protected image, too. Its protection is taken off first, and put back
-        where the service refuses to delete the image.
-      - The same goes for O(retired=delete).
+      - Whether O(state=absent) also deletes a protected image. The protection is removed first, and restored if the
+        service refuses to delete the image.
+      - The same applies to O(retired=delete).
     type: bool
     default: false
 requirements:
@@ -307,7 +306,7 @@ EXAMPLES = r"""
     properties:
       hw_qemu_guest_agent: null
 
-- name: Change an image that must be there already
+- name: Change an image that must already exist
   platform9.pcd.pcd_image:
     cloud: pcd
     name: ubuntu-24.04
@@ -331,7 +330,7 @@ EXAMPLES = r"""
     path: /var/lib/images/debian-13-genericcloud-amd64.qcow2
     checksum: sha512:{{ debian_sha512 }}
 
-- name: Let the image service fetch it from the vendor, and verify it by the vendor's checksum file
+- name: Make the image service fetch the data from the vendor, and verify it with the vendor's checksum file
   platform9.pcd.pcd_image:
     cloud: pcd
     name: debian-13
@@ -340,7 +339,7 @@ EXAMPLES = r"""
     url: https://cloud.debian.org/images/cloud/trixie/latest/debian-13-genericcloud-amd64.qcow2
     checksum: sha512:https://cloud.debian.org/images/cloud/trixie/latest/SHA512SUMS
 
-- name: Stream it from a mirror that wants a password, and unpack it on the way
+- name: Stream a file from a mirror that requires a password, and decompress it during the transfer
   platform9.pcd.pcd_image:
     cloud: pcd
     name: appliance-7
@@ -352,7 +351,7 @@ EXAMPLES = r"""
     checksum: sha256:https://mirror.example.com/SHA256SUMS
     decompress: true
 
-- name: Stream a vendor's file through this host, where the image service cannot reach the vendor
+- name: Stream a vendor's file through this host, because the image service cannot reach the vendor
   platform9.pcd.pcd_image:
     cloud: pcd
     name: debian-13-streamed
@@ -361,7 +360,7 @@ EXAMPLES = r"""
     url: https://cloud.debian.org/images/cloud/trixie/latest/debian-13-genericcloud-amd64.qcow2
     method: upload
 
-- name: Stage a file, and let the image service import it from there
+- name: Stage a file, and make the image service import it
   platform9.pcd.pcd_image:
     cloud: pcd
     name: debian-13-staged
@@ -371,7 +370,7 @@ EXAMPLES = r"""
     method: glance-direct
     wait_timeout: 600
 
-- name: Bring it into two stores
+- name: Import a file into two stores
   platform9.pcd.pcd_image:
     cloud: pcd
     name: debian-13-two-stores
@@ -380,14 +379,14 @@ EXAMPLES = r"""
     path: /var/lib/images/debian-13-genericcloud-amd64.qcow2
     stores: [fast, slow]
 
-- name: Copy an image that is there into a further store, as an administrator
+- name: Copy an existing image to another store, as an administrator
   platform9.pcd.pcd_image:
     cloud: pcd-admin
     name: debian-13
     match: visible
     stores: [fast, slow]
 
-- name: Keep an image at the vendor's latest build, and the earlier ones under other names
+- name: Replace an image with the vendor's latest build, and rename the earlier ones
   platform9.pcd.pcd_image:
     cloud: pcd
     name: debian-13
@@ -397,7 +396,7 @@ EXAMPLES = r"""
     on_content_change: replace
     retired: rename
 
-- name: Look up the image to rename it by its id
+- name: Find the id of the image to rename
   platform9.pcd.pcd_image_info:
     cloud: pcd
     name: ubuntu-24.04
@@ -410,13 +409,13 @@ EXAMPLES = r"""
     name: ubuntu-24.04-old
     hidden: true
 
-- name: Protect an image from being deleted
+- name: Protect an image from deletion
   platform9.pcd.pcd_image:
     cloud: pcd
     name: ubuntu-24.04-old
     protected: true
 
-- name: Delete an image even though it is protected
+- name: Delete an image even if it is protected
   platform9.pcd.pcd_image:
     cloud: pcd
     name: ubuntu-24.04-old
@@ -427,10 +426,10 @@ EXAMPLES = r"""
 RETURN = r"""
 image:
   description:
-    - The image after the task, with every attribute of the API; V(null) where the image has none.
-    - In check mode it is foretold, with the size and the hashes of the data that would be sent; what only the service
-      can know (such as the id of a new image) is V(null).
-    - V(null) where the image is absent.
+    - The image after the task, with every attribute of the API. An attribute without a value is V(null).
+    - In check mode, it is a prediction, with the size and the hashes of the data that would be sent. What only the
+      service can know (such as the id of a new image) is V(null).
+    - V(null) if the image is absent.
   returned: success
   type: dict
   sample:
@@ -465,7 +464,7 @@ image:
   contains:
     stores:
       description:
-        - The stores that hold the data. V(null) where the service names none, and for a deactivated image.
+        - The stores that hold the data. V(null) if the service names none, and for a deactivated image.
       returned: always
       type: list
       elements: str
@@ -475,8 +474,8 @@ image:
       type: dict
 patch:
   description:
-    - The operations of the JSON patch that was sent, or in check mode would be sent. Empty where none was needed, as
-      for a new image.
+    - The operations of the JSON patch that was sent, or would be sent in check mode. Empty if none was needed, as for
+      a new image.
   returned: success
   type: list
   elements: dict
@@ -486,9 +485,9 @@ patch:
       value: 20
 retired:
   description:
-    - The other images of this name that the task has taken out of use, or in check mode would take out of use, in this
-      order. Empty if there are none, as without O(on_content_change=replace).
-    - The diff says the same in C(retired).
+    - The other images of this name that the task has retired, or would retire in check mode, in this order. Empty if
+      there are none, as without O(on_content_change=replace).
+    - The diff shows the same list in C(retired).
   returned: success
   type: list
   elements: dict
@@ -503,19 +502,19 @@ retired:
       returned: always
       type: str
     name:
-      description: The name that it has afterwards.
+      description: The name of the image after the task.
       returned: always
       type: str
     action:
       description:
-        - What was done about it, V(hidden), V(deactivated) (and hidden), V(renamed) or V(deleted). V(kept) means that
-          it should have gone and is still there.
+        - What was done to the image, V(hidden), V(deactivated) (and hidden), V(renamed) or V(deleted). V(kept) means
+          that the image should have been retired and is still there.
       returned: always
       type: str
     reason:
       description:
-        - Why, if that does not follow from O(retired), such as for an unfinished replacement that an earlier run has
-          left; V(null) otherwise.
+        - The reason, if it does not follow from O(retired), for example that the image is an unfinished replacement of
+          an earlier run. Otherwise V(null).
       returned: always
       type: str
 """
@@ -558,7 +557,7 @@ def plan_image(params: Params, session: Session) -> Plan:
     current = session.find(params) if params["create"] else session.find_existing(params, UPDATED)
     desired = desired_attributes(params)
     if has_source(params) or stores_from(params).are_chosen:
-        # Most tasks are about attributes alone, and a module's process compiles all that it imports anew.
+        # Most tasks change attributes only, and each process of a module compiles everything that it imports.
         from ..module_utils._data.plan import plan_with_data
 
         return plan_with_data(params, session, desired, current)

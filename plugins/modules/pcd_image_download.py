@@ -6,22 +6,22 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: pcd_image_download
-short_description: Download an image of Platform9 Private Cloud Director into a file
+short_description: Download an image of Platform9 Private Cloud Director to a file
 version_added: 1.0.0
 description:
-  - Downloads the data of an image into a file on the host where the task runs.
-  - Nothing is downloaded where the file already has the data. Its size is compared first, and then the hash that the
-    service has of the image.
-  - The data is written into a temporary file (C(.pcd-image-*)) beside O(dest), which nobody but the user of the task
-    can read, and is compared with the hash while it arrives. The file takes its place only once it is complete and
-    right, so that what was there stays as it was until then.
-  - Owner, group and mode are set before the file takes its place. Without O(owner), O(group) and O(mode), a file that
-    is replaced keeps them; a new one is as any new file. A user, group or mode that does not exist is refused before
-    anything is downloaded.
-  - The temporary file is removed if the task fails or is interrupted. If the process is killed (C(SIGKILL)), it stays,
-    and the next download of the same user into that folder removes it.
-  - A download that breaks off is continued from where it broke off, and begun anew where the service does not allow
-    that, as long as it comes further. O(retries) says how many breaks in a row may bring nothing new.
+  - Downloads the data of an image to a file on the host where the task runs.
+  - Nothing is downloaded if the file already has the data. The task compares the size first, and then the hash that the
+    service stores for the image.
+  - The data is written to a temporary file (C(.pcd-image-*)) next to O(dest), which only the user of the task can read.
+    It is verified with the hash while it arrives. The temporary file replaces O(dest) only after it is complete and
+    verified. Until then, an existing file stays unchanged.
+  - Owner, group and mode are set before the file is replaced. Without O(owner), O(group) and O(mode), a replaced file
+    keeps them, and a new file gets the defaults of the system. A user, group or mode that does not exist is refused
+    before the download.
+  - The temporary file is removed if the task fails or is interrupted. If the process is killed (C(SIGKILL)), the file
+    stays, and the next download of the same user to this folder removes it.
+  - A download that breaks off is resumed, or restarted if the service does not allow that. O(retries) limits
+    consecutive attempts without progress.
 author:
   - Platform9 Systems (@platform9)
 extends_documentation_fragment:
@@ -40,41 +40,42 @@ options:
     type: str
   name:
     description:
-      - The name of the image. Where it could mean two images, the task fails and lists them; see O(match).
-      - Hidden images are looked for only where no other image has this name.
+      - The name of the image. If several images could be meant, the task fails and lists them; see O(match).
+      - A hidden image is selected only if no other image has this name.
     type: str
   match:
     description:
-      - Which images O(name) can mean. V(own) means those that belong to the project of the login; V(visible) means
-        all that the list of images shows to the login, whatever project they belong to. For an administrator that is
-        every project's.
-      - With only O(token) and O(image_endpoint_override) nobody says which project the token is for, and V(own) is
-        refused. Give O(project_id), O(id) or V(visible).
-      - It has no effect together with O(id).
+      - Which images O(name) can select.
+      - V(own) selects only images that belong to your project, the one that the credentials are for.
+      - V(visible) selects from all images that your image list shows, whatever project they belong to. For an
+        administrator, these are the images of all projects.
+      - With only O(token) and O(image_endpoint_override), the project of the token is not known, and V(own) is refused.
+        Give O(project_id), O(id) or V(visible).
+      - This option has no effect if O(id) is given.
     type: str
     choices: [own, visible]
     default: own
   dest:
     description:
-      - The path of the file. The folder that it lies in must be there.
-      - Where this is a folder, the file in it has the name of the image, with C(_) for slashes, dollar signs,
-        control characters, and for a dot or a dash at its beginning. Where the image has no name, or one that cannot be
-        that of a file, it has the id of the image. To choose the name, give the path of the file.
-      - A link is replaced by the file, and what it leads to is left alone, as M(ansible.builtin.copy) does it. A link
-        to a folder is that folder, unless the link belongs to another user and the folder does not.
-      - If other users may write into the folder or one above it, they cannot lead the task to another file, even if it
-        runs as root. If they exchange the file meanwhile, the task fails. O(unsafe_writes), O(attributes), O(seuser),
-        O(serole), O(setype) and O(selevel) are refused in such a folder, because Ansible does these by the path of the
-        file.
+      - The path of the file. Its folder must exist.
+      - If the path is a folder, the file in it gets the name of the image. Slashes, dollar signs, control characters,
+        and a dot or a dash at the beginning of the name are replaced by C(_). If the image has no name, or a name that
+        cannot be a file name, the file gets the id of the image. To choose the name, give the path of the file.
+      - A symbolic link is replaced by the file, and its target stays unchanged, as with M(ansible.builtin.copy). A
+        link to a folder is followed, unless the link belongs to another user and the folder does not.
+      - Other users who may write to the folder or to one above it cannot redirect the task to another file, even if it
+        runs as root. If they replace the file while the task runs, the task fails. O(unsafe_writes), O(attributes),
+        O(seuser), O(serole), O(setype) and O(selevel) are refused in such a folder, because Ansible applies them by the
+        path of the file.
     type: path
     required: true
 notes:
-  - The image must have its data. One that is still V(queued) is an error. One that is deactivated can be downloaded
-    by an administrator alone.
-  - By the policy that the image service comes with, the role C(reader) does not suffice.
-  - Where the service has no hash of the image, a file is compared with it by size alone; the task warns of that.
-  - In check mode the service is asked for the data and none of it is read, so that what it refuses is foretold. If the
-    folder of O(dest) is not there in check mode, a task before this one may make it; there is a warning.
+  - The image must have its data. An image with the status V(queued) is an error. Only an administrator can download a
+    deactivated image.
+  - With the default policy of the image service, the role C(reader) is not sufficient.
+  - If the service has no hash of the image, the file is compared by size only, and the task warns.
+  - In check mode, the task requests the data without reading it, so it predicts a refusal by the service. If the folder
+    of O(dest) does not exist in check mode, an earlier task may create it in a real run, and the task warns.
 seealso:
   - module: platform9.pcd.pcd_image
   - module: platform9.pcd.pcd_image_info
@@ -97,7 +98,7 @@ EXAMPLES = r"""
     most_recent: true
   register: newest
 
-- name: Download it into a folder, where the file has the name of the image
+- name: Download it to a folder; the file gets the name of the image
   platform9.pcd.pcd_image_download:
     cloud: pcd
     id: "{{ newest.images[0].id }}"
@@ -113,29 +114,29 @@ RETURN = r"""
 dest:
   description:
     - The absolute path of the file.
-    - Ansible adds what it adds for every module that writes a file (C(uid), C(gid), C(owner), C(group), C(mode),
-      C(state)), as it is at the end of the task.
+    - Ansible adds the return values of every module that writes a file (C(uid), C(gid), C(owner), C(group), C(mode),
+      C(state)), as they are at the end of the task.
   returned: success
   type: str
   sample: /home/admin/ubuntu-24.04.qcow2
 size:
   description:
-    - The size of the file in bytes. In check mode, where a file is there, it is that of this file; the size of the
-      image stands in RV(image).
+    - The size of the file in bytes. In check mode, this is the size of the existing file, if there is one. The size of
+      the image is in RV(image).
   returned: success
   type: int
   sample: 3145728
 checksum:
   description:
-    - The hash that the service has of the data, and the file with it, as algorithm and hexadecimal digits; V(null)
-      where the service has none.
-    - It is in the form of the C(checksum) of M(platform9.pcd.pcd_image) and M(ansible.builtin.get_url).
+    - The hash of the data in the service and in the file, as algorithm and hexadecimal digits. V(null) if the service
+      has none.
+    - The format is that of the option C(checksum) of M(platform9.pcd.pcd_image) and M(ansible.builtin.get_url).
   returned: success
   type: str
   sample: "sha256:a5df3fde7b200c3fa2791144c7e05c5c2bced4c6ad863d3a4cf76c972c1712f9"
 image:
   description:
-    - The image, with every attribute of the API; V(null) where the image has none.
+    - The image, with every attribute of the API. An attribute without a value is V(null).
     - It has the same form as RV(platform9.pcd.pcd_image#module:image).
   returned: success
   type: dict

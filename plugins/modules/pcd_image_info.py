@@ -9,8 +9,8 @@ module: pcd_image_info
 short_description: List the images of Platform9 Private Cloud Director
 version_added: 1.0.0
 description:
-  - Lists the images that the login can see, filtered by the service, or shows one by its id.
-  - Pages of the list follow by themselves.
+  - Lists the images that the credentials give access to, filtered by the service, or returns one image by its id.
+  - All pages of the list are fetched automatically.
 author:
   - Platform9 Systems (@platform9)
 extends_documentation_fragment:
@@ -19,14 +19,14 @@ extends_documentation_fragment:
 options:
   id:
     description:
-      - The id of one image, a UUID. It is found whatever its visibility, and hidden or not, and cannot be combined
-        with filters. Where there is none, the list is empty.
-      - V(null) counts as not given, as for every option. Without a name or another filter it is an error, so that a
-        task which asks for one image never lists all of them.
+      - The id of one image, a UUID. The image is found whatever its visibility, and even if it is hidden. The list is
+        empty if no image has this id. This option cannot be combined with filters.
+      - V(null) counts as not given, as for every option. It is an error without a name or another filter, so a task
+        that asks for one image never lists all of them.
     type: str
   name:
     description:
-      - Only images with exactly this name. Upper and lower case count.
+      - Only images with exactly this name. The comparison is case-sensitive.
     type: str
   owner:
     description:
@@ -34,7 +34,7 @@ options:
     type: str
   protected:
     description:
-      - Only images that are protected from being deleted, or only those that are not.
+      - Only images that are protected from deletion (V(true)), or only images that are not (V(false)).
     type: bool
   status:
     description:
@@ -47,21 +47,21 @@ options:
     type: str
   visibility:
     description:
-      - Only images with this visibility. V(all) shows, beside what is listed without this option, the community
-        images of all projects.
+      - Only images with this visibility. V(all) adds the community images of all projects to what is listed without
+        this option.
     type: str
     choices: [public, private, community, shared, all]
   hidden:
     description:
-      - V(true) lists hidden images alone, V(false) those that are not hidden, and V(any) both, which takes two
+      - V(true) lists only hidden images, V(false) only images that are not hidden. V(any) lists both, which takes two
         requests.
-      - It is the query parameter C(os_hidden). Where nothing is given, the service leaves hidden images out.
+      - This is the query parameter C(os_hidden). If omitted, the service leaves hidden images out.
     type: str
     choices: ["true", "false", any]
   member_status:
     description:
-      - Of the images that other projects share, only those with this status of membership. Where nothing is given,
-        the service shows the accepted ones.
+      - Of the images that other projects share, only those with this membership status. If omitted, the service lists
+        the accepted ones.
     type: str
     choices: [pending, accepted, rejected, all]
   size_min:
@@ -74,24 +74,24 @@ options:
     type: int
   created_at:
     description:
-      - Only images created at a time, with an operator before it, such as V(gte:2026-01-31T12:00:00Z). The
+      - Only images created at this time, with an operator in front of it, such as V(gte:2026-01-31T12:00:00Z). The
         operators are C(gt), C(gte), C(eq), C(neq), C(lt) and C(lte).
     type: str
   updated_at:
     description:
-      - Only images last changed at a time; see O(created_at).
+      - Only images last updated at this time, in the same format as O(created_at).
     type: str
   properties:
     description:
-      - Only images with these values of their attributes or custom properties, such as C(os_distro) or
-        C(disk_format). Numbers and booleans stand for their text.
+      - Only images with these values of attributes or custom properties, such as C(os_distro) or C(disk_format).
+        Numbers and booleans are compared as text.
     type: dict
   sort:
     description:
       - The order of the list, such as V(name:asc,created_at:desc). The keys are C(name), C(status),
         C(container_format), C(disk_format), C(size), C(id), C(created_at) and C(updated_at). A key without a
-        direction is sorted downwards.
-      - Where nothing is given, the newest image comes first.
+        direction is sorted in descending order.
+      - If omitted, the newest image comes first.
     type: str
   sort_key:
     description:
@@ -104,15 +104,15 @@ options:
     choices: [asc, desc]
   limit:
     description:
-      - The most images to return. Where nothing is given, all are returned.
+      - The maximum number of images to return. If omitted, all images are returned.
     type: int
   marker:
     description:
-      - The id of an image. The list begins after it.
+      - The id of an image. The list begins after this image.
     type: str
   most_recent:
     description:
-      - Whether only the newest of the images found is returned.
+      - Whether to return only the newest of the images that were found.
     type: bool
     default: false
 seealso:
@@ -136,7 +136,7 @@ EXAMPLES = r"""
     most_recent: true
   register: newest
 
-- name: Find images by name, hidden ones too
+- name: Find images by name, including hidden images
   platform9.pcd.pcd_image_info:
     cloud: pcd
     name: ubuntu-24.04
@@ -152,7 +152,7 @@ EXAMPLES = r"""
 RETURN = r"""
 images:
   description:
-    - The images, each with every attribute of the API; V(null) where the image has none.
+    - The images, each with every attribute of the API. An attribute without a value is V(null).
     - Each has the same form as RV(platform9.pcd.pcd_image#module:image).
   returned: success
   type: list

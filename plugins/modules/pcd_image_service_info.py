@@ -9,10 +9,10 @@ module: pcd_image_service_info
 short_description: Show what the image service of Platform9 Private Cloud Director offers
 version_added: 1.0.0
 description:
-  - Shows the versions of the API, the import methods and the stores of the image service, so that a playbook can
-    choose among them.
-  - The endpoints of one cloud may be services of their own. This module asks the one that the other modules use with
-    the same connection options; see O(interface).
+  - Returns the API versions, the import methods and the stores of the image service, so that a playbook can choose
+    among them.
+  - The endpoints of one cloud can belong to different services. This module asks the endpoint that the other modules
+    use with the same connection options; see O(interface).
 author:
   - Platform9 Systems (@platform9)
 extends_documentation_fragment:
@@ -24,17 +24,17 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Ask what the image service offers
+- name: Get what the image service offers
   platform9.pcd.pcd_image_service_info:
     cloud: pcd
   register: service
 
-- name: Stop where the service cannot import from a URL
+- name: Stop if the service cannot import from a URL
   ansible.builtin.assert:
     that: "'web-download' in service.import_methods"
     fail_msg: "{{ service.endpoint }} offers {{ service.import_methods | join(', ') }}"
 
-- name: Show the newest version of the API, and the store that data goes to where none is named
+- name: Show the newest API version, and the store that is used by default
   ansible.builtin.debug:
     msg:
       - "{{ service.versions | selectattr('status', 'equalto', 'CURRENT') | map(attribute='id') | first }}"
@@ -44,14 +44,14 @@ EXAMPLES = r"""
 RETURN = r"""
 endpoint:
   description:
-    - The address of the image service that was asked, with the version of the API that this collection speaks.
+    - The URL of the image service, with the version of the API that this collection uses.
   returned: success
   type: str
   sample: https://pcd.example.com:9494/v2
 versions:
   description:
     - The versions of the API, in the order of the service, which begins with the newest.
-    - Empty where a proxy does not let this document through.
+    - Empty if a proxy blocks this document.
   returned: success
   type: list
   elements: dict
@@ -76,21 +76,21 @@ versions:
       returned: always
       type: str
     links:
-      description: Where the version is found, as the service says it. Behind a proxy it may be an address of its own.
+      description: The URLs of the version, as the service returns them. Behind a proxy, they can be internal addresses.
       returned: always
       type: list
       elements: dict
 import_methods:
   description:
-    - The import methods, such as C(glance-direct), C(web-download) and C(copy-image). That the service offers one
-      does not mean that this login may use it; C(copy-image) is usually for administrators.
+    - The import methods, such as C(glance-direct), C(web-download) and C(copy-image). The credentials may not allow
+      every method that the service offers; C(copy-image) is usually for administrators.
   returned: success
   type: list
   elements: str
   sample: [glance-direct, web-download, copy-image]
 stores:
   description:
-    - The stores that the data of an image can be in. Empty where the service has a single one without a name.
+    - The stores that can hold the data of an image. Empty if the service has a single store without a name.
   returned: success
   type: list
   elements: dict
@@ -118,11 +118,11 @@ stores:
       returned: always
       type: str
     description:
-      description: What the store is for; V(null) where nobody has said it.
+      description: What the store is for; V(null) if the service has no description of it.
       returned: always
       type: str
     is_default:
-      description: Whether data goes to this store where none is named.
+      description: Whether data goes to this store if no store is named.
       returned: always
       type: bool
     read_only:
@@ -130,16 +130,16 @@ stores:
       returned: always
       type: bool
     type:
-      description: The kind of store, such as C(file), C(rbd) or C(cinder).
-      returned: where the service shows it, as it does to administrators
+      description: The type of the store, such as C(file), C(rbd) or C(cinder).
+      returned: if the service shows it, as it does to administrators
       type: str
     weight:
       description: Of several stores that have the data, the one with the greatest weight is read.
-      returned: where the service shows it, as it does to administrators
+      returned: if the service shows it, as it does to administrators
       type: int
     properties:
-      description: How the store is set up; what stands here depends on its kind.
-      returned: where the service shows it, as it does to administrators
+      description: The configuration of the store. The keys depend on its type.
+      returned: if the service shows it, as it does to administrators
       type: dict
 """
 

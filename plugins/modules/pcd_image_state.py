@@ -9,10 +9,10 @@ module: pcd_image_state
 short_description: Deactivate or reactivate an image of Platform9 Private Cloud Director
 version_added: 1.0.0
 description:
-  - Deactivates an image, so that nobody but an administrator can read its data and no machine can be made from it,
-    or makes it active again.
-  - The image must have its data. One that is still V(queued) is an error.
-  - Where the policy of the cloud allows this to administrators alone, the task fails for others.
+  - Deactivates or reactivates an image. Only an administrator can read the data of a deactivated image, and no instance
+    can be created from it.
+  - The image must have its data. An image with the status V(queued) is an error.
+  - If the policy of the cloud allows this only to administrators, the task fails for other users.
 author:
   - Platform9 Systems (@platform9)
 extends_documentation_fragment:
@@ -26,23 +26,24 @@ options:
     type: str
   name:
     description:
-      - The name of the image. Where it could mean two images, the task fails and lists them; see O(match).
-      - Hidden images are looked for only where no other image has this name.
+      - The name of the image. If several images could be meant, the task fails and lists them; see O(match).
+      - A hidden image is selected only if no other image has this name.
     type: str
   match:
     description:
-      - Which images O(name) can mean. V(own) means those that belong to the project of the login; V(visible) means
-        all that the list of images shows to the login, whatever project they belong to. For an administrator that is
-        every project's.
-      - With only O(token) and O(image_endpoint_override) nobody says which project the token is for, and V(own) is
-        refused. Give O(project_id), O(id) or V(visible).
-      - It has no effect together with O(id).
+      - Which images O(name) can select.
+      - V(own) selects only images that belong to your project, the one that the credentials are for.
+      - V(visible) selects from all images that your image list shows, whatever project they belong to. For an
+        administrator, these are the images of all projects.
+      - With only O(token) and O(image_endpoint_override), the project of the token is not known, and V(own) is refused.
+        Give O(project_id), O(id) or V(visible).
+      - This option has no effect if O(id) is given.
     type: str
     choices: [own, visible]
     default: own
   state:
     description:
-      - The status that the image shall have.
+      - The desired status of the image.
     type: str
     choices: [active, deactivated]
     required: true
@@ -52,13 +53,13 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Take an image out of use
+- name: Deactivate an image
   platform9.pcd.pcd_image_state:
     cloud: pcd
     name: ubuntu-24.04
     state: deactivated
 
-- name: Bring it back
+- name: Reactivate the image
   platform9.pcd.pcd_image_state:
     cloud: pcd
     name: ubuntu-24.04
@@ -68,8 +69,8 @@ EXAMPLES = r"""
 RETURN = r"""
 image:
   description:
-    - The image after the task, with every attribute of the API; V(null) where the image has none. In check mode it
-      is foretold.
+    - The image after the task, with every attribute of the API. An attribute without a value is V(null). In check mode,
+      it is a prediction.
     - It has the same form as RV(platform9.pcd.pcd_image#module:image).
   returned: success
   type: dict
