@@ -163,7 +163,7 @@ options:
     type: float
     default: 120
 requirements:
-  - requests
+  - requests >= 2.28
   - PyYAML, to read clouds.yaml (ansible-core installs it on the control node)
 notes:
   - "Precedence: an option, then the entry of C(clouds.yaml) that O(cloud) names, then an C(OS_*) variable, then the

@@ -276,7 +276,7 @@ options:
     type: bool
     default: false
 requirements:
-  - jsonpatch
+  - jsonpatch >= 1.32
 seealso:
   - module: platform9.pcd.pcd_image_info
   - module: platform9.pcd.pcd_image_state
