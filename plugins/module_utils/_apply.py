@@ -67,6 +67,7 @@ from ._image.plan import (
     desired_by,
     unmet,
 )
+from ._session import Session
 
 if TYPE_CHECKING:
     from ._data.transfer import Transfers
@@ -84,6 +85,18 @@ MAX_REST_SECONDS = 3.0
 # Seconds that a run gets which was first, to see that it is; and then, to begin with its data.
 MAX_CONTEST_SECONDS = 5.0
 MAX_WAIT_FOR_WINNER_SECONDS = 30.0
+
+
+def applier_of(session: Session) -> Applier:
+    """What applies plans to the images of the session's service."""
+
+    def transfers() -> Transfers:
+        # Most changes are about attributes only.
+        from ._data.transfer import transfers_of
+
+        return transfers_of(session)
+
+    return Applier(session.images, transfers, session.transport, session.waiting)
 
 
 class Applier(NamedTuple):

@@ -17,8 +17,9 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ._arguments import check_arguments, without_nulls
 from ._data.file_attributes import BY_PATH
 from ._errors import PcdError
-from ._redact import shown_options
-from ._task import Runtime, Task, perform
+from ._redact import hidden_texts, shown_options
+from ._session import Runtime
+from ._task import Task, perform
 
 
 class _Module(AnsibleModule):
@@ -53,7 +54,7 @@ class _Module(AnsibleModule):
     def log(self, msg: Any, log_args: Any = None) -> None:
         """Write into the system's log, where AnsibleModule writes all options of a task (`_log_invocation`)."""
         if log_args:
-            self.no_log_values = self._pcd_task.hidden(self.params, self.no_log_values)
+            self.no_log_values = hidden_texts(self._pcd_task.argument_spec, self.params, self.no_log_values)
             hidden = {name: value for name, value in self._shown().items() if value != self.params[name]}
             log_args = {name: hidden.get(name, text) for name, text in log_args.items()}
             msg = f"Invoked with {' '.join(f'{name}={text}' for name, text in log_args.items())}"
@@ -63,7 +64,7 @@ class _Module(AnsibleModule):
         return shown_options(self.params, self._pcd_given, self.argument_spec)
 
     def _without_secrets(self, answer: dict[str, Any]) -> dict[str, Any]:
-        self.no_log_values = self._pcd_task.hidden(self.params, self.no_log_values)
+        self.no_log_values = hidden_texts(self._pcd_task.argument_spec, self.params, self.no_log_values)
         return {**answer, "invocation": {"module_args": self._shown()}}
 
 

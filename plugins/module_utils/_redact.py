@@ -156,3 +156,24 @@ def shown_options(
             value = redacted(value)
         shown[name] = value
     return shown
+
+
+def hidden_texts(spec: Mapping[str, Any], params: Mapping[str, Any], no_log_values: Iterable[Any]) -> set[str]:
+    """The texts that a result is searched for, beside what `shown_options` hides by its place.
+
+    `spec` are the options and their rules. `no_log_values` is what Ansible has found in the options as they were given,
+    before a text became a dictionary.
+    """
+    secrets, headers = set(_misplaced(params)), {str(value) for value in no_log_values}
+    for option, rules in spec.items():
+        if rules.get("no_log"):
+            (headers if rules.get("type") == "dict" else secrets).update(leaves(params.get(option)))
+    # A short word, such as the value of `Accept: raw`, would be found everywhere.
+    return set(encodings(secrets | {text for text in headers if len(text) >= SHORTEST_VALUE}))
+
+
+def _misplaced(params: Mapping[str, Any]) -> Iterator[str]:
+    """What may be secret in addresses, whichever option they are in."""
+    for option, value in params.items():
+        if isinstance(value, str) and ("://" in value or (option in ADDRESS_OPTIONS and "@" in value)):
+            yield from secrets_in(value)

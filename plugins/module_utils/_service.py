@@ -10,7 +10,7 @@ from typing import Any
 from ._client.http import Http
 from ._client.images import Images, Items
 from ._errors import ApiError
-from ._task import Params, Result, Session
+from ._session import Params, Result, Session
 
 VERSIONS = "/versions"
 WANTED = "look up the API versions"

@@ -519,6 +519,7 @@ retired:
       type: str
 """
 
+from ..module_utils._change import ImageChange
 from ..module_utils._data.options import (
     DATA_OPTIONS,
     check_data,
@@ -535,9 +536,11 @@ from ..module_utils._image.attributes import (
     desired_attributes,
     without_converted,
 )
+from ..module_utils._image.find import MATCH, UPDATED, find, find_existing
 from ..module_utils._image.plan import Plan, plan_absent, plan_present
 from ..module_utils._module import run_module
-from ..module_utils._task import MATCH, UPDATED, Params, Session, Task
+from ..module_utils._session import Params, Session
+from ..module_utils._task import Task
 
 
 def check_image(params: Params) -> None:
@@ -553,8 +556,8 @@ def check_image(params: Params) -> None:
 
 def plan_image(params: Params, session: Session) -> Plan:
     if params["state"] == "absent":
-        return plan_absent(session.find(params), params["force"])
-    current = session.find(params) if params["create"] else session.find_existing(params, UPDATED)
+        return plan_absent(find(session, params), params["force"])
+    current = find(session, params) if params["create"] else find_existing(session, params, UPDATED)
     desired = desired_attributes(params)
     if has_source(params) or stores_from(params).are_chosen:
         # Most tasks change attributes only, and each process of a module compiles everything that it imports.
@@ -572,6 +575,10 @@ def plan_image(params: Params, session: Session) -> Plan:
     return plan_present(wanted, current, params["purge_properties"], params["id"])
 
 
+def change_image(params: Params, session: Session) -> ImageChange:
+    return ImageChange(session, plan_image(params, session), returns_patch=True)
+
+
 TASK = Task(
     options={
         **IDENTITY_OPTIONS,
@@ -585,8 +592,7 @@ TASK = Task(
     },
     constraints={"required_one_of": [("id", "name")], "mutually_exclusive": [("path", "url")]},
     check=check_image,
-    work=plan_image,
-    returns_patch=True,
+    work=change_image,
     libraries=("requests", "jsonpatch"),
     secrets=secrets_from,
 )

@@ -149,8 +149,9 @@ image:
 
 from ..module_utils._data.download import check_download, plan_download
 from ..module_utils._image.attributes import IDENTITY_OPTIONS
+from ..module_utils._image.find import MATCH
 from ..module_utils._module import run_module
-from ..module_utils._task import MATCH, Task
+from ..module_utils._task import Task
 
 TASK = Task(
     options={

@@ -80,15 +80,19 @@ image:
     status: deactivated
 """
 
+from ..module_utils._change import ImageChange
 from ..module_utils._image.attributes import IDENTITY_OPTIONS, check_identity
-from ..module_utils._image.plan import Plan, plan_status
+from ..module_utils._image.find import MATCH, find_existing
+from ..module_utils._image.plan import plan_status
 from ..module_utils._module import run_module
-from ..module_utils._task import MATCH, Params, Session, Task
+from ..module_utils._session import Params, Session
+from ..module_utils._task import Task
 
 
-def plan_state(params: Params, session: Session) -> Plan:
+def change_status(params: Params, session: Session) -> ImageChange:
     state = params["state"]
-    return plan_status(state, session.find_existing(params, f"made {state}"))
+    image = find_existing(session, params, f"made {state}")
+    return ImageChange(session, plan_status(state, image))
 
 
 TASK = Task(
@@ -99,7 +103,7 @@ TASK = Task(
     },
     constraints={"required_one_of": [("id", "name")], "mutually_exclusive": [("id", "name")]},
     check=check_identity,
-    work=plan_state,
+    work=change_status,
 )
 
 

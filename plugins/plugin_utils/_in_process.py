@@ -36,12 +36,13 @@ from ansible.utils.display import Display
 
 from ..module_utils._arguments import check_arguments, without_nulls
 from ..module_utils._client.login import TokenProvider
+from ..module_utils._client.progress import FIRST_INTERVAL, Progress
 from ..module_utils._data.file_attributes import BY_PATH
-from ..module_utils._data.progress import FIRST_INTERVAL, Progress
 from ..module_utils._errors import ConfigurationError, PcdError, quoted
-from ..module_utils._redact import shown_options
-from ..module_utils._task import Result, Runtime, Task, perform
-from ._kept_logins import SECRET_SIZE, TokenCache
+from ..module_utils._redact import hidden_texts, shown_options
+from ..module_utils._session import Result, Runtime
+from ..module_utils._task import Task, perform
+from ._token_cache import SECRET_SIZE, TokenCache
 
 try:
     # ansible-core 2.22 masks secrets where they would be shown, and deprecates that results are changed for it.
@@ -168,7 +169,7 @@ class InProcess(OrdinaryAction):
             result.pop("diff", None)
         if self._shows_options(variables):
             result["invocation"] = {"module_args": shown_options(params, self._task.args, self._spec)}
-        secrets = self.task.hidden(params, validation._no_log_values)
+        secrets = hidden_texts(self._spec, params, validation._no_log_values)
         if register_secrets is not None:
             register_secrets(secrets)
             return result

@@ -18,7 +18,6 @@ from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies_environment
 
-from .._data.progress import Progress
 from .._errors import (
     BY_STATUS,
     ApiError,
@@ -35,6 +34,7 @@ from .._redact import (
     redacted,
     redacted_text,
 )
+from .progress import Progress
 from .retry import Attempts, Waiting
 
 try:

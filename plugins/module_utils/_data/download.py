@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 
 from .._arguments import FuturePath
 from .._client.http import announced_length
+from .._client.progress import Meter
 from .._client.retry import pause
 from .._errors import (
     ApiError,
@@ -30,8 +31,9 @@ from .._errors import (
     PlanError,
 )
 from .._image.attributes import check_identity, image_shape
+from .._image.find import find_existing
 from .._image.plan import Image, describe
-from .._task import Params, Result, Session
+from .._session import Params, Result, Session
 from .compare import FULL_STATUSES, digest_of_image
 from .file_attributes import (
     BY_PATH,
@@ -48,7 +50,6 @@ from .folder import (
     open_folder,
     remove_leftovers,
 )
-from .progress import Meter
 from .stores import UNREADABLE, elsewhere
 from .stream import BLOCK, Digest, hash_of
 
@@ -85,7 +86,7 @@ def check_download(params: Params) -> None:
 
 def plan_download(params: Params, session: Session) -> Download:
     """What is to be done so that the file at `dest` has the data of the image."""
-    image = session.find_existing(params, "downloaded")
+    image = find_existing(session, params, "downloaded")
     if image["status"] not in FULL_STATUSES:
         raise NotReady(
             f"{describe(image)} has status {image['status']}, so that there is no data to download. Upload its data "

@@ -24,6 +24,7 @@ from .._image.attributes import (
     stores_of,
     without_converted,
 )
+from .._image.find import UPDATED, find_by_id, missing
 from .._image.marks import is_unfinished, replaced_id, replaces
 from .._image.plan import (
     Discard,
@@ -35,7 +36,7 @@ from .._image.plan import (
     plan_absent,
     plan_present,
 )
-from .._task import UPDATED, Params, Session
+from .._session import Params, Session
 from .compare import (
     FULL_STATUSES,
     IMPORT_LOCK,
@@ -64,6 +65,7 @@ from .compare import (
 from .options import has_source, stores_from, stream_from
 from .stores import unreadable_here
 from .stream import Content, File, Stream
+from .transfer import transfers_of
 from .url import Url
 
 # Seconds for which data may lie staged before it is taken for left behind.
@@ -90,7 +92,7 @@ def plan_with_data(params: Params, session: Session, desired: Mapping[str, Any],
     if current is not None:
         current = _settled(params, session, current)
         if current is None and not params["create"]:
-            raise session.missing(params, UPDATED)
+            raise missing(session, params, UPDATED)
     planner = _Planner(params, session, desired)
     plan = planner.plan_record_only(current) if not has_source(params) else planner.plan(current)
     if plan.sends_data:
@@ -192,7 +194,7 @@ class _Planner:
         def is_over(seen: Image | None) -> bool:
             return seen is None or SOURCE in seen
 
-        return self._session.waiting(LONGEST_REMEMBERING).until(is_over, lambda: self._session.find_by_id(image["id"]))
+        return self._session.waiting(LONGEST_REMEMBERING).until(is_over, lambda: find_by_id(self._session, image["id"]))
 
     def _sent(self, image: Image) -> Image:
         return as_sent(image, self._session.project_id)
@@ -265,7 +267,7 @@ class _Planner:
         found: list[Image] = []
         while len(found) < MAX_REPLACED:
             old_id = replaced_id(image)
-            old = None if old_id is None else self._session.find_by_id(old_id)
+            old = None if old_id is None else find_by_id(self._session, old_id)
             if old is None or not replaces(image, old) or old["id"] in [each["id"] for each in found]:
                 break
             found.insert(0, old)
@@ -461,11 +463,11 @@ def _settled(params: Params, session: Session, image: Image) -> Image | None:
     try:
         if _is_staged(image) and is_ours(image["id"]) and patience >= MAX_STAGED_SECONDS:
             # Whoever has staged data asks for the import at once.
-            image = session.transfers.settled(image["id"], MAX_STAGED_SECONDS, lambda dummy: True)
+            image = transfers_of(session).settled(image["id"], MAX_STAGED_SECONDS, lambda dummy: True)
             if _is_staged(image):
                 return image
             patience -= MAX_STAGED_SECONDS
-        return session.transfers.settled(image["id"], patience)
+        return transfers_of(session).settled(image["id"], patience)
     except NotFound:
         return None
     except TimedOut as error:

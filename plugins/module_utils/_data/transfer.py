@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from .._client.images import Images
+from .._client.progress import Progress
 from .._client.retry import Attempts, Waiting, pause
 from .._errors import (
     ApiError,
@@ -40,6 +41,7 @@ from .._image.plan import (
     pointer,
 )
 from .._redact import printable, redacted_text
+from .._session import Session
 from .compare import (
     BUSY_STATUSES,
     FAILED_IMPORT,
@@ -55,7 +57,6 @@ from .compare import (
     is_unusable,
 )
 from .locks import Locks
-from .progress import Progress
 from .stream import (
     BLOCK,
     Body,
@@ -81,6 +82,12 @@ class Imported(NamedTuple):
 
     image: Image
     memory: Patch
+
+
+def transfers_of(session: Session) -> Transfers:
+    """What brings data into the images of the session's service."""
+    progress = session.runtime.progress
+    return Transfers(session.images, session.transport.retries, session.warn, session.waiting, progress=progress)
 
 
 class Transfers:

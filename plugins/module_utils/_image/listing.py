@@ -12,7 +12,7 @@ from typing import Any
 
 from .._client.images import Image, Query, name_filter
 from .._errors import ConfigurationError
-from .._task import Params, Session
+from .._session import Params, Session
 from .attributes import (
     STATUSES,
     VISIBILITIES,
@@ -23,6 +23,7 @@ from .attributes import (
     property_value,
     storable,
 )
+from .find import find_by_id
 
 FILTER_OPTIONS: dict[str, Any] = {
     "owner": {"type": "str"},
@@ -102,7 +103,7 @@ def check_listing(params: Params) -> None:
 def read_listing(params: Params, session: Session) -> dict[str, Any]:
     """`images`: those that the options ask for, in the shape that users get."""
     if params["id"] is not None:
-        image = session.find_by_id(params["id"])
+        image = find_by_id(session, params["id"])
         return {"images": [] if image is None else [image_shape(image)]}
     at_most = 1 if params["most_recent"] else params["limit"]
     query = query_from(params)

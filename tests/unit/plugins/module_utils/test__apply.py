@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.platform9.pcd.plugins.module_utils._apply import MAX_ROUNDS
+from ansible_collections.platform9.pcd.plugins.module_utils._apply import MAX_ROUNDS, applier_of
 from ansible_collections.platform9.pcd.plugins.module_utils._client.images import Image
 from ansible_collections.platform9.pcd.plugins.module_utils._data.compare import (
     Delivery,
@@ -75,15 +75,15 @@ from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples i
 
 def test_a_plan_without_steps_sends_nothing() -> None:
     shelf = Shelf()
-    assert session_with(shelf).applier.apply(Plan(image(), image())) == image()
-    assert session_with(shelf).applier.apply(Plan(None, None)) is None
+    assert applier_of(session_with(shelf)).apply(Plan(image(), image())) == image()
+    assert applier_of(session_with(shelf)).apply(Plan(None, None)) is None
     assert shelf.done == []
 
 
 def test_the_image_after_a_step_is_what_the_service_says() -> None:
     shelf = Shelf(image())
     patch = [{"op": "replace", "path": "/min_disk", "value": 20}]
-    after = session_with(shelf).applier.apply(Plan(image(), image(min_disk=20), (Update(patch),)))
+    after = applier_of(session_with(shelf)).apply(Plan(image(), image(min_disk=20), (Update(patch),)))
     assert shelf.done == [("update", ID, patch), ("get", ID)]
     assert after is not None
     assert after["updated_at"] == "2026-11-23T08:00:00Z"
@@ -91,7 +91,7 @@ def test_the_image_after_a_step_is_what_the_service_says() -> None:
 
 def test_a_new_image_is_what_the_service_says() -> None:
     shelf = Shelf()
-    after = session_with(shelf).applier.apply(plan_present({"name": "new"}, None))
+    after = applier_of(session_with(shelf)).apply(plan_present({"name": "new"}, None))
     assert [operation for operation, *dummy in shelf.done] == ["create"]
     sent = shelf.done[0][1]
     assert sent == {"id": sent["id"], "name": "new"}
@@ -101,14 +101,14 @@ def test_a_new_image_is_what_the_service_says() -> None:
 
 def test_an_id_that_is_wished_goes_before_one_of_ours() -> None:
     shelf = Shelf()
-    session_with(shelf).applier.apply(plan_present({"name": "new"}, None, new_id=ID))
+    applier_of(session_with(shelf)).apply(plan_present({"name": "new"}, None, new_id=ID))
     assert shelf.done == [("create", {"id": ID, "name": "new"})]
 
 
 def test_an_id_that_was_used_before_is_explained() -> None:
     shelf = Shelf(create=error(Conflict, 409, "Image ID already exists!"))
     with pytest.raises(Conflict, match="Image ID already exists! An id is never given twice") as caught:
-        session_with(shelf).applier.apply(plan_present({"name": "new"}, None, new_id=ID))
+        applier_of(session_with(shelf)).apply(plan_present({"name": "new"}, None, new_id=ID))
     assert caught.value.status == 409
     assert caught.value.server_message == "Image ID already exists!"
     assert caught.value.facts == {"method": "X", "url": "http://x", "status": 409, "request_id": "req-1"}
@@ -116,13 +116,13 @@ def test_an_id_that_was_used_before_is_explained() -> None:
 
 def test_another_conflict_of_a_new_image_is_told_as_it_is() -> None:
     with pytest.raises(Conflict, match="^said so$"):
-        session_with(Shelf(create=error(Conflict, 409))).applier.apply(plan_present({"name": "new"}, None))
+        applier_of(session_with(Shelf(create=error(Conflict, 409)))).apply(plan_present({"name": "new"}, None))
 
 
 @pytest.mark.parametrize(("wanted", "action"), [("deactivated", "deactivate"), ("active", "reactivate")])
 def test_the_status_is_read_again_after_it_was_set(wanted: str, action: str) -> None:
     shelf = Shelf(image(status=wanted))
-    after = session_with(shelf).applier.apply(Plan(image(), image(status=wanted), (SetStatus(action),)))
+    after = applier_of(session_with(shelf)).apply(Plan(image(), image(status=wanted), (SetStatus(action),)))
     assert shelf.done == [(action, ID), ("get", ID)]
     assert after == image(status=wanted)
 
@@ -130,17 +130,17 @@ def test_the_status_is_read_again_after_it_was_set(wanted: str, action: str) -> 
 def test_a_status_that_was_accepted_and_is_not_there_is_an_error() -> None:
     shelf = Shelf(image(status="active"))
     with pytest.raises(PlanError, match="deactivate.*its status is active.*run the task again"):
-        session_with(shelf).applier.apply(plan_status("deactivated", image()))
+        applier_of(session_with(shelf)).apply(plan_status("deactivated", image()))
 
 
 def test_an_image_is_deleted_in_one_request() -> None:
     shelf = Shelf(image())
-    assert session_with(shelf).applier.apply(plan_absent(image())) is None
+    assert applier_of(session_with(shelf)).apply(plan_absent(image())) is None
     assert shelf.done == [("delete", ID)]
 
 
 def test_an_image_that_somebody_else_deletes_at_the_same_moment_is_gone_all_the_same() -> None:
-    assert session_with(Shelf(delete=error(NotFound, 404))).applier.apply(plan_absent(image())) is None
+    assert applier_of(session_with(Shelf(delete=error(NotFound, 404)))).apply(plan_absent(image())) is None
 
 
 UNPROTECT = [{"op": "replace", "path": "/protected", "value": False}]
@@ -149,7 +149,7 @@ PROTECT = [{"op": "replace", "path": "/protected", "value": True}]
 
 def test_a_forced_deletion_takes_the_protection_off_first() -> None:
     shelf = Shelf(image(protected=True))
-    assert session_with(shelf).applier.apply(plan_absent(image(protected=True), force=True)) is None
+    assert applier_of(session_with(shelf)).apply(plan_absent(image(protected=True), force=True)) is None
     assert shelf.done == [("update", ID, UNPROTECT), ("delete", ID)]
 
 
@@ -157,7 +157,7 @@ def test_a_forced_deletion_takes_the_protection_off_first() -> None:
 def test_a_forced_deletion_that_is_refused_leaves_the_image_protected(failure: ApiError) -> None:
     shelf = Shelf(image(protected=True), delete=failure)
     with pytest.raises(type(failure)) as caught:
-        session_with(shelf).applier.apply(plan_absent(image(protected=True), force=True))
+        applier_of(session_with(shelf)).apply(plan_absent(image(protected=True), force=True))
     assert caught.value is failure
     assert [each for each in shelf.done if each[0] != "get"] == [
         ("update", ID, UNPROTECT),
@@ -170,13 +170,13 @@ def test_a_forced_deletion_that_is_refused_leaves_the_image_protected(failure: A
 def test_a_deletion_that_was_not_forced_protects_nothing() -> None:
     shelf = Shelf(delete=error(Forbidden, 403))
     with pytest.raises(Forbidden):
-        session_with(shelf).applier.apply(plan_absent(image()))
+        applier_of(session_with(shelf)).apply(plan_absent(image()))
     assert shelf.done == [("delete", ID)]
 
 
 def test_a_forced_deletion_that_finds_the_image_gone_protects_nothing() -> None:
     shelf = Shelf(image(protected=True), delete=error(NotFound, 404))
-    assert session_with(shelf).applier.apply(plan_absent(image(protected=True), force=True)) is None
+    assert applier_of(session_with(shelf)).apply(plan_absent(image(protected=True), force=True)) is None
     assert shelf.done == [("update", ID, UNPROTECT), ("delete", ID)]
 
 
@@ -189,14 +189,14 @@ def test_a_protection_that_could_not_be_put_back_is_told_beside_the_refusal() ->
 
     shelf = Stubborn(image(protected=True), delete=error(Conflict, 409, "image is in use"))
     with pytest.raises(PlanError, match="image is in use.*could not be put back.*out of order") as caught:
-        session_with(shelf).applier.apply(plan_absent(image(protected=True), force=True))
+        applier_of(session_with(shelf)).apply(plan_absent(image(protected=True), force=True))
     assert caught.value.facts["status"] == 409
 
 
 def test_a_forced_deletion_whose_first_step_is_refused_deletes_nothing() -> None:
     shelf = Shelf(update=error(Forbidden, 403))
     with pytest.raises(Forbidden):
-        session_with(shelf).applier.apply(plan_absent(image(protected=True), force=True))
+        applier_of(session_with(shelf)).apply(plan_absent(image(protected=True), force=True))
     assert shelf.done == [("update", ID, UNPROTECT)]
 
 
@@ -211,7 +211,7 @@ def test_a_forced_deletion_whose_first_step_is_refused_deletes_nothing() -> None
 )
 def test_what_the_service_refuses_fails(plan: Plan, failures: Mapping[str, ApiError]) -> None:
     with pytest.raises(ApiError, match="said so"):
-        session_with(Shelf(**failures)).applier.apply(plan)
+        applier_of(session_with(Shelf(**failures))).apply(plan)
 
 
 # --- answers that do not say what was done ------------------------------------------------------------------------
@@ -263,7 +263,7 @@ def test_what_was_done_though_nobody_said_so_is_not_done_again(operation: str, f
     there, plan, is_done = OPERATIONS[operation]
     glance = Glance(*([there] if there else []))
     glance.afterwards = once(failing)
-    session_with(glance, retries=0).applier.apply(plan)
+    applier_of(session_with(glance, retries=0)).apply(plan)
     assert is_done(glance)
     assert glance.done == [operation.split()[0]]
 
@@ -274,7 +274,7 @@ def test_what_a_look_shows_not_to_be_done_is_done_again(operation: str, failing:
     there, plan, is_done = OPERATIONS[operation]
     glance, clock = Glance(*([there] if there else [])), Clock()
     glance.before = once(failing, times=2)
-    session_with(glance, retries=2, clock=clock).applier.apply(plan)
+    applier_of(session_with(glance, retries=2, clock=clock)).apply(plan)
     assert is_done(glance)
     assert glance.done == [operation.split()[0]]
     assert len([seconds for seconds in clock.slept if seconds > 0.2]) == 2
@@ -287,7 +287,7 @@ def test_it_is_tried_as_often_as_wished_and_then_fails(operation: str, failing: 
     glance = Glance(*([there] if there else []))
     glance.before = once(failing, times=3)
     with pytest.raises((ApiError, ConnectionFailed)):
-        session_with(glance, retries=2).applier.apply(plan)
+        applier_of(session_with(glance, retries=2)).apply(plan)
     assert not is_done(glance)
     assert glance.done == []
 
@@ -306,7 +306,7 @@ def test_a_refusal_is_not_tried_again(operation: str, kind: type[ApiError], stat
 
     glance.before = refuse
     with pytest.raises(kind, match="^said so$"):
-        session_with(glance, retries=4).applier.apply(plan)
+        applier_of(session_with(glance, retries=4)).apply(plan)
     assert asked == [operation.split()[0]]
 
 
@@ -318,7 +318,7 @@ def test_a_deletion_that_the_service_cannot_do_names_the_other_endpoint_at_once(
     with pytest.raises(
         ApiError, match=f"lies in {stores.replace(',', ', ')}, but .* has only fast, http, slow"
     ) as caught:
-        session_with(glance, retries=4, clock=clock).applier.apply(plan_absent(image(stores=stores)))
+        applier_of(session_with(glance, retries=4, clock=clock)).apply(plan_absent(image(stores=stores)))
     assert (caught.value.status, clock.slept) == (500, [])
 
 
@@ -333,14 +333,14 @@ def test_a_service_that_is_only_out_of_order_is_asked_again_to_delete(
     glance = Glance(image(stores=stores))
     glance.is_readable = is_readable
     glance.before = once(lambda: error(ApiError, status))
-    session_with(glance, retries=1).applier.apply(plan_absent(image(stores=stores)))
+    applier_of(session_with(glance, retries=1)).apply(plan_absent(image(stores=stores)))
     assert glance.images == {}
 
 
 def test_another_deletion_that_is_under_way_is_waited_for() -> None:
     glance = Glance(image())
     glance.before = once(lambda: error(ApiError, 400), times=2)
-    assert session_with(glance, retries=2).applier.apply(plan_absent(image())) is None
+    assert applier_of(session_with(glance, retries=2)).apply(plan_absent(image())) is None
     assert glance.images == {}
 
 
@@ -362,7 +362,7 @@ def test_an_id_that_is_taken_after_an_unclear_answer_is_that_of_the_first_attemp
 
     sent: Image = {"id": new_id or fresh_id(), "name": "new"}
     glance.before = lose
-    after = session_with(glance, retries=1).applier.apply(Plan(None, image(), (Create(sent),)))
+    after = applier_of(session_with(glance, retries=1)).apply(Plan(None, image(), (Create(sent),)))
     assert after is not None
     assert [each["id"] for each in glance.named("new")] == [after["id"]] == [sent["id"]]
 
@@ -375,7 +375,7 @@ def test_what_became_of_it_is_told_to_be_unknown_where_nothing_answers_any_more(
     glance = Silent(image())
     glance.before = once(lambda: ConnectionFailed("nothing answered"))
     with pytest.raises(ConnectionFailed, match="^nothing answered.*not known: still nothing answers"):
-        session_with(glance, retries=2).applier.apply(plan_absent(image()))
+        applier_of(session_with(glance, retries=2)).apply(plan_absent(image()))
 
 
 # --- others at the same moment ------------------------------------------------------------------------------------
@@ -403,7 +403,7 @@ def undoing(glance: Glance, times: int) -> None:
 def test_a_change_that_another_one_undoes_is_made_again() -> None:
     glance = Glance(image())
     undoing(glance, times=3)
-    after = session_with(glance).applier.apply(Plan(image(), image(min_disk=20), (Update(MIN_DISK),)))
+    after = applier_of(session_with(glance)).apply(Plan(image(), image(min_disk=20), (Update(MIN_DISK),)))
     assert after is not None
     assert glance.images[ID]["min_disk"] == after["min_disk"] == 20
     assert glance.images[ID]["theirs"] == "0"
@@ -414,7 +414,7 @@ def test_a_change_that_others_undo_for_ever_is_an_error_that_names_the_attribute
     glance = Glance(image())
     undoing(glance, times=1000)
     with pytest.raises(PlanError, match="does not stay as wished: min_disk is 7, and 20 is wished"):
-        session_with(glance).applier.apply(Plan(image(), image(min_disk=20), (Update(MIN_DISK),)))
+        applier_of(session_with(glance)).apply(Plan(image(), image(min_disk=20), (Update(MIN_DISK),)))
     assert glance.done == ["update"] * MAX_ROUNDS
 
 
@@ -422,7 +422,7 @@ def test_with_purge_a_property_that_comes_meanwhile_goes_too() -> None:
     glance = Glance(image())
     plan = plan_present({"min_disk": 20}, image(), purge=True)
     undoing(glance, times=1)
-    session_with(glance).applier.apply(plan)
+    applier_of(session_with(glance)).apply(plan)
     assert "theirs" not in glance.images[ID]
     assert "os_distro" not in glance.images[ID]
 
@@ -469,14 +469,14 @@ def test_whoever_was_not_first_removes_its_own_image(ours: bool) -> None:
     glance, other = Glance(), rival(fresh_id() if ours else OTHER_ID)
     racing(glance, other, first=True, stays=True)
     with pytest.raises(LostRace):
-        session_with(glance).applier.apply(plan_present({"name": "new", "protected": True}, None))
+        applier_of(session_with(glance)).apply(plan_present({"name": "new", "protected": True}, None))
     assert made_by(glance) == [other["id"]]
 
 
 def test_whoever_is_first_stays_where_the_others_go() -> None:
     glance, other = Glance(), rival(fresh_id())
     racing(glance, other, first=False, stays=False)
-    after = session_with(glance).applier.apply(plan_present({"name": "new"}, None))
+    after = applier_of(session_with(glance)).apply(plan_present({"name": "new"}, None))
     assert after is not None
     assert made_by(glance) == [after["id"]]
 
@@ -487,7 +487,7 @@ def test_whoever_is_first_goes_where_another_one_stays(ours: bool) -> None:
     glance, other = Glance(), rival(fresh_id() if ours else OTHER_ID)
     racing(glance, other, first=False, stays=True)
     with pytest.raises(LostRace):
-        session_with(glance).applier.apply(plan_present({"name": "new"}, None))
+        applier_of(session_with(glance)).apply(plan_present({"name": "new"}, None))
     assert made_by(glance) == [other["id"]]
 
 
@@ -501,7 +501,7 @@ def test_whoever_is_first_goes_where_another_one_stays(ours: bool) -> None:
 )
 def test_what_does_not_stand_in_its_place_is_no_rival(other: Mapping[str, Any]) -> None:
     glance = Glance(rival(OTHER_ID, **other))
-    assert session_with(glance).applier.apply(plan_present({"name": "new"}, None)) is not None
+    assert applier_of(session_with(glance)).apply(plan_present({"name": "new"}, None)) is not None
     assert len(glance.images) == 2
 
 
@@ -514,13 +514,13 @@ def test_where_nobody_else_makes_it_one_look_says_so() -> None:
         return look(*arguments, **options)
 
     glance.list = counted  # type: ignore[method-assign]
-    assert session_with(glance).applier.apply(plan_present({"name": "new"}, None)) is not None
+    assert applier_of(session_with(glance)).apply(plan_present({"name": "new"}, None)) is not None
     assert len(looks) == 1
 
 
 def test_an_image_of_a_given_id_has_no_rivals() -> None:
     glance = Glance(rival(OTHER_ID))
-    assert session_with(glance).applier.apply(plan_present({"name": "new"}, None, new_id=ID)) is not None
+    assert applier_of(session_with(glance)).apply(plan_present({"name": "new"}, None, new_id=ID)) is not None
     assert sorted(glance.images) == sorted([ID, OTHER_ID])
 
 
@@ -576,7 +576,7 @@ def test_an_image_that_the_run_has_made_goes_again_where_its_data_does_not_come(
     glance = Failing(failure)
     desired: dict[str, Any] = {} if protected is None else {"protected": protected}
     with pytest.raises(type(failure), match=r"has been removed again\.$") as caught:
-        session_with(glance).applier.apply(upload(stream, **desired))
+        applier_of(session_with(glance)).apply(upload(stream, **desired))
     assert caught.value is failure
     assert glance.images == {}
 
@@ -588,7 +588,7 @@ def test_an_image_that_the_service_still_works_on_is_left_to_it(stream: Stream) 
 
     glance = Saving()
     with pytest.raises(TimedOut) as caught:
-        session_with(glance).applier.apply(upload(stream))
+        applier_of(session_with(glance)).apply(upload(stream))
     assert "removed" not in str(caught.value)
     (left,) = glance.images.values()
     assert left["status"] == "saving"
@@ -598,7 +598,7 @@ def test_an_image_that_the_service_still_works_on_is_left_to_it(stream: Stream) 
 def test_an_image_that_was_there_before_stays_where_its_data_does_not_come(stream: Stream) -> None:
     glance = Failing(error(ApiError, 500), waiting())
     with pytest.raises(ApiError, match="^said so$"):
-        session_with(glance).applier.apply(upload(stream, waiting()))
+        applier_of(session_with(glance)).apply(upload(stream, waiting()))
     assert glance.images == {ID: waiting()}
 
 
@@ -607,7 +607,7 @@ def test_an_image_that_was_there_before_is_deactivated_where_its_data_is_wrong(s
     glance = Glance(waiting())
     glance.arrives = lambda data: data[:-1]
     with pytest.raises(WrongData, match="was there before, so that it was deactivated and not removed; delete it"):
-        session_with(glance).applier.apply(upload(stream, waiting()))
+        applier_of(session_with(glance)).apply(upload(stream, waiting()))
     assert glance.images[ID]["status"] == "deactivated"
 
 
@@ -619,7 +619,7 @@ def test_wrong_data_that_cannot_be_taken_out_of_use_is_told(stream: Stream) -> N
     glance = Stubborn(waiting())
     glance.arrives = lambda data: data[:-1]
     with pytest.raises(WrongData, match="is active and could not be deactivated, delete it: not for you"):
-        session_with(glance).applier.apply(upload(stream, waiting()))
+        applier_of(session_with(glance)).apply(upload(stream, waiting()))
 
 
 def test_a_record_that_takes_no_more_data_is_told_where_it_was_there_before(stream: Stream) -> None:
@@ -630,10 +630,10 @@ def test_a_record_that_takes_no_more_data_is_told_where_it_was_there_before(stre
 
     glance = Refusing(waiting())
     with pytest.raises(RefusedData, match="not qcow2.*takes no other data after this: delete it .state: absent."):
-        session_with(glance).applier.apply(upload(stream, waiting()))
+        applier_of(session_with(glance)).apply(upload(stream, waiting()))
     assert list(glance.images) == [ID]
     with pytest.raises(RefusedData, match="has been removed again"):
-        session_with(Refusing()).applier.apply(upload(stream))
+        applier_of(session_with(Refusing())).apply(upload(stream))
 
 
 def test_an_image_that_cannot_be_removed_again_is_told_with_its_id(stream: Stream) -> None:
@@ -643,7 +643,7 @@ def test_an_image_that_cannot_be_removed_again_is_told_with_its_id(stream: Strea
 
     glance = Stubborn(error(ApiError, 500, "the first one"))
     with pytest.raises(ApiError, match="^the first one") as caught:
-        session_with(glance).applier.apply(upload(stream))
+        applier_of(session_with(glance)).apply(upload(stream))
     (left,) = glance.images
     assert f"The image that was made for it, {left}, could not be removed again: in use" in str(caught.value)
 
@@ -655,7 +655,7 @@ def test_an_image_that_somebody_else_has_removed_by_then_is_gone_all_the_same(st
             raise self.failure
 
     with pytest.raises(Forbidden, match="has been removed again"):
-        session_with(Helpful(error(Forbidden, 403))).applier.apply(upload(stream))
+        applier_of(session_with(Helpful(error(Forbidden, 403)))).apply(upload(stream))
 
 
 def test_a_record_that_could_not_be_made_is_not_removed() -> None:
@@ -666,7 +666,7 @@ def test_a_record_that_could_not_be_made_is_not_removed() -> None:
 
     glance.before = refuse
     with pytest.raises(Forbidden, match="^said so$"):
-        session_with(glance).applier.apply(plan_present({"name": "new"}, None))
+        applier_of(session_with(glance)).apply(plan_present({"name": "new"}, None))
 
 
 def there_before() -> Image:
@@ -697,7 +697,7 @@ def test_a_replacement_stays_where_the_old_image_cannot_be_retired(
 
     glance.before = refuse
     with pytest.raises(kind, match=r"^said so\. .*stands in its place, but .* could not be retired") as caught:
-        session_with(glance).applier.apply(replacing(there_before(), how, stream))
+        applier_of(session_with(glance)).apply(replacing(there_before(), how, stream))
     assert "removed" not in str(caught.value)
     assert {key: glance.images[ID][key] for key in hashed(b"old")} == hashed(b"old")
     (new,) = [each for each in glance.images.values() if each["id"] != ID]
@@ -717,7 +717,7 @@ def test_a_replacement_that_is_not_seen_yet_goes_again(failing: int, stream: Str
 
     glance.before = refuse
     with pytest.raises(ApiError, match="has been removed again"):
-        session_with(glance).applier.apply(replacing(there_before(), "hide", stream))
+        applier_of(session_with(glance)).apply(replacing(there_before(), "hide", stream))
     assert glance.images == {ID: there_before()}
 
 
@@ -735,7 +735,7 @@ def test_of_several_images_to_retire_the_new_one_stays_from_the_first_on(stream:
 
     glance.before = refuse
     with pytest.raises(Conflict, match=f"stands in its place, but .*{OUR_ID}.* could not be retired"):
-        session_with(glance).applier.apply(plan)
+        applier_of(session_with(glance)).apply(plan)
     assert OUR_ID in glance.images
     assert OTHER_ID not in glance.images
     assert len(glance.images) == 2
@@ -752,7 +752,7 @@ def test_a_replacement_stays_once_the_old_image_is_retired(stream: Stream) -> No
 
     glance.before = fail_at_the_end
     with pytest.raises(ApiError, match="^said so$"):
-        session_with(glance).applier.apply(plan)
+        applier_of(session_with(glance)).apply(plan)
     (new,) = glance.images.values()
     assert (new["status"], new["os_hidden"], new["name"]) == ("active", False, "new")
 
@@ -767,11 +767,11 @@ def test_an_old_image_that_somebody_else_has_deleted_needs_no_retirement(stream:
             del glance.images[ID]
 
     glance.before = delete_meanwhile
-    after = session_with(glance).applier.apply(plan)
+    after = applier_of(session_with(glance)).apply(plan)
     assert after is not None
     assert list(glance.images) == [after["id"]]
 
 
 def test_a_step_that_needs_an_image_without_one_is_a_bug_and_no_error_of_the_user() -> None:
     with pytest.raises(ValueError, match="needs an image"):
-        session_with(Glance()).applier.apply(Plan(None, image(), (Update([]),)))
+        applier_of(session_with(Glance())).apply(Plan(None, image(), (Update([]),)))

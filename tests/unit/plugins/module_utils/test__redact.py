@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.platform9.pcd.plugins.module_utils._data.progress import Progress
+from ansible_collections.platform9.pcd.plugins.module_utils._client.progress import Progress
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import PcdError, quoted
 from ansible_collections.platform9.pcd.plugins.module_utils._redact import (
     PLACEHOLDER,

@@ -12,7 +12,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._client.http import 
 from ansible_collections.platform9.pcd.plugins.module_utils._client.images import Images
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import ApiError
 from ansible_collections.platform9.pcd.plugins.module_utils._service import read_service
-from ansible_collections.platform9.pcd.plugins.module_utils._task import Session
+from ansible_collections.platform9.pcd.plugins.module_utils._session import Session
 from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import TOKEN
 from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.service import Reply, Request, Serve, Service
 

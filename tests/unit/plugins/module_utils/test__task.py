@@ -33,19 +33,15 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes im
     REPLACES,
     image_shape,
 )
+from ansible_collections.platform9.pcd.plugins.module_utils._image.find import MAX_LISTED, find
 from ansible_collections.platform9.pcd.plugins.module_utils._image.plan import (
     Plan,
     plan_absent,
     plan_present,
 )
-from ansible_collections.platform9.pcd.plugins.module_utils._task import (
-    MAX_LISTED,
-    MAX_PLANS,
-    Params,
-    Session,
-    Task,
-    perform,
-)
+from ansible_collections.platform9.pcd.plugins.module_utils._redact import hidden_texts
+from ansible_collections.platform9.pcd.plugins.module_utils._session import Params, Session
+from ansible_collections.platform9.pcd.plugins.module_utils._task import MAX_PLANS, Task, perform
 from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.glance import Glance, Shelf, error, hashed
 from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.glance import session_with as patient
 from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import (
@@ -76,7 +72,7 @@ def session_with(shelf: Shelf, project: str | None = PROJECT) -> Session:
 
 
 def found(shelf: Shelf, owner: str | None = None, project: str | None = PROJECT, **given: Any) -> str | None:
-    one = session_with(shelf, project).find({**search(**given), "owner": owner})
+    one = find(session_with(shelf, project), {**search(**given), "owner": owner})
     return None if one is None else str(one["id"])
 
 
@@ -281,7 +277,7 @@ def test_data_on_another_way_than_to_the_library_is_warned_of() -> None:
 
 
 def plan_renamed(params: Mapping[str, Any], session: Session) -> Plan:
-    return plan_present({"name": params["name"]}, session.find(params), new_id=params["id"])
+    return plan_present({"name": params["name"]}, find(session, params), new_id=params["id"])
 
 
 def task(**given: Any) -> Task:
@@ -345,7 +341,7 @@ def test_the_image_of_a_result_has_the_shape_that_users_get(serve: Serve) -> Non
 
 def test_an_image_that_is_gone_is_null(serve: Serve) -> None:
     service = serve(OneImage())
-    absent = task(work=lambda params, session: plan_absent(session.find(params)))
+    absent = task(work=lambda params, session: plan_absent(find(session, params)))
     assert perform(absent, params_for(service, id=ID), True, unheard, {})["image"] is None
     assert perform(absent, params_for(service, id=OTHER_ID), False, unheard, {}) == {
         "changed": False,
@@ -513,5 +509,5 @@ HEADERS = {"url_headers": {"type": "dict", "no_log": True}, "url": {"type": "str
     ],
 )
 def test_what_results_are_searched_for(given: dict[str, Any], found: list[str], hidden: set[str]) -> None:
-    searched = Task(HEADERS, lambda params: None, lambda params, session: {}).hidden(given, found)
-    assert searched == hidden
+    spec = Task(HEADERS, lambda params: None, lambda params, session: {}).argument_spec
+    assert hidden_texts(spec, given, found) == hidden

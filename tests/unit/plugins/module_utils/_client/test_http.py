@@ -17,15 +17,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ansible_collections.platform9.pcd.plugins.module_utils._client import http as _http
+from ansible_collections.platform9.pcd.plugins.module_utils._client import progress as _progress
 from ansible_collections.platform9.pcd.plugins.module_utils._client.failures import (
     MAX_SERVER_MESSAGE_LENGTH,
     server_words,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._client.http import Http, Transport
 from ansible_collections.platform9.pcd.plugins.module_utils._client.images import PATCH_TYPE, Images
+from ansible_collections.platform9.pcd.plugins.module_utils._client.progress import Progress
 from ansible_collections.platform9.pcd.plugins.module_utils._client.retry import MAX_PAUSE_SECONDS, pause
-from ansible_collections.platform9.pcd.plugins.module_utils._data import progress as _progress
-from ansible_collections.platform9.pcd.plugins.module_utils._data.progress import Progress
 from ansible_collections.platform9.pcd.plugins.module_utils._data.url import Url
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     ApiError,

@@ -40,7 +40,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     PcdError,
     PlanError,
 )
-from ansible_collections.platform9.pcd.plugins.module_utils._task import Runtime, Session
+from ansible_collections.platform9.pcd.plugins.module_utils._session import Runtime, Session
 from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import ID, PROJECT, image
 from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.service import (
     BREAK_OFF,

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.platform9.pcd.plugins.module_utils._apply import applier_of
 from ansible_collections.platform9.pcd.plugins.module_utils._client.images import Image
 from ansible_collections.platform9.pcd.plugins.module_utils._data.compare import default_suffix
 from ansible_collections.platform9.pcd.plugins.module_utils._data.plan import MAX_STAGED_SECONDS
@@ -34,7 +35,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes im
     new_id,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._image.plan import Import, Plan, Resume, Update, Upload
-from ansible_collections.platform9.pcd.plugins.module_utils._task import Session
+from ansible_collections.platform9.pcd.plugins.module_utils._session import Session
 from ansible_collections.platform9.pcd.plugins.modules.pcd_image import TASK, plan_image
 from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.glance import (
     Glance,
@@ -102,7 +103,7 @@ class Bench:
         return dict(plan.expected)
 
     def run(self, **given: Any) -> Image:
-        after = self.session.applier.apply(self.plan(**given))
+        after = applier_of(self.session).apply(self.plan(**given))
         assert after is not None
         return dict(after)
 
@@ -729,7 +730,7 @@ def test_a_replacement_that_another_run_goes_on_with_is_not_deleted(bench: Any) 
     plan = made.plan(on_content_change="replace")
     made.glance.images[OUR_ID].update({"os_hidden": False, SHOWN: "true"})
     with pytest.raises(LostRace):
-        made.session.applier.apply(plan)
+        applier_of(made.session).apply(plan)
     assert OUR_ID in made.glance.images
 
 

@@ -20,7 +20,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image.listing impor
     query_from,
     read_listing,
 )
-from ansible_collections.platform9.pcd.plugins.module_utils._task import Session
+from ansible_collections.platform9.pcd.plugins.module_utils._session import Session
 from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import (
     ID,
     OTHER_ID,

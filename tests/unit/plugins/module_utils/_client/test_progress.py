@@ -8,8 +8,8 @@ import threading
 
 import pytest
 
-from ansible_collections.platform9.pcd.plugins.module_utils._data import progress as _progress
-from ansible_collections.platform9.pcd.plugins.module_utils._data.progress import Progress, duration, readable
+from ansible_collections.platform9.pcd.plugins.module_utils._client import progress as _progress
+from ansible_collections.platform9.pcd.plugins.module_utils._client.progress import Progress, duration, readable
 
 MIB = 1 << 20
 

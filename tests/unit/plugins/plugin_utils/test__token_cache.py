@@ -21,7 +21,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._client.options impo
     connection_from,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import PcdError
-from ansible_collections.platform9.pcd.plugins.plugin_utils._kept_logins import (
+from ansible_collections.platform9.pcd.plugins.plugin_utils._token_cache import (
     NONCE_SIZE,
     SECRET_SIZE,
     TokenCache,

@@ -1,0 +1,149 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which image the options mean: the one of an id, or the one of a name and an owner."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .._client.images import name_filter
+from .._errors import ConfigurationError, NotFound, NotReady, PlanError, quoted
+from .._session import Params, Session
+from .attributes import is_ours
+from .marks import is_retired, standing
+from .plan import Image, describe
+
+MAX_LISTED = 20
+
+# Seconds that runs of the same moment get to agree on one of several images.
+MAX_AMBIGUITY_SECONDS = 10.0
+
+# The owner of an image whose owner does not matter.
+ANYBODY = "*"
+
+MATCH: dict[str, Any] = {"type": "str", "choices": ["own", "visible"], "default": "own"}
+
+# What an image is needed for that a task only updates; see `missing`.
+UPDATED = "updated (create: false)"
+
+
+def find(session: Session, params: Params) -> Image | None:
+    """The image that `id` means, or else `name` with `owner` or `match`."""
+    if params["id"] is not None:
+        return find_by_id(session, params["id"])
+    return find_named(session, params["name"], _owner_of_name(session, params))
+
+
+def _owner_of_name(session: Session, params: Params) -> str:
+    """The project whose images a name can mean, or ANYBODY."""
+    if params.get("owner") is not None:
+        return str(params["owner"])
+    if params["match"] == "visible":
+        return ANYBODY
+    if session.project_id is None:
+        # To an administrator, every project's private images are visible.
+        raise ConfigurationError(
+            "project_id: nobody says which project the token is for, so that match: own cannot tell whose image "
+            f"{quoted(params['name'])} is meant. Give project_id, or the id of the image, or match: visible."
+        )
+    return session.project_id
+
+
+def find_existing(session: Session, params: Params, purpose: str) -> Image:
+    """The image that `find` finds; NotReady if there is none. `purpose` says what it is needed for."""
+    found = find(session, params)
+    if found is None:
+        raise missing(session, params, purpose)
+    return found
+
+
+def missing(session: Session, params: Params, purpose: str) -> NotReady:
+    """The error that the image which the options mean is not there, with what helps to find it."""
+    name, image_id = params["name"], params["id"]
+    said = f"No image {quoted(image_id or name)} was found that could be {purpose}."
+    if image_id is not None:
+        return NotReady(f"{said} Check the id, and the project that is logged in to.")
+    if _owner_of_name(session, params) == ANYBODY:
+        return NotReady(
+            f"{said} Check the name, and the project that is logged in to. A community image of another project, "
+            "or a shared one that was not accepted, is in no list: give its id."
+        )
+    others = _list_named(session, name, False, ANYBODY)
+    if others:
+        return NotReady(
+            f"{said} {describe(others[0])} belongs to project {others[0].get('owner')}. Give its id"
+            f"{'' if params.get('owner') else ' or match: visible'}, if that one is meant."
+        )
+    if params.get("owner"):
+        return NotReady(f"{said} Check the name, and the project that is its owner.")
+    return NotReady(
+        f"{said} Check the name, and the project that is logged in to; match: visible also means images of other "
+        "projects."
+    )
+
+
+def find_by_id(session: Session, image_id: str) -> Image | None:
+    # Capitals mean the same in a UUID (RFC 9562), though not to every database.
+    for spelling in dict.fromkeys((image_id, image_id.lower())):
+        try:
+            return session.images.get(spelling)
+        except NotFound:
+            continue
+    return None
+
+
+def find_named(session: Session, name: str, owner: str) -> Image | None:
+    """The one image of this name; None where there is none, PlanError where two could be meant.
+
+    It belongs to the owner (a project id); ANYBODY means all images that the caller's list shows. Hidden images count
+    where no other is found.
+    """
+    found = session.waiting(MAX_AMBIGUITY_SECONDS).until(
+        lambda seen: not _may_be_racing(seen), lambda: _found_named(session, name, owner)
+    )
+    return _only(found, name) if found else None
+
+
+def _may_be_racing(found: Sequence[Image]) -> bool:
+    """Whether runs of the same moment may have made these, which then agree on one of each owner (see Writer)."""
+    owners = {image.get("owner") for image in found}
+    return len(found) > 1 and len(owners) == 1 and sum(not is_ours(image["id"]) for image in found) < 2
+
+
+def _found_named(session: Session, name: str, owner: str) -> list[Image]:
+    for hidden in (False, True):
+        # What was replaced and hidden is kept for instances that came from it, and only meant by its id.
+        found = [image for image in _list_named(session, name, hidden, owner) if not is_retired(image)]
+        if found:
+            return standing(found)
+    return []
+
+
+def _list_named(session: Session, name: str, hidden: bool, owner: str) -> list[Image]:
+    query = [("name", name_filter(name))]
+    if owner != ANYBODY:
+        query.append(("owner", owner))
+    if hidden:
+        query.append(("os_hidden", "true"))
+    # Compared again, since databases may ignore the case.
+    return [
+        image
+        for image in session.images.list(query)
+        if image.get("name") == name and owner in (ANYBODY, image.get("owner"))
+    ]
+
+
+def _only(found: Sequence[Image], name: str) -> Image:
+    if len(found) == 1:
+        return found[0]
+    listed = "; ".join(
+        f"{image['id']} (status {image['status']}, owner {image.get('owner') or 'nobody'}, "
+        f"created {image.get('created_at')})"
+        for image in found[:MAX_LISTED]
+    )
+    more = f"; and {len(found) - MAX_LISTED} more" if len(found) > MAX_LISTED else ""
+    raise PlanError(
+        f"name: {len(found)} images are named {quoted(name)}: {listed}{more}. Give the id of the one that is meant.",
+        images=[{key: image.get(key) for key in ("id", "status", "owner", "created_at")} for image in found],
+    )

@@ -1,0 +1,86 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The image service that a task works on: authenticated, with its client and its clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from ._client.http import Http, Transport
+from ._client.images import Images
+from ._client.login import TokenProvider, warnings_about
+from ._client.options import connection_from
+from ._client.progress import Progress
+from ._client.retry import Waiting
+
+Params = Mapping[str, Any]
+Result = dict[str, Any]
+
+
+class Runtime(NamedTuple):
+    """What differs between a module's process and the controller.
+
+    `place` moves a finished file to its path by other means than a rename, `logins` may keep logins and connections
+    from task to task, and `progress` tells how far a transfer is.
+    """
+
+    place: Callable[[str, str], object] | None = None
+    tokens: TokenProvider = TokenProvider()
+    progress: Progress = Progress()
+
+
+@dataclass(frozen=True)
+class Session:
+    """A service that has been logged in to. `project_id` is None where a token came without Keystone.
+
+    `library` is the admin endpoint of the catalogue, where another one is used.
+    """
+
+    images: Images
+    project_id: str | None
+    transport: Transport
+    warn: Callable[[str], object]
+    library: str | None = None
+    runtime: Runtime = field(default_factory=Runtime)
+    waiting: Callable[[float], Waiting] = Waiting
+
+    def warn_wrong_endpoint(self) -> None:
+        """Data that does not go to the library reaches no hypervisor; said where data is about to be sent."""
+        if self.library is not None:
+            self.warn(
+                f"The data goes to {self.images.base_url}, because interface or image_endpoint_override says so, and "
+                f"not to {self.library}, the admin endpoint of the catalogue. On PCD that is the image library, and no "
+                "machine can be made from data that is not there. Leave both options (and OS_INTERFACE) out."
+            )
+
+
+def open_session(
+    params: Params,
+    warn: Callable[[str], object],
+    environ: Mapping[str, str],
+    runtime: Runtime,
+    secrets: Iterable[str] = (),
+) -> Session:
+    """A session with the image service that the connection options lead to."""
+    connection = connection_from(params, environ)
+    connection = connection._replace(transport=connection.transport._replace(progress=runtime.progress))
+    for warning in connection.warnings:
+        warn(warning)
+    access = runtime.tokens.access(connection)
+    for warning in warnings_about(access, connection):
+        warn(warning)
+
+    def renewed(refused: str) -> str:
+        return runtime.tokens.renew(connection, refused).token
+
+    http = Http(
+        access.image_endpoint,
+        connection.transport,
+        headers={"X-Auth-Token": access.token},
+        secrets=(*connection.secrets, access.token, *secrets),
+        session=runtime.tokens.session(connection),
+        renew=renewed if connection.can_log_in_again else None,
+    )
+    return Session(Images(http), access.project_id, connection.transport, warn, access.library, runtime)
