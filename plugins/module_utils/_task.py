@@ -19,6 +19,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     NotFound,
     NotReady,
     Overtaken,
+    PcdError,
     PlanError,
     quoted,
 )
@@ -32,6 +33,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._progress import Pro
 from ansible_collections.platform9.pcd.plugins.module_utils._redact import (
     ADDRESS_OPTIONS,
     SHORTEST_VALUE,
+    hide_in,
     leaves,
     printable,
     redacted_text,
@@ -247,8 +249,26 @@ def perform(
         # A warning shows no more than the message of an error does.
         warn(redacted_text(printable(text)))
 
-    params = _checked(task, params, check_mode, say)
-    session = open_session(params, say, environ, surroundings or Surroundings(), task.secrets(params))
+    try:
+        return _performed(task, params, check_mode, say, environ, surroundings or Surroundings())
+    except PcdError:
+        raise
+    except Exception as bug:
+        # It stays a traceback, which tells every exception on the way to it; those of libraries quote addresses.
+        hide_in(bug, task.hidden(params, ()))
+        raise
+
+
+def _performed(
+    task: Task,
+    params: Params,
+    check_mode: bool,
+    warn: Callable[[str], object],
+    environ: Mapping[str, str],
+    surroundings: Surroundings,
+) -> Result:
+    params = _checked(task, params, check_mode, warn)
+    session = open_session(params, warn, environ, surroundings, task.secrets(params))
     kept = False
     for plans in range(1, MOST_PLANS + 1):
         try:
