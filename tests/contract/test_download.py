@@ -382,7 +382,7 @@ def test_a_deactivated_image_is_for_administrators(
     refused(outcome, folder, name, "is deactivated", "pcd_image_state", "log in as an administrator")
     assert outcome.result["status"] == 403
     assert outcome.result["request_id"] in outcome.msg
-    assert run("pcd_image_download", "admin", name=name, dest=str(folder), check=check).changed is True
+    assert run("pcd_image_download", "admin", id=image["id"], dest=str(folder), check=check).changed is True
 
 
 @pytest.mark.parametrize("check", [False, True])
@@ -500,7 +500,11 @@ def test_a_download_that_breaks_goes_on_as_the_service_allows_it(
     server.upload(image["id"], content)
     cuts = [MIB + 5, MIB + 2]
     with breaking(server.sandbox["library_url"], server.sandbox["ca_file"], cuts, knows_range) as url:
-        login: dict[str, Any] = {"token": server.token(), "image_endpoint_override": url}
+        login: dict[str, Any] = {
+            "token": server.token(),
+            "image_endpoint_override": url,
+            "project_id": server.project_id(),
+        }
         done = run("pcd_image_download", None, name=name, dest=str(folder / "disk.raw"), **login)
     assert done.changed is True
     assert left(folder) == {"disk.raw": content}
@@ -515,7 +519,11 @@ def test_a_download_that_never_comes_further_fails_and_leaves_what_was_there(
     dest = folder / "disk.raw"
     dest.write_bytes(b"old")
     with breaking(server.sandbox["library_url"], server.sandbox["ca_file"], [3, 0, 0, 0], True) as url:
-        login: dict[str, Any] = {"token": server.token(), "image_endpoint_override": url}
+        login: dict[str, Any] = {
+            "token": server.token(),
+            "image_endpoint_override": url,
+            "project_id": server.project_id(),
+        }
         outcome = run("pcd_image_download", None, name=name, dest=str(dest), retries=2, **login)
     assert f"3 of {len(BYTES)} bytes had come" in outcome.msg
     assert downloads(outcome) == 3
