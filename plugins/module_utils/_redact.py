@@ -127,6 +127,16 @@ def masked(text: str, secrets: Iterable[str]) -> str:
     return text
 
 
+def hide_in(error: BaseException, secrets: Iterable[str]) -> None:
+    """Take secrets out of the texts of an exception, and of all that its traceback tells beside it."""
+    longest_first = sorted(secrets, key=len, reverse=True)
+    found: list[BaseException] = [error]
+    for each in found:
+        each.args = tuple(masked(part, longest_first) if isinstance(part, str) else part for part in each.args)
+        beside = (each.__cause__, each.__context__, getattr(each, "reason", None), *each.args)
+        found += [other for other in beside if isinstance(other, BaseException) and other not in found]
+
+
 def leaves(value: Any) -> Iterator[str]:
     """Every text and number in lists and dictionaries; a value without a meaning of its own is none."""
     if isinstance(value, Mapping):

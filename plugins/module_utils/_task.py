@@ -12,8 +12,8 @@ from typing import Any, NamedTuple, Protocol
 
 from ._arguments import FuturePath
 from ._client.options import CONNECTION_OPTIONS
-from ._errors import LostRace, MissingPath, NotReady
-from ._redact import printable, redacted_text
+from ._errors import LostRace, MissingPath, NotReady, PcdError
+from ._redact import hidden_texts, hide_in, printable, redacted_text
 from ._session import Params, Result, Runtime, Session, open_session
 
 # How often a task is planned that other runs overtake.
@@ -73,8 +73,26 @@ def perform(
         # A warning shows no more than the message of an error does.
         warn(redacted_text(printable(text)))
 
-    params = _checked(task, params, check_mode, say)
-    session = open_session(params, say, environ, runtime or Runtime(), task.secrets(params))
+    try:
+        return _performed(task, params, check_mode, say, environ, runtime or Runtime())
+    except PcdError:
+        raise
+    except Exception as bug:
+        # It stays a traceback, which tells every exception on the way to it; those of libraries quote addresses.
+        hide_in(bug, hidden_texts(task.argument_spec, params, ()))
+        raise
+
+
+def _performed(
+    task: Task,
+    params: Params,
+    check_mode: bool,
+    warn: Callable[[str], object],
+    environ: Mapping[str, str],
+    runtime: Runtime,
+) -> Result:
+    params = _checked(task, params, check_mode, warn)
+    session = open_session(params, warn, environ, runtime, task.secrets(params))
     kept = False
     for plans in range(1, MAX_PLANS + 1):
         try:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -38,6 +39,10 @@ SECRET_SIZE = 32
 NONCE_SIZE = 12
 
 
+def _name(key: str) -> str:
+    return f"pcd-login-{key}"
+
+
 class TokenCache(TokenProvider):
     """Logins in files of `folder`, for every process of a run; open connections in memory, for the items of a loop.
 
@@ -69,8 +74,8 @@ class TokenCache(TokenProvider):
         with self._alone(key, connection.transport.timeout):
             found = self._read(key)
             if found is None or found.token == refused:
-                with suppress(OSError):
-                    os.unlink(self._path(key))
+                with suppress(OSError), self._private_folder() as folder:
+                    os.unlink(_name(key), dir_fd=folder)
                 found = self._logged_in(key, connection)
         self._known[key] = found
         return found
@@ -92,14 +97,28 @@ class TokenCache(TokenProvider):
         told = [type(connection.credential).__name__, *connection[:6], connection.trust_id, *place]
         return hashlib.blake2b(json.dumps(told).encode(), key=self._secret, digest_size=20).hexdigest()
 
-    def _path(self, key: str) -> str:
-        return os.path.join(self._folder, f"pcd-login-{key}")
+    @contextmanager
+    def _private_folder(self) -> Iterator[int]:
+        """The folder by its descriptor. OSError unless it is the user's own, no link, and closed to everybody else.
+
+        Ansible makes it so; but whoever may write into a folder above it could put another one in its place.
+        """
+        descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            found = os.fstat(descriptor)
+            if found.st_uid != os.geteuid() or found.st_mode & 0o077:
+                raise PermissionError(errno.EPERM, "it is not private", self._folder)
+            yield descriptor
+        finally:
+            os.close(descriptor)
 
     def _read(self, key: str) -> Access | None:
         if self._cipher is None:
             return None
         try:
-            with open(self._path(key), "rb") as stream:
+            with self._private_folder() as folder:
+                descriptor = os.open(_name(key), os.O_RDONLY | os.O_NOFOLLOW, dir_fd=folder)
+            with open(descriptor, "rb") as stream:
                 content = stream.read()
             told = self._cipher.decrypt(content[:NONCE_SIZE], content[NONCE_SIZE:], key.encode())
             return self._good(Access(**json.loads(told)))
@@ -112,18 +131,20 @@ class TokenCache(TokenProvider):
             return
         nonce = os.urandom(NONCE_SIZE)
         content = nonce + self._cipher.encrypt(nonce, json.dumps(access._asdict()).encode(), key.encode())
-        path = self._path(key)
-        unfinished = f"{path}.{os.getpid()}"
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(descriptor, "wb") as stream:
-            stream.write(content)
-        os.replace(unfinished, path)
+        unfinished = f"{_name(key)}.{os.urandom(8).hex()}"
+        with self._private_folder() as folder:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+            with open(os.open(unfinished, flags, 0o600, dir_fd=folder), "wb") as stream:
+                stream.write(content)
+            os.replace(unfinished, _name(key), src_dir_fd=folder, dst_dir_fd=folder)
 
     @contextmanager
     def _alone(self, key: str, patience: float) -> Iterator[None]:
         """Within it no other process logs in with the same connection, unless that takes it longer than `patience`."""
         try:
-            descriptor = os.open(f"{self._path(key)}.lock", os.O_WRONLY | os.O_CREAT, 0o600)
+            with self._private_folder() as folder:
+                flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW
+                descriptor = os.open(f"{_name(key)}.lock", flags, 0o600, dir_fd=folder)
         except OSError:
             yield
             return

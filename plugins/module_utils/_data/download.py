@@ -86,7 +86,8 @@ def check_download(params: Params) -> None:
 
 def plan_download(params: Params, session: Session) -> Download:
     """What is to be done so that the file at `dest` has the data of the image."""
-    image = find_existing(session, params, "downloaded")
+    # The option owner is that of the file here, and no project.
+    image = find_existing(session, {**params, "owner": None}, "downloaded")
     if image["status"] not in FULL_STATUSES:
         raise NotReady(
             f"{describe(image)} has status {image['status']}, so that there is no data to download. Upload its data "

@@ -416,6 +416,10 @@ class Transfers:
                 "wait on, or raise wait_timeout.",
                 image_status=after["status"],
             )
+        return self._in_its_stores(image, after, step)
+
+    def _in_its_stores(self, image: Image, after: Image, step: Import) -> Image:
+        """The image after an import that has ended, once it is where it shall be."""
         lacking = [store for store in step.request.get("stores", ()) if store not in stores_of(after)]
         if after["status"] != "active" or (lacking and step.request.get("all_stores_must_succeed") is not False):
             raise self._failed(image, after, step, lacking)

@@ -10,6 +10,7 @@ import os
 import signal
 import ssl
 import stat
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -207,6 +208,29 @@ def test_what_a_killed_run_has_left_is_removed_by_the_next(
     assert left(folder) == {"disk.raw": BYTES}
 
 
+def test_a_file_that_cannot_be_replaced_is_written_where_that_is_asked_for(
+    run: Runner, server: Server, name: str, folder: Path
+) -> None:
+    """Such as a file that is a mount of its own, as containers have them."""
+    server.create(name, active=True)
+    (folder.parent / "outside").write_bytes(b"old")
+    dest = folder / "disk.raw"
+    dest.touch()
+    if subprocess.run(
+        ["mount", "--bind", folder.parent / "outside", dest], check=False, capture_output=True
+    ).returncode:
+        pytest.skip("this user may not mount anything here")
+    try:
+        outcome = run("pcd_image_download", name=name, dest=str(dest))
+        assert "set unsafe_writes: true" in outcome.msg
+        assert left(folder) == {"disk.raw": b"old"}
+        done = run("pcd_image_download", name=name, dest=str(dest), unsafe_writes=True, mode="0640")
+        assert (done.changed, left(folder), mode_of(dest)) == (True, {"disk.raw": BYTES}, 0o640)
+        assert (folder.parent / "outside").read_bytes() == BYTES
+    finally:
+        subprocess.run(["umount", dest], check=True)
+
+
 # In the folder of another user, who exchanges whatever he can while root downloads
 
 HOSTILE = 65534
@@ -279,16 +303,16 @@ def test_the_owner_of_the_folder_gets_no_file_of_root(
     secret.write_bytes(b"secret of root")
     secret.chmod(0o600)
     before = secret.stat()
+    dest = str(others_folder / "disk.raw")
     with Intruder(others_folder, plant, secret):
-        for dummy in range(3):
-            outcome = run("pcd_image_download", name=name, dest=str(others_folder / "disk.raw"), **options)
-            assert not outcome.failed or outcome.msg.startswith("dest: "), outcome.msg
+        outcomes = [run("pcd_image_download", name=name, dest=dest, **options) for dummy in range(3)]
     now = secret.stat()
     assert secret.read_bytes() == b"secret of root"
     assert (now.st_mode, now.st_uid, now.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
     for path in others_folder.iterdir():
         if not path.is_symlink() and path.stat().st_ino != now.st_ino:
             assert b"secret of root" not in path.read_bytes()
+    assert [outcome.msg for outcome in outcomes if outcome.failed and not outcome.msg.startswith("dest: ")] == []
 
 
 @AS_ROOT
@@ -358,7 +382,7 @@ def test_a_deactivated_image_is_for_administrators(
     refused(outcome, folder, name, "is deactivated", "pcd_image_state", "log in as an administrator")
     assert outcome.result["status"] == 403
     assert outcome.result["request_id"] in outcome.msg
-    assert run("pcd_image_download", "admin", name=name, dest=str(folder), check=check).changed is True
+    assert run("pcd_image_download", "admin", id=image["id"], dest=str(folder), check=check).changed is True
 
 
 @pytest.mark.parametrize("check", [False, True])
@@ -476,7 +500,11 @@ def test_a_download_that_breaks_goes_on_as_the_service_allows_it(
     server.upload(image["id"], content)
     cuts = [MIB + 5, MIB + 2]
     with breaking(server.sandbox["library_url"], server.sandbox["ca_file"], cuts, knows_range) as url:
-        login: dict[str, Any] = {"token": server.token(), "image_endpoint_override": url}
+        login: dict[str, Any] = {
+            "token": server.token(),
+            "image_endpoint_override": url,
+            "project_id": server.project_id(),
+        }
         done = run("pcd_image_download", None, name=name, dest=str(folder / "disk.raw"), **login)
     assert done.changed is True
     assert left(folder) == {"disk.raw": content}
@@ -491,7 +519,11 @@ def test_a_download_that_never_comes_further_fails_and_leaves_what_was_there(
     dest = folder / "disk.raw"
     dest.write_bytes(b"old")
     with breaking(server.sandbox["library_url"], server.sandbox["ca_file"], [3, 0, 0, 0], True) as url:
-        login: dict[str, Any] = {"token": server.token(), "image_endpoint_override": url}
+        login: dict[str, Any] = {
+            "token": server.token(),
+            "image_endpoint_override": url,
+            "project_id": server.project_id(),
+        }
         outcome = run("pcd_image_download", None, name=name, dest=str(dest), retries=2, **login)
     assert f"3 of {len(BYTES)} bytes had come" in outcome.msg
     assert downloads(outcome) == 3

@@ -62,8 +62,8 @@ def slow(server: Server, may_end: threading.Event) -> Iterator[str]:
             may_end.set()
 
 
-def until(is_so: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + LONGEST
+def until(is_so: Callable[[], bool], seconds: float = LONGEST) -> bool:
+    deadline = time.monotonic() + seconds
     while not is_so() and time.monotonic() < deadline:
         time.sleep(0.02)
     return is_so()
@@ -125,7 +125,7 @@ def test_an_interrupted_download_leaves_nothing(
             os.killpg(process.pid, number)
             process.communicate(timeout=LONGEST)
             # A worker may end a moment after the process that has started it.
-            assert until(lambda: sizes(downloading.folder) == {}), sizes(downloading.folder)
+            assert until(lambda: sizes(downloading.folder) == {}, 60), sizes(downloading.folder)
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)

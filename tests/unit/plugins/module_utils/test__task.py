@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from ansible_collections.platform9.pcd.plugins.module_utils._client.http import Transport
 from ansible_collections.platform9.pcd.plugins.module_utils._client.images import Image, Query
@@ -491,7 +493,11 @@ def test_a_warning_has_no_control_characters_and_no_passwords(serve: Serve) -> N
     assert "'\\x1b[2J' is at https://h/x" in warned
 
 
-HEADERS = {"url_headers": {"type": "dict", "no_log": True}, "url": {"type": "str"}, "checksum": {"type": "str"}}
+HEADERS: dict[str, Any] = {
+    "url_headers": {"type": "dict", "no_log": True},
+    "url": {"type": "str"},
+    "checksum": {"type": "str"},
+}
 
 
 @pytest.mark.parametrize(
@@ -511,3 +517,22 @@ HEADERS = {"url_headers": {"type": "dict", "no_log": True}, "url": {"type": "str
 def test_what_results_are_searched_for(given: dict[str, Any], found: list[str], hidden: set[str]) -> None:
     spec = Task(HEADERS, lambda params: None, lambda params, session: {}).argument_spec
     assert hidden_texts(spec, given, found) == hidden
+
+
+def test_the_traceback_of_a_bug_has_no_secret_of_an_address(serve: Serve) -> None:
+    address = "http://127.0.0.1:1/x?sig=5ignature-7f3a9c2e"
+
+    def work(params: Params, session: Session) -> dict[str, Any]:
+        try:
+            requests.get(address, timeout=1)
+        except requests.RequestException as error:
+            raise KeyError(f"a bug at {address}") from error
+        return {}
+
+    params = options({**CONNECTION_OPTIONS, **HEADERS}, token=TOKEN, image_endpoint_override=serve().url, url=address)
+    with pytest.raises(KeyError) as caught:
+        perform(Task(HEADERS, lambda params: None, work), params, False, lambda text: None, {})
+    told = "".join(traceback.format_exception(caught.value))
+    assert "Max retries exceeded" in told
+    assert "a bug at" in told
+    assert "5ignature" not in told

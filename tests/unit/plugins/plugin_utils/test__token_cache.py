@@ -167,6 +167,35 @@ def test_only_its_user_can_read_what_is_kept_and_names_tell_nothing(keystone: Ke
     assert not any(word in told for word in (PASSWORD.encode(), b"token", b"library.example.com"))
 
 
+@pytest.mark.parametrize("what", ["open to others", "a link"])
+def test_nothing_is_kept_in_a_folder_that_is_not_private(what: str, keystone: Keystone, folder: str) -> None:
+    if what == "a link":
+        os.rename(folder, f"{folder}-elsewhere")
+        os.symlink(f"{folder}-elsewhere", folder)
+    else:
+        os.chmod(folder, 0o770)
+    assert kept(folder).access(keystone.connection()).token == "token-1"
+    assert kept(folder).access(keystone.connection()).token == "token-2"
+    assert os.listdir(folder) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make folders of other users")
+def test_nothing_is_kept_in_the_folder_of_another_user(keystone: Keystone, folder: str) -> None:
+    os.chown(folder, 65534, 65534)
+    kept(folder).access(keystone.connection())
+    assert os.listdir(folder) == []
+
+
+def test_no_link_is_followed_to_what_is_kept(keystone: Keystone, folder: str, tmp_path: Path) -> None:
+    kept(folder).access(keystone.connection())
+    (tmp_path / "mine").write_bytes(b"mine")
+    for path in Path(folder).iterdir():
+        path.unlink()
+        path.symlink_to(tmp_path / "mine")
+    assert kept(folder).access(keystone.connection()).token == "token-2"
+    assert (tmp_path / "mine").read_bytes() == b"mine"
+
+
 def test_what_a_killed_run_leaves_is_of_no_use_to_others(keystone: Keystone, folder: str) -> None:
     kept(folder).access(keystone.connection())
     later = TokenCache(folder, os.urandom(SECRET_SIZE))
