@@ -71,7 +71,7 @@ options:
     default: true
   container_format:
     description:
-      - The container format; V(bare) means without a container. It cannot be changed after the image has data.
+      - The container format. Use V(bare) for data without a container. It cannot be changed after the image has data.
     type: str
     choices: [ami, ari, aki, bare, ovf, ova, docker, compressed]
   disk_format:
@@ -146,7 +146,7 @@ options:
         the image has this data, unless the sizes differ.
       - Certificates are always verified. O(validate_certs) applies only to the cloud. O(ca_cert) is trusted, too.
       - A redirect from C(https) to plain C(http) is refused. With O(method=web-download), the service follows redirects
-        itself, so the task checks them before it asks the service.
+        itself, so the task checks them before it starts the import.
       - A download that breaks off starts again from the first byte, at most O(retries) times. O(deadline) does not
         limit this.
       - The user, password, query and fragment of the URL are never shown. If the user or the password contains a slash,
@@ -154,7 +154,7 @@ options:
     type: str
   url_username:
     description:
-      - The user name for O(url). With it, the task streams the data.
+      - The user name for O(url). If it is given, the data is streamed through the task.
       - User name, password and headers are sent only to the host of O(url), not to another host that it redirects to.
     type: str
   url_password:
@@ -163,7 +163,7 @@ options:
     type: str
   url_headers:
     description:
-      - HTTP headers for O(url), by name. With them, the task streams the data.
+      - HTTP headers for O(url), by name. If they are given, the data is streamed through the task.
       - Their values are never shown, whatever form they have.
     type: dict
   checksum:
@@ -176,7 +176,8 @@ options:
       - A O(url) that ends without a file name, such as C(https://vendor.example.com/latest/), has no line in a checksum
         file. Give the checksum itself.
       - If the data has another checksum, the task fails and the image does not become active. With
-        O(method=web-download), this is known only after the service has fetched the data; the image is then deleted.
+        O(method=web-download), this is known only after the service has fetched the data. An image that the task has
+        created is then deleted.
     type: str
   decompress:
     description:
@@ -230,10 +231,10 @@ options:
         declares now, it is deleted.
       - A replacement does not inherit the members of the old image. It requires O(name) without O(id), because the new
         image has another id.
-      - This option also applies if the data is right, but lies in a store that this image service cannot read. Data
-        that was uploaded through the public endpoint of PCD is an example. No instance boots from it. V(fail) and
-        V(keep) warn; V(replace) sends the data to a readable store. An image that this collection has created is not
-        checked for this while its data is unchanged.
+      - This option also applies if the data is right, but is in a store that this image service cannot read, for
+        example because it was uploaded through the public endpoint of PCD. No instance can boot from such data. V(fail)
+        and V(keep) warn; V(replace) sends the data to a readable store. An image that this collection has created is
+        not checked for this while its data is unchanged.
     type: str
     choices: [fail, keep, replace]
     default: fail

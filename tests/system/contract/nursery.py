@@ -23,7 +23,7 @@ LONGEST = 300  # seconds
 
 
 def main() -> None:
-    for imported in ("jsonpatch", "requests", "yaml", f"{MODULE_UTILS}._listing", f"{MODULE_UTILS}._module"):
+    for imported in ("jsonpatch", "requests", "yaml", f"{MODULE_UTILS}._image.listing", f"{MODULE_UTILS}._module"):
         importlib.import_module(imported)
     for line in sys.stdin:
         order = json.loads(line)
