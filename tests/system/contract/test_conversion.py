@@ -17,7 +17,7 @@ from converting import converting_sandbox
 from harness import Outcome, Runner, Server, unused
 from vendor import PASSWORD, USER, Vendor, open_vendor
 
-sys.path.append(str(Path(__file__).resolve().parents[1] / "tools"))
+sys.path.append(str(Path(__file__).resolve().parents[2] / "tools"))
 from qcow2 import DISK, qcow2
 
 QCOW2: dict[str, Any] = {"disk_format": "qcow2", "container_format": "bare"}
