@@ -14,7 +14,7 @@ import yaml
 from harness import FOREIGN
 from jobs import BIN
 
-COLLECTION = Path(__file__).resolve().parents[2]
+COLLECTION = Path(__file__).resolve().parents[3]
 AWX = COLLECTION / "awx"
 CREDENTIAL_TYPE = "Platform9 Private Cloud Director"
 TEMPLATES = {

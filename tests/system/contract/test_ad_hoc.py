@@ -30,7 +30,7 @@ def ad_hoc(sandbox: dict[str, Any], run: Runner, tmp_path: Path) -> OneLiner:
         "HOME": str(tmp_path),
         "NO_PROXY": "127.0.0.1",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}",
-        "ANSIBLE_COLLECTIONS_PATH": str(COLLECTION.parents[3]),
+        "ANSIBLE_COLLECTIONS_PATH": str(COLLECTION.parents[2]),
         "ANSIBLE_HOME": str(tmp_path),
         "ANSIBLE_REMOTE_TMP": str(tmp_path / "remote"),
         "NO_COLOR": "1",
