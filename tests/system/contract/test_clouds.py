@@ -17,13 +17,24 @@ import pytest
 import yaml
 from harness import Runner, Server, unused
 
-# The sandbox's Keystone has openstacksdk in its environment.
+# The sandbox's Keystone has openstacksdk in its environment. Its import takes seconds, so that one process does it, and
+# another one for each line of its input reads anew where the files are: folder, environment and cloud.
 OPENSTACKSDK = """
-import sys
-import openstack.config
+import importlib, json, os, sys
+import openstack.config.loader as loader
 
-cloud = openstack.config.OpenStackConfig().get_one(cloud=sys.argv[1] or None)
-print(cloud.get_session().get_project_id())
+for line in sys.stdin:
+    folder, environ, cloud = json.loads(line)
+    if not os.fork():
+        os.chdir(folder)
+        os.environ.clear()
+        os.environ.update(environ)
+        importlib.reload(loader)
+        region = loader.OpenStackConfig().get_one(cloud=cloud or None)
+        print(region.get_session().get_project_id(), flush=True)
+        os._exit(0)
+    if os.wait()[1]:
+        sys.exit(1)
 """
 CONFIG = ".config/openstack"
 
@@ -229,12 +240,26 @@ def laid_out(folder: Path, case: Case) -> Iterator[None]:
         shutil.rmtree(folder / ".config", ignore_errors=True)
 
 
-def with_openstacksdk(server: Server, folder: Path, case: Case) -> str:
+@pytest.fixture(scope="module")
+def openstacksdk(server: Server) -> Iterator[subprocess.Popen[str]]:
+    command = [server.sandbox["python"], "-W", "ignore", "-c", OPENSTACKSDK]
+    environ = {"PATH": "/usr/bin:/bin"}
+    with subprocess.Popen(
+        command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
+    ) as process:
+        yield process
+        process.communicate()
+
+
+def with_openstacksdk(process: subprocess.Popen[str], folder: Path, case: Case) -> str:
     environ = {"HOME": str(folder), "PATH": "/usr/bin:/bin", "NO_PROXY": "127.0.0.1", **case.environ}
-    command = [server.sandbox["python"], "-W", "ignore", "-c", OPENSTACKSDK, case.cloud]
-    done = subprocess.run(command, cwd=folder, env=environ, capture_output=True, encoding="utf-8", check=False)
-    assert not done.returncode, done.stderr[-2000:]
-    return done.stdout.strip()
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(json.dumps([str(folder), environ, case.cloud]) + "\n")
+    process.stdin.flush()
+    found = process.stdout.readline().strip()
+    assert found, process.communicate()[1][-2000:]
+    return found
 
 
 def with_collection(run: Runner, case: Case) -> str:
@@ -247,14 +272,14 @@ GROUPS = {"domains": domains, "named clouds": named_clouds, "single keys": singl
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_openstacksdk_and_the_collection_log_in_to_the_same_project(
-    group: str, run: Runner, server: Server, trust: str
+    group: str, run: Runner, server: Server, trust: str, openstacksdk: subprocess.Popen[str]
 ) -> None:
     words = Words(server)
     words.trust = trust
     different: dict[str, Any] = {}
     for named, case in GROUPS[group](words):
         with laid_out(run.folder, case):
-            projects = with_openstacksdk(server, run.folder, case), with_collection(run, case)
+            projects = with_openstacksdk(openstacksdk, run.folder, case), with_collection(run, case)
         if set(projects) != {server.project_id(case.user)}:
             different[named] = projects
     assert different == {}, json.dumps(different, indent=1)
