@@ -5,7 +5,7 @@
 # base.sh IMAGE: makes a Debian of the release and from the mirror that this machine's apt uses, if IMAGE is not there. So no
 # registry of images is asked.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
 image=$1 place=.build/ee packages=ca-certificates,python3,python3-venv,python3-pip
 podman image exists "$image" && exit
 

@@ -5,7 +5,7 @@
 # build.sh IMAGE BASE: builds awx/execution-environment.yml on BASE with ansible-builder, if IMAGE is not that already. The
 # collection is the artefact of .build/dist. Pip's settings of this machine are there during the build only.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
 image=$1 base=$2 place=.build/ee
 mkdir -p "$place/context"
 

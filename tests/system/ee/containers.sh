@@ -9,7 +9,7 @@
 # - Podman asks for higher limits than the caller may have. The caller's own are used.
 # - The network is that of the machine: the sandbox listens on 127.0.0.1, and no bridge has to be made.
 set -euo pipefail
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
 place=$root/.build/ee
 mkdir -p "$place/cni"
 

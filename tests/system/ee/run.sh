@@ -5,7 +5,7 @@
 # run.sh [PYTEST ARGUMENT...]: builds the execution environment and runs jobs in it. Where that cannot be done, it says why,
 # and what was not checked therefore.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
 image=localhost/pcd-ee:test base=localhost/pcd-ee-base:debian place=.build/ee
 
 skip() {
