@@ -538,6 +538,7 @@ from ..module_utils._image.attributes import (
     without_converted,
 )
 from ..module_utils._image.find import MATCH, UPDATED, find, find_existing
+from ..module_utils._image.marks import replaced_id
 from ..module_utils._image.plan import Plan, plan_absent, plan_present
 from ..module_utils._module import run_module
 from ..module_utils._session import Params, Session
@@ -557,7 +558,7 @@ def check_image(params: Params) -> None:
 
 def plan_image(params: Params, session: Session) -> Plan:
     if params["state"] == "absent":
-        return plan_absent(find(session, params), params["force"])
+        return _plan_absent(params, session)
     current = find(session, params) if params["create"] else find_existing(session, params, UPDATED)
     desired = desired_attributes(params)
     if has_source(params) or stores_from(params).are_chosen:
@@ -574,6 +575,15 @@ def plan_image(params: Params, session: Session) -> Plan:
         )
     wanted = without_converted(desired, current, session.project_id)
     return plan_present(wanted, current, params["purge_properties"], params["id"])
+
+
+def _plan_absent(params: Params, session: Session) -> Plan:
+    current = find(session, params)
+    if current is None or params["id"] is not None or replaced_id(current) is None:
+        return plan_absent(current, params["force"])
+    from ..module_utils._data.plan import plan_absent_replacement
+
+    return plan_absent_replacement(params, session, current)
 
 
 def change_image(params: Params, session: Session) -> ImageChange:

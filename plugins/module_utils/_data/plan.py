@@ -100,6 +100,15 @@ def plan_with_data(params: Params, session: Session, desired: Mapping[str, Any],
     return plan
 
 
+def plan_absent_replacement(params: Params, session: Session, current: Image) -> Plan:
+    """The image is gone, and what an earlier run has begun to replace with it is retired, as that run would have done.
+
+    Otherwise the old image would be what the name means again, and the next run would delete it, too.
+    """
+    plan = plan_absent(current, params["force"])
+    return plan._replace(steps=(*_Planner(params, session, {}).retirements_of(current), *plan.steps))
+
+
 class _Planner:
     def __init__(self, params: Params, session: Session, desired: Mapping[str, Any]) -> None:
         self._params = params
@@ -265,14 +274,18 @@ class _Planner:
     def _replaced_by(self, image: Image) -> list[Image]:
         """What an image replaces, the oldest first: there may be several if more than one run broke off."""
         found: list[Image] = []
+        declared = self._params["visibility"]
         while len(found) < MAX_REPLACED:
             old_id = replaced_id(image)
             old = None if old_id is None else find_by_id(self._session, old_id)
-            if old is None or not replaces(image, old) or old["id"] in [each["id"] for each in found]:
+            if old is None or not replaces(image, old, declared) or old["id"] in [each["id"] for each in found]:
                 break
             found.insert(0, old)
             image = old
         return found
+
+    def retirements_of(self, image: Image) -> list[Retire]:
+        return self._retirements(self._replaced_by(image), image.get("name"), False)
 
     def _retirements(self, images: Sequence[Image], name: str | None, new_is_hidden: bool) -> list[Retire]:
         retired = self._params["retired"]
@@ -333,11 +346,12 @@ class _Planner:
         """
         query = [(REPLACES, str(old["id"])), ("owner", str(old.get("owner"))), ("os_hidden", "true"), OLDEST_FIRST]
         leftovers: list[Discard] = []
+        declared = self._params["visibility"]
         for image in self._session.images.list(query):
-            if not (replaces(image, old) and is_unfinished(image)):
+            if not (replaces(image, old, declared) and is_unfinished(image)):
                 continue
             settled = _settled(self._params, self._session, image)
-            if settled is None or not (replaces(settled, old) and is_unfinished(settled)):
+            if settled is None or not (replaces(settled, old, declared) and is_unfinished(settled)):
                 continue
             if self._can_continue(settled, attributes, stream):
                 return settled, leftovers

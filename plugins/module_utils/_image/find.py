@@ -32,7 +32,7 @@ def find(session: Session, params: Params) -> Image | None:
     """The image that `id` means, or else `name` with `owner` or `match`."""
     if params["id"] is not None:
         return find_by_id(session, params["id"])
-    return find_named(session, params["name"], _owner_of_name(session, params))
+    return find_named(session, params["name"], _owner_of_name(session, params), params.get("visibility"))
 
 
 def _owner_of_name(session: Session, params: Params) -> str:
@@ -93,14 +93,14 @@ def find_by_id(session: Session, image_id: str) -> Image | None:
     return None
 
 
-def find_named(session: Session, name: str, owner: str) -> Image | None:
+def find_named(session: Session, name: str, owner: str, declared: str | None = None) -> Image | None:
     """The one image of this name; None where there is none, PlanError where two could be meant.
 
     It belongs to the owner (a project id); ANYBODY means all images that the caller's list shows. Hidden images count
-    where no other is found.
+    where no other is found. `declared` is the visibility that the task declares.
     """
     found = session.waiting(MAX_AMBIGUITY_SECONDS).until(
-        lambda seen: not _may_be_racing(seen), lambda: _found_named(session, name, owner)
+        lambda seen: not _may_be_racing(seen), lambda: _found_named(session, name, owner, declared)
     )
     return _only(found, name) if found else None
 
@@ -111,12 +111,12 @@ def _may_be_racing(found: Sequence[Image]) -> bool:
     return len(found) > 1 and len(owners) == 1 and sum(not is_ours(image["id"]) for image in found) < 2
 
 
-def _found_named(session: Session, name: str, owner: str) -> list[Image]:
+def _found_named(session: Session, name: str, owner: str, declared: str | None) -> list[Image]:
     for hidden in (False, True):
         # What was replaced and hidden is kept for instances that came from it, and only meant by its id.
         found = [image for image in _list_named(session, name, hidden, owner) if not is_retired(image)]
         if found:
-            return standing(found)
+            return standing(found, declared)
     return []
 
 

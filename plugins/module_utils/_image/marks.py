@@ -63,16 +63,17 @@ def replaced_id(image: Image) -> str | None:
     return mark_of(image, REPLACES, image.get("owner"))
 
 
-def replaces(new: Image, old: Image) -> bool:
+def replaces(new: Image, old: Image, declared: str | None = None) -> bool:
     """Whether an earlier run has made the new image to take the place of the old one.
 
     Beside the mark, both have one owner and one name. And only an administrator can make an image public, so that one
-    that is not public says nothing about a public one.
+    that is not public says nothing about a public one, unless the task itself declares a visibility that is not public:
+    then the replacement of a public image is not public, either.
     """
     return (
         mark_of(new, REPLACES, old.get("owner")) == old["id"]
         and new.get("name") == old.get("name")
-        and _is_as_public(new, old)
+        and (_is_as_public(new, old) or declared not in (None, "public"))
     )
 
 
@@ -95,8 +96,8 @@ def _is_as_public(image: Image, other: Image) -> bool:
     return image.get("visibility") == "public" or other.get("visibility") != "public"
 
 
-def standing(images: Sequence[Image]) -> list[Image]:
-    """Of images that could be meant by one name, those that are.
+def standing(images: Sequence[Image], declared: str | None = None) -> list[Image]:
+    """Of images that could be meant by one name, those that are; `declared` is the visibility that the task declares.
 
     Left out is an image whose place another one of them has taken, and a hidden replacement that is not finished, if
     what it replaces is there. Marks that go in a circle leave nothing out.
@@ -105,7 +106,7 @@ def standing(images: Sequence[Image]) -> list[Image]:
     successors: dict[str, str] = {}
     for new in images:
         old = by_id.get(replaced_id(new) or "")
-        if old is None or not replaces(new, old):
+        if old is None or not replaces(new, old, declared):
             continue
         if is_unfinished(new):
             successors[new["id"]] = old["id"]

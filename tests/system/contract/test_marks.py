@@ -426,6 +426,47 @@ def test_what_a_run_retires_is_named_in_its_result_and_diff(
     assert (again.changed, again.result["retired"], "retired" in again.result["diff"]["after"]) == (False, [], False)
 
 
+def interrupted(server: Server, old: Image, user: str, state: str, **attributes: Any) -> str:
+    """The id of a replacement that a run has left: queued, active or shown."""
+    left, is_shown = new_id(), state == "shown"
+    mark = bound_mark(left, pcd_replaces=old["id"], **({"pcd_shown": "true"} if is_shown else {}))
+    server.create(old["name"], user=user, id=left, os_hidden=not is_shown, **mark, **RAW, **attributes)
+    if state != "queued":
+        server.upload(left, NEW, user=user)
+    return left
+
+
+@pytest.mark.parametrize("state", ["queued", "active", "shown"])
+@pytest.mark.parametrize("visibility", ["private", "community"])
+def test_a_replacement_of_a_public_image_that_is_declared_not_public_is_continued(
+    visibility: str, state: str, run: Runner, server: Server, name: str, file: Path
+) -> None:
+    old = server.create(name, user="admin", active=True, visibility="public")
+    left = interrupted(server, old, "admin", state, visibility=visibility)
+    task: dict[str, Any] = {"name": name, "path": str(file), "on_content_change": "replace", "visibility": visibility}
+    done = run("pcd_image", "admin", **task)
+    assert (done.image["id"], done.image["visibility"]) == (left, visibility)
+    assert done.result["retired"] == [{"id": old["id"], "name": name, "action": "hidden", "reason": None}]
+    assert server.get(old["id"])["visibility"] == "public"
+    assert not run("pcd_image", "admin", **task).changed
+
+
+@pytest.mark.parametrize("retired", ["hide", "rename", "delete"])
+def test_absent_ends_a_replacement_that_was_interrupted_before_the_old_image_was_retired(
+    retired: str, run: Runner, server: Server, name: str
+) -> None:
+    """A second run would delete the old image otherwise, which is to be kept for the instances that came from it."""
+    old = server.create(name, active=True)
+    left = interrupted(server, old, "member", "shown")
+    task: dict[str, Any] = {"name": name, "state": "absent", "retired": retired}
+    preview, done = run("pcd_image", **task, check=True), run("pcd_image", **task)
+    assert preview.result["retired"] == done.result["retired"]
+    assert [told["id"] for told in done.result["retired"]] == [old["id"]]
+    assert not server.is_there(left)
+    assert not run("pcd_image", **task).changed
+    assert server.is_there(old["id"]) == (retired != "delete")
+
+
 def test_a_replacement_that_was_shown_once_is_not_deleted(run: Runner, server: Server, name: str, file: Path) -> None:
     """Somebody may have made an instance from it, though it is hidden again."""
     old = server.create(name, active=True)
