@@ -247,6 +247,13 @@ def test_the_value_of_an_option_that_no_module_knows_is_hidden(run: Runner) -> N
     assert run.told(outcome.stdout, FIRST) == []
 
 
+@pytest.mark.parametrize("address", [f"https://mirror:{FIRST}", f"https://127.0.0.1:{FIRST}/a.raw"])
+def test_an_address_in_the_place_of_a_choice_is_not_repeated(address: str, run: Runner, name: str) -> None:
+    outcome = run("pcd_image", verbosity=3, name=name, method=address)
+    assert "method" in outcome.msg
+    assert run.told(outcome.stdout, FIRST) == []
+
+
 def test_the_service_tells_nothing_of_an_address_that_it_could_not_fetch(run: Runner, name: str) -> None:
     outcome = run(
         "pcd_image",
