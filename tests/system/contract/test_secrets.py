@@ -29,6 +29,7 @@ def tokens(server: Server) -> dict[str, dict[str, Any]]:
             "ca_cert": where["ca_cert"],
             "token": server.token(),
             "image_endpoint_override": server.sandbox["images_url"],
+            "project_id": server.project_id(),
         },
         "application credential": {
             **where,
