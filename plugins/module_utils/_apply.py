@@ -14,9 +14,9 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple
 
-from ._client.http import Transport
 from ._client.images import Images, Query, name_filter
 from ._client.retry import Attempts, Waiting
+from ._client.transport import Transport
 from ._errors import (
     ApiError,
     Conflict,

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ._client.http import Http, Transport
+from ._client.http import Http
 from ._client.images import Images
 from ._client.login import TokenProvider, warnings_about
 from ._client.options import connection_from
 from ._client.progress import Progress
 from ._client.retry import Waiting
+from ._client.transport import Transport
 
 Params = Mapping[str, Any]
 Result = dict[str, Any]

@@ -14,7 +14,8 @@ from html import unescape
 from typing import Any
 
 from .._redact import encodings, host_in, masked, secrets_in
-from .http import Transport, decoded, proxies_for
+from .proxies import proxies_for
+from .transport import Transport, decoded
 
 try:
     import requests

@@ -8,15 +8,11 @@ Redirects are never followed, so that a token or a password reaches no other hos
 from __future__ import annotations
 
 import json
-import re
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from importlib.util import find_spec
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import urlsplit
-from urllib.request import getproxies_environment
 
 from .._errors import (
     BY_STATUS,
@@ -34,8 +30,9 @@ from .._redact import (
     redacted,
     redacted_text,
 )
-from .progress import Progress
-from .retry import Attempts, Waiting
+from .proxies import proxies_for, unusable_proxy
+from .retry import Waiting
+from .transport import Transport, decoded
 
 try:
     import requests
@@ -46,36 +43,6 @@ except ImportError:  # the module says so with missing_required_lib before anyth
 T = TypeVar("T")
 
 MAX_ERROR_BODY_BYTES = 20_000
-
-# A service that can be reached takes a connection in far less, however long it then works on an answer.
-MAX_CONNECT_SECONDS = 10.0
-
-# A host as the DNS has it, once it is encoded (RFC 1035, section 2.3.4); a dot may stand at its end.
-HOST = re.compile(r"(?=.{1,254}$)([^.]{1,63}\.)*[^.]{1,63}\.?")
-SOCKS = ("socks4", "socks4a", "socks5", "socks5h")
-
-
-class Transport(NamedTuple):
-    """How to reach a service. `verify` is a CA file, True or False; `timeout` is seconds without a byte.
-
-    What fails is tried again `retries` times at the most, and no more once `deadline` seconds have gone by. `progress`
-    gets a line if an answer takes long.
-    """
-
-    verify: bool | str = True
-    client_cert: str | tuple[str, str] | None = None
-    timeout: float = 60
-    retries: int = 4
-    deadline: float = 120
-    progress: Progress = Progress()
-
-    @property
-    def timeouts(self) -> tuple[float, float]:
-        """The seconds for a connection, TLS included, and those without a byte of an answer."""
-        return min(self.timeout, MAX_CONNECT_SECONDS), self.timeout
-
-    def attempts(self, waiting: Callable[[float], Waiting] = Waiting) -> Attempts:
-        return Attempts(self.retries, waiting(self.deadline))
 
 
 class Answer(NamedTuple):
@@ -334,7 +301,7 @@ class Http:
         )
 
         if isinstance(error, requests.exceptions.InvalidProxyURL):
-            return _unusable_proxy(url)
+            return unusable_proxy(url)
         unusable = (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, UnicodeError)
         if isinstance(error, (*unusable, urllib3.exceptions.LocationValueError)):
             return ConfigurationError(
@@ -360,71 +327,6 @@ def new_session() -> requests.Session:
     session.get_redirect_target = lambda dummy: None  # type: ignore[method-assign, assignment]
     session.headers["User-Agent"] = "ansible-platform9.pcd"
     return session
-
-
-def proxies_for(address: str) -> dict[str, str]:
-    """The proxies that variables of the environment name for an address.
-
-    Nothing else is asked: the system's own settings, which macOS has, cannot be read in a process that was forked.
-    """
-    if not getproxies_environment():
-        return {}
-    try:
-        found: dict[str, str] = requests.utils.get_environ_proxies(address)
-        proxy = requests.utils.select_proxy(address, found)
-    except ValueError:  # requests says so of the address itself, once it is asked for
-        return {}
-    if proxy and not _is_proxy(proxy):
-        raise _unusable_proxy(address)
-    if proxy and urlsplit(proxy).scheme in SOCKS and find_spec("socks") is None:
-        raise ConfigurationError(
-            f"The proxy for {host_in(address)} is a SOCKS proxy (HTTPS_PROXY, HTTP_PROXY or ALL_PROXY). For it, "
-            "requests needs the Python library PySocks, which is not installed where this task runs. Install it there "
-            "(requests[socks]), or name a proxy that speaks HTTP."
-        )
-    return found
-
-
-def _is_proxy(proxy: str) -> bool:
-    """Whether all libraries that read the address of a proxy find the same host in it, and no part of a password."""
-    proxy = proxy if "://" in proxy else f"http://{proxy}"
-    try:
-        scheme, host, port = urlsplit(proxy).scheme, urlsplit(proxy).hostname or "", urlsplit(proxy).port
-        read = urllib3.util.parse_url(proxy)
-    except (urllib3.exceptions.LocationParseError, ValueError):
-        return False
-    is_same = not host.isascii() or (read.host or "").strip("[]").lower() == host
-    return (
-        is_host(host)
-        and is_same
-        and read.port == port
-        and port != 0
-        and "@" not in f"{read.query}{read.fragment}"
-        and scheme in ("http", "https", *SOCKS)
-    )
-
-
-def _unusable_proxy(address: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"The address of the proxy for {host_in(address)} cannot be used. Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY; "
-        "in its user and password, write %2F for a slash, %3F for ?, %23 for # and %40 for @."
-    )
-
-
-def is_host(name: str | None) -> bool:
-    """Whether the name can be one of a host, which the DNS or a file of hosts may know."""
-    try:
-        return bool(name) and HOST.fullmatch(str(name).encode("idna").decode()) is not None
-    except UnicodeError:
-        return False
-
-
-def decoded(text: str | bytes) -> Any:
-    """The JSON document; ValueError where it is none, or one that is nested more deeply than can be read."""
-    try:
-        return json.loads(text)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
 
 
 def announced_length(headers: Mapping[str, str]) -> int | None:

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
 from .._errors import ConfigurationError, quoted
-from .http import Transport, is_host
+from .proxies import is_host
+from .transport import Transport
 
 if TYPE_CHECKING:
     from .clouds import Cloud

@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .._client.http import Transport
+from .._client.transport import Transport
 from .._errors import ConfigurationError, DataError, quoted
 from .._image.plan import Stores
 from .._redact import SHORTEST_PASSWORD, redacted

@@ -18,13 +18,10 @@ from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
 from .._client.failures import failure, is_timeout, is_transient
-from .._client.http import (
-    Transport,
-    announced_length,
-    new_session,
-    proxies_for,
-)
+from .._client.http import announced_length, new_session
+from .._client.proxies import proxies_for
 from .._client.retry import Attempts, Waiting
+from .._client.transport import Transport
 from .._errors import (
     ConfigurationError,
     DataError,

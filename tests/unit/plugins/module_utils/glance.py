@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from ansible_collections.platform9.pcd.plugins.module_utils._client.http import Transport
 from ansible_collections.platform9.pcd.plugins.module_utils._client.images import Image, Images, Items, Names, Query
+from ansible_collections.platform9.pcd.plugins.module_utils._client.transport import Transport
 from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import Body
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     ApiError,

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.platform9.pcd.plugins.module_utils._client.http import Http, Transport
+from ansible_collections.platform9.pcd.plugins.module_utils._client.http import Http
 from ansible_collections.platform9.pcd.plugins.module_utils._client.images import Images
+from ansible_collections.platform9.pcd.plugins.module_utils._client.transport import Transport
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import ApiError
 from ansible_collections.platform9.pcd.plugins.module_utils._service import read_service
 from ansible_collections.platform9.pcd.plugins.module_utils._session import Session

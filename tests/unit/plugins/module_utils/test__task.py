@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import requests
 
-from ansible_collections.platform9.pcd.plugins.module_utils._client.http import Transport
 from ansible_collections.platform9.pcd.plugins.module_utils._client.images import Image, Query
 from ansible_collections.platform9.pcd.plugins.module_utils._client.options import CONNECTION_OPTIONS
+from ansible_collections.platform9.pcd.plugins.module_utils._client.transport import Transport
 from ansible_collections.platform9.pcd.plugins.module_utils._data.compare import (
     Delivery,
     Stores,

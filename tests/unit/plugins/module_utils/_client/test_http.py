@@ -22,10 +22,11 @@ from ansible_collections.platform9.pcd.plugins.module_utils._client.failures imp
     MAX_SERVER_MESSAGE_LENGTH,
     server_words,
 )
-from ansible_collections.platform9.pcd.plugins.module_utils._client.http import Http, Transport
+from ansible_collections.platform9.pcd.plugins.module_utils._client.http import Http
 from ansible_collections.platform9.pcd.plugins.module_utils._client.images import PATCH_TYPE, Images
 from ansible_collections.platform9.pcd.plugins.module_utils._client.progress import Progress
 from ansible_collections.platform9.pcd.plugins.module_utils._client.retry import MAX_PAUSE_SECONDS, pause
+from ansible_collections.platform9.pcd.plugins.module_utils._client.transport import Transport
 from ansible_collections.platform9.pcd.plugins.module_utils._data.url import Url
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     ApiError,

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import requests
 
-from ansible_collections.platform9.pcd.plugins.module_utils._client.http import Http, Transport
+from ansible_collections.platform9.pcd.plugins.module_utils._client.http import Http
 from ansible_collections.platform9.pcd.plugins.module_utils._client.images import Images
+from ansible_collections.platform9.pcd.plugins.module_utils._client.transport import Transport
 from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import Body
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     ApiError,

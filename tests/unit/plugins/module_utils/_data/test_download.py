@@ -18,8 +18,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.platform9.pcd.plugins.module_utils._client.http import Http, Transport
+from ansible_collections.platform9.pcd.plugins.module_utils._client.http import Http
 from ansible_collections.platform9.pcd.plugins.module_utils._client.images import Image, Images
+from ansible_collections.platform9.pcd.plugins.module_utils._client.transport import Transport
 from ansible_collections.platform9.pcd.plugins.module_utils._data import download as _download
 from ansible_collections.platform9.pcd.plugins.module_utils._data.download import (
     MAX_FILE_NAME_BYTES,

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.platform9.pcd.plugins.module_utils._client.http import Transport
+from ansible_collections.platform9.pcd.plugins.module_utils._client.transport import Transport
 from ansible_collections.platform9.pcd.plugins.module_utils._data.compare import Stores
 from ansible_collections.platform9.pcd.plugins.module_utils._data.options import (
     DATA_OPTIONS,

@@ -19,9 +19,10 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.platform9.pcd.plugins.module_utils._client.http import Http, Transport
+from ansible_collections.platform9.pcd.plugins.module_utils._client.http import Http
 from ansible_collections.platform9.pcd.plugins.module_utils._client.images import Images
 from ansible_collections.platform9.pcd.plugins.module_utils._client.retry import MAX_PAUSE_SECONDS, Attempts
+from ansible_collections.platform9.pcd.plugins.module_utils._client.transport import Transport
 from ansible_collections.platform9.pcd.plugins.module_utils._data.locks import LOOKS_FOR_A_FAILURE
 from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import BLOCK, Content, Digest, File, Stream
 from ansible_collections.platform9.pcd.plugins.module_utils._data.transfer import LOOKS_FOR_A_TRACE, Transfers

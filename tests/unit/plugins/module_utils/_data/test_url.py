@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from urllib3.util import connection
 
-from ansible_collections.platform9.pcd.plugins.module_utils._client.http import Transport
+from ansible_collections.platform9.pcd.plugins.module_utils._client.transport import Transport
 from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import BLOCK, Content, Digest, Stream
 from ansible_collections.platform9.pcd.plugins.module_utils._data.url import (
     DEFAULT_PORTS,

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.platform9.pcd.plugins.module_utils._client.http import Transport
 from ansible_collections.platform9.pcd.plugins.module_utils._client.images import Image, Images, Query
+from ansible_collections.platform9.pcd.plugins.module_utils._client.transport import Transport
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError
 from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes import IDENTITY_OPTIONS, image_shape
 from ansible_collections.platform9.pcd.plugins.module_utils._image.listing import (
