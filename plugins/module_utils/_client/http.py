@@ -154,6 +154,9 @@ class Http:
                     # Glance answers so where it does not know the store, and will not know it in a moment either.
                     error.transient = error.transient and error.status != 500
                     raise
+                except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+                    # The text of the refusal broke off.
+                    raise self.broken(error, path, wanted) from error
                 finally:
                     response.close()
             return response

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import requests
 
+from ansible_collections.platform9.pcd.plugins.module_utils._change import ImageChange
 from ansible_collections.platform9.pcd.plugins.module_utils._client.images import Image, Query
 from ansible_collections.platform9.pcd.plugins.module_utils._client.options import CONNECTION_OPTIONS
 from ansible_collections.platform9.pcd.plugins.module_utils._client.transport import Transport
@@ -283,7 +284,15 @@ def plan_renamed(params: Mapping[str, Any], session: Session) -> Plan:
 
 
 def task(**given: Any) -> Task:
+    returns_patch = given.pop("returns_patch", False)
     chosen: dict[str, Any] = {"check": lambda params: None, "work": plan_renamed, **given}
+    planned = chosen["work"]
+
+    def work(params: Mapping[str, Any], session: Session) -> Any:
+        plan = planned(params, session)
+        return ImageChange(session, plan, returns_patch) if isinstance(plan, Plan) else plan
+
+    chosen["work"] = work
     return Task(options={**IDENTITY_OPTIONS, "match": {"default": "own"}}, **chosen)
 
 

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.platform9.pcd.plugins.module_utils._client import http as _http
 from ansible_collections.platform9.pcd.plugins.module_utils._client import progress as _progress
+from ansible_collections.platform9.pcd.plugins.module_utils._client import transport as _transport
 from ansible_collections.platform9.pcd.plugins.module_utils._client.failures import (
     MAX_SERVER_MESSAGE_LENGTH,
     server_words,
@@ -510,7 +511,7 @@ TRANSIENT = [
 ]
 
 
-@pytest.mark.parametrize("passing", TRANSIENT)
+@pytest.mark.parametrize("transient", TRANSIENT)
 @pytest.mark.parametrize("operation", READS)
 def test_what_only_reads_is_asked_again_after_a_failure_that_passes(
     transient: Reply | Fault, operation: str, sleep: Sleep, serve: Serve
@@ -522,7 +523,7 @@ def test_what_only_reads_is_asked_again_after_a_failure_that_passes(
     assert len(sleep) == 2
 
 
-@pytest.mark.parametrize("passing", [Reply(503), BREAK_OFF])
+@pytest.mark.parametrize("transient", [Reply(503), BREAK_OFF])
 @pytest.mark.parametrize("retries", [0, 1, 4])
 def test_it_is_asked_again_as_often_as_wished_and_then_the_failure_is_told(
     transient: Reply | Fault, retries: int, sleep: Sleep, serve: Serve
@@ -583,7 +584,7 @@ def test_a_connection_gets_ten_seconds_at_the_most() -> None:
 def test_a_connection_that_does_not_come_about_is_given_up_soon(
     operation: str, sleep: Sleep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_http, "MAX_CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr(_transport, "MAX_CONNECT_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full, ExitStack() as stack:
         # Linux drops what it has no room for, so that nothing answers, as behind a firewall.
         for dummy in range(8):
@@ -601,7 +602,7 @@ def test_a_connection_that_does_not_come_about_is_given_up_soon(
 
 
 def test_a_server_that_is_silent_before_tls_is_given_up_soon(sleep: Sleep, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_http, "MAX_CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr(_transport, "MAX_CONNECT_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"https://127.0.0.1:{silent.getsockname()[1]}/glance/v2"
         with pytest.raises(ConnectionFailed, match=r"did not answer within 0\.2 seconds"):

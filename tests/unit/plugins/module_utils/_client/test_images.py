@@ -291,7 +291,7 @@ def test_an_image_without_data_is_an_empty_answer(serve: Serve) -> None:
         assert (response.status_code, response.content) == (204, b"")
 
 
-@pytest.mark.parametrize("passing", [Reply(503), BREAK_OFF])
+@pytest.mark.parametrize("transient", [Reply(503), BREAK_OFF])
 def test_a_download_is_asked_for_again_as_long_as_nothing_has_come(transient: Reply | Fault, serve: Serve) -> None:
     service, clock = serve(transient, Reply(200, b"abc")), Clock()
     assert downloaded(images_of(service, clock, retries=1)) == b"abc"

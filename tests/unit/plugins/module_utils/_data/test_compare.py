@@ -184,7 +184,7 @@ def test_what_is_not_the_same_has_a_difference_to_tell(content: Content) -> None
 
 
 @pytest.mark.parametrize(
-    ("given", "poisoned"),
+    ("given", "unusable"),
     [
         (queued(), False),
         (queued(checksum=MD5), True),
@@ -493,7 +493,7 @@ def test_a_replacement_is_verified_before_it_is_seen_and_seen_before_the_old_one
     assert REPLACES not in plan.after
 
 
-@pytest.mark.parametrize(("old", "wish"), [({"os_hidden": True}, {}), ({}, {"os_hidden": True})])
+@pytest.mark.parametrize(("old", "desired"), [({"os_hidden": True}, {}), ({}, {"os_hidden": True})])
 def test_a_replacement_that_shall_be_hidden_stays_so(
     old: dict[str, Any], desired: dict[str, Any], stream: Stream
 ) -> None:
@@ -606,7 +606,7 @@ def test_a_purge_does_not_take_the_mark_of_a_replacement_early(stream: Stream) -
     assert plan.steps[-1] == DONE
 
 
-@pytest.mark.parametrize(("old", "wish"), [({"os_hidden": True}, {}), ({}, {"os_hidden": True})])
+@pytest.mark.parametrize(("old", "desired"), [({"os_hidden": True}, {}), ({}, {"os_hidden": True})])
 def test_a_continued_replacement_that_shall_be_hidden_stays_so(old: dict[str, Any], desired: dict[str, Any]) -> None:
     attributes = succession(full(**old), desired, False, PROJECT)
     plan = plan_continuation(full(**old), attributes, unfinished(status="active"), None, ())

@@ -563,7 +563,7 @@ def test_another_answer_than_the_file_is_told_with_its_status(status: int, advic
     assert error.facts == {"status": status}
 
 
-@pytest.mark.parametrize("passing", [Reply(429), Reply(502), Reply(503), Reply(504), BREAK_OFF])
+@pytest.mark.parametrize("transient", [Reply(429), Reply(502), Reply(503), Reply(504), BREAK_OFF])
 def test_what_passes_is_asked_again(transient: Reply | Fault, serve: Serve) -> None:
     service, clock = serve(transient, transient, Reply(200, DATA)), Clock()
     assert fetched(url(service, clock=clock, retries=2, **LOGIN)) == DATA
@@ -572,7 +572,7 @@ def test_what_passes_is_asked_again(transient: Reply | Fault, serve: Serve) -> N
 
 
 @pytest.mark.parametrize("retries", [0, 1, 3])
-@pytest.mark.parametrize("passing", [Reply(503), BREAK_OFF])
+@pytest.mark.parametrize("transient", [Reply(503), BREAK_OFF])
 def test_it_is_asked_as_often_as_wished_and_no_more(transient: Reply | Fault, retries: int, serve: Serve) -> None:
     service, clock = serve(transient), Clock()
     refused(url(service, clock=clock, retries=retries))
@@ -580,7 +580,7 @@ def test_it_is_asked_as_often_as_wished_and_no_more(transient: Reply | Fault, re
     assert len(clock.slept) == retries
 
 
-@pytest.mark.parametrize("passing", [Reply(503, "", {"Retry-After": "7"}), BREAK_OFF])
+@pytest.mark.parametrize("transient", [Reply(503, "", {"Retry-After": "7"}), BREAK_OFF])
 def test_nothing_is_asked_again_after_the_deadline(transient: Reply | Fault, serve: Serve) -> None:
     service, clock = serve(transient), Clock()
     refused(url(service, clock=clock, retries=3, deadline=0))

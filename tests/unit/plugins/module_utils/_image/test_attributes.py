@@ -88,7 +88,7 @@ def test_the_id_says_which_image_is_meant_and_is_no_wish() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "wish"),
+    ("given", "desired"),
     [
         ({"protected": False}, {"protected": False}),
         ({"hidden": False}, {"os_hidden": False}),
@@ -488,7 +488,7 @@ def test_a_service_that_tells_no_hash_has_nothing_to_bind_an_origin_to() -> None
 
 
 @pytest.mark.parametrize(
-    ("wish", "left"),
+    ("desired", "left"),
     [
         ({"disk_format": "qcow2", "min_disk": 1}, {"min_disk": 1}),
         ({"disk_format": "qcow2", "container_format": "ovf"}, {}),

@@ -61,7 +61,7 @@ def remove(path: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("wish", "current", "patch"),
+    ("desired", "current", "patch"),
     [
         pytest.param({}, image(), [], id="an empty wish changes nothing"),
         pytest.param({"min_disk": 10}, image(min_disk=10), [], id="a number that is there already is not sent"),
@@ -140,7 +140,7 @@ def test_the_patch_is_what_the_wish_needs_and_no_more(desired: Document, current
 
 
 @pytest.mark.parametrize(
-    ("wish", "current", "patch"),
+    ("desired", "current", "patch"),
     [
         pytest.param({}, image(), [remove("/os_distro")], id="a property that is not wished goes"),
         pytest.param({"os_distro": "ubuntu"}, image(), [], id="a property that is wished stays"),
@@ -417,7 +417,7 @@ def test_the_patch_is_that_of_the_image_itself_and_not_of_the_one_that_it_replac
 
 
 @pytest.mark.parametrize(
-    ("wish", "there", "lost"),
+    ("desired", "there", "lost"),
     [
         ({"min_disk": 10, "os_distro": "ubuntu"}, image(), []),
         ({"min_disk": 20, "os_distro": "debian", "foo": "1"}, image(), ["foo", "min_disk", "os_distro"]),
