@@ -18,7 +18,7 @@ TREE = TESTS.parents[3]
 
 
 def test_ten_forks_create_change_list_and_remove_images_and_upload_at_the_same_time(server: Server) -> None:
-    paths = [TREE, TESTS / "contract", TESTS / "tools"]
+    paths = [TREE, TESTS / "system" / "contract", TESTS / "tools"]
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(map(str, paths)),
@@ -26,7 +26,16 @@ def test_ten_forks_create_change_list_and_remove_images_and_upload_at_the_same_t
     }
     log = RequestLog(Path(server.sandbox["request_log"]))
     position, before = log.position(), server.everything().keys()
-    words = [sys.executable, str(TESTS / "load" / "load.py"), "--images", "20", "--uploads", "5", "--size", "1"]
+    words = [
+        sys.executable,
+        str(TESTS / "system" / "load" / "load.py"),
+        "--images",
+        "20",
+        "--uploads",
+        "5",
+        "--size",
+        "1",
+    ]
     ended = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     seen = Counter(request["method"] for request in log.since(position) if request["service"] == "glance")

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ansible_collections.platform9.pcd.plugins.module_utils._client import http as _http
 from ansible_collections.platform9.pcd.plugins.module_utils._client import progress as _progress
+from ansible_collections.platform9.pcd.plugins.module_utils._client import proxies as _proxies
 from ansible_collections.platform9.pcd.plugins.module_utils._client import transport as _transport
 from ansible_collections.platform9.pcd.plugins.module_utils._client.failures import (
     MAX_SERVER_MESSAGE_LENGTH,
@@ -976,7 +976,7 @@ def test_a_proxy_whose_address_is_none_is_told_as_such(
 @pytest.mark.parametrize("scheme", ["socks5", "socks5h", "socks4", "SOCKS5H"])
 def test_a_socks_proxy_without_pysocks_is_told_as_such(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", f"{scheme}://me:{PASSWORD}@proxy:1080")
-    monkeypatch.setattr(_http, "find_spec", lambda dummy_name: None)
+    monkeypatch.setattr(_proxies, "find_spec", lambda dummy_name: None)
     with pytest.raises(
         ConfigurationError, match=r"requests needs the Python library PySocks.*requests\[socks\]"
     ) as caught:
