@@ -36,7 +36,7 @@ def run_bytes(*words: str, given: bytes = b"", folder: Path | None = None) -> by
     kept = {name: value for name, value in os.environ.items() if not FOREIGN.fullmatch(name)}
     own = {"PATH": f"{BIN}{os.pathsep}{kept['PATH']}", "TERM": "dumb", "NO_PROXY": "127.0.0.1"}
     done = subprocess.run(
-        [str(ROOT / "tests" / "ee" / "containers.sh"), *words],
+        [str(ROOT / "tests" / "system" / "ee" / "containers.sh"), *words],
         input=given,
         capture_output=True,
         cwd=folder,
@@ -65,7 +65,7 @@ def folder(tmp_path: Path, sandbox: dict[str, Any]) -> Path:
     for name in ("env", "inventory"):
         (place / name).mkdir(parents=True)
     shutil.copytree(ROOT / "awx", place / "project")
-    shutil.copy(ROOT / "tests" / "ee" / "round_trip.yml", place / "project")
+    shutil.copy(ROOT / "tests" / "system" / "ee" / "round_trip.yml", place / "project")
     shutil.copy(sandbox["ca_file"], place / "env" / "ca.pem")
     variables = {
         "OS_AUTH_URL": sandbox["keystone_url"],
@@ -92,7 +92,7 @@ def stats(artifacts: Path) -> dict[str, Any]:
 
 def test_the_guide_builds_it_with_the_same_program() -> None:
     guide = (ROOT / "docs" / "docsite" / "rst" / "guide_awx.rst").read_text(encoding="utf-8")
-    script = (ROOT / "tests" / "ee" / "build.sh").read_text(encoding="utf-8")
+    script = (ROOT / "tests" / "system" / "ee" / "build.sh").read_text(encoding="utf-8")
     (shown,) = (line.split() for line in guide.splitlines() if line.startswith("    ansible-builder "))
     assert shown == ["ansible-builder", "build", "-f", "execution-environment.yml", "-t", "pcd-ee"]
     assert "ansible-builder build --file" in script
