@@ -165,6 +165,11 @@ class Controller:
 
     def delete(self, endpoint: str, number: int) -> None:
         item = self.items[endpoint].pop(number)
+        if endpoint == "inventories":
+            for kind in ("hosts", "groups"):
+                own = [n for n, part in self.items.get(kind, {}).items() if part["inventory"] == number]
+                for part_number in own:
+                    self.delete(kind, part_number)
         for place in [place for place in self.parts if place.startswith(item["url"])]:
             del self.parts[place]
 

@@ -149,6 +149,7 @@ class Live:
             nodes = self.api.ask("GET", f"{launched['url']}workflow_nodes/")["results"]
             parts = [self.api.ask("GET", node["related"]["job"]) for node in nodes]
             expect(len(parts) == said["job_slice_count"], f"{template}: {len(parts)} slices")
+            self.jobs += [part["url"] for part in parts]
         for part in parts:
             self.check_kept(part)
         say(f"{template}: successful")
