@@ -25,6 +25,10 @@ def survey(playbook: str, **given: Any) -> dict[str, Any]:
     return answered.extra_vars
 
 
+# Without them, a new record is warned of.
+FORMATS = {"image_disk_format": "qcow2", "image_container_format": "bare"}
+
+
 def assert_clean(job: Finished, sandbox: Mapping[str, Any]) -> None:
     """No secret in anything that AWX keeps, and no line that is not Ansible's own."""
     assert_no_secret(job, sandbox)
@@ -192,7 +196,8 @@ def test_job_slices_share_out_the_images_of_an_inventory(
     mesh: Mesh, server: Server, sandbox: dict[str, Any], application_credential: dict[str, Any]
 ) -> None:
     hosts: dict[str, dict[str, Any]] = {
-        unused("awx-slice"): {"image_min_disk": number, "image_tags": ["awx", f"n{number}"]} for number in range(1, 6)
+        unused("awx-slice"): {"image_min_disk": number, "image_tags": ["awx", f"n{number}"], **FORMATS}
+        for number in range(1, 6)
     }
     for name in hosts:
         server.remember_name(name)
