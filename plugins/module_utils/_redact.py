@@ -17,9 +17,9 @@ from html import escape
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote
 
-# In the place of a part of an address.
+# Instead of a part of an address.
 HIDDEN = "..."
-# In the place of the value of an option, as Ansible itself writes it.
+# Instead of the value of an option, as Ansible itself writes it.
 PLACEHOLDER = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 
 # What may stand before "://", after the algorithm of a checksum if any. Anything else may be a secret.

@@ -437,7 +437,7 @@ def retirement_of(
             "nobody could tell them apart by it. Use retired: rename or retired: delete."
         )
     hiding = [] if old.get("os_hidden") else [{"op": "replace", "path": "/os_hidden", "value": True}]
-    # So it is told from an image that is hidden and meant.
+    # So it differs from an image that is hidden and meant.
     steps.append(Update([*hiding, *_addition({RETIRED: "true", BOUND_TO: old["id"]})]))
     status = _deactivation(old, how)
     return Retire(old, (*steps, *status), "deactivated" if status else "hidden", old.get("name"))

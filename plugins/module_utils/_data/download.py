@@ -193,7 +193,7 @@ class _File:
 
 @dataclass(frozen=True)
 class Download:
-    """A deed: the file at `path` has the data of the image. `before` is what is there now, in the folder `identity`."""
+    """A change: the file at `path` has the image's data. `before` is what is there now, in the folder `identity`."""
 
     session: Session
     image: Image

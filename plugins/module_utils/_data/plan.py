@@ -88,7 +88,7 @@ DECISIVE = {"content_encoding", "redirect"}
 
 
 def plan_with_data(params: Params, session: Session, desired: Mapping[str, Any], current: Image | None) -> Plan:
-    """The plan for an image whose attributes are wished, and whose data or stores the options are about, too."""
+    """The plan for an image with its desired attributes, if the options are also about its data or stores."""
     if current is not None:
         current = _settled(params, session, current)
         if current is None and not params["create"]:
