@@ -97,6 +97,12 @@ def _is_unresolved(error: Exception) -> bool:
     return any(words in str(error) for words in ("Failed to resolve", "[Errno -", "getaddrinfo failed"))
 
 
+def _is_unreadable_address(error: Exception) -> bool:
+    return isinstance(
+        error, (requests.exceptions.InvalidURL, urllib3.exceptions.LocationValueError)
+    ) and not isinstance(error, requests.exceptions.InvalidProxyURL)
+
+
 def with_request_id(message: str, request_id: str | None) -> str:
     return f"{message} (request id {request_id})" if request_id else message
 
@@ -124,6 +130,9 @@ def failure(error: Exception, url: str, transport: Transport) -> str:
 
 def _failure(error: Exception, url: str, transport: Transport) -> str:
     text, host = str(error), host_in(url)
+    if _is_unreadable_address(error):
+        # Its text quotes a part of the address, which may be a part of a password.
+        return f"the address of {host} cannot be read. Check it."
     if isinstance(error, requests.exceptions.ProxyError):
         return f"the proxy for {host} does not answer. Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY. ({_reason(error)})"
     if isinstance(error, requests.exceptions.SSLError):

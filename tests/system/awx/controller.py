@@ -413,6 +413,8 @@ def open_controller(project: Path, runner: Callable[[Job], Finished]) -> Iterato
 
     with serve(Bound) as address:
         controller = Bound.controller = Controller(address, project, runner)
-        yield controller
-        for thread in controller.threads:
-            thread.join()
+        try:
+            yield controller
+        finally:
+            for thread in controller.threads:
+                thread.join()

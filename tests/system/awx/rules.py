@@ -119,7 +119,7 @@ def check_credential_type(inputs: Content, injectors: Content) -> None:
         kind = entry.get("type", "string")
         assert not entry.get("ask_at_runtime"), "'ask_at_runtime' is not supported for custom credentials."
         if "default" in entry:
-            assert type(entry["default"]) is TYPES[kind], f"{entry['default']} is not a {kind}"
+            assert isinstance(entry["default"], TYPES[kind]), f"{entry['default']} is not a {kind}"
         if kind != "string":
             assert not {"choices", "multiline", "format", "secret"} & set(entry), entry["id"]
     for name in injectors.get("env", {}):
@@ -172,7 +172,7 @@ def check_credential(inputs: Content, credential: Content, made: bool) -> None:
             assert made, f"$encrypted$ is a reserved keyword, and cannot be used for {name}."
             continue
         kind = entry.get("type", "string")
-        assert type(value) is TYPES[kind], f"{value!r} is not of type '{kind}'"
+        assert isinstance(value, TYPES[kind]), f"{value!r} is not of type '{kind}'"
         assert value in entry.get("choices", [value]), f"{value!r} is not one of {entry.get('choices')}"
         if entry.get("format") == "url":
             address = urlsplit(str(value))

@@ -187,7 +187,7 @@ def test_a_packed_file_that_is_called_packed_for_the_way_stays_as_it_came(
     """As servers call it by the end of its name; unpacked, it would have another hash than the file."""
     packed = PACKED_FILES[ending]
     coding = CODINGS.get(ending, "gzip")
-    for name in {coding, coding.removeprefix("x-"), coding.upper()}:
+    for name in sorted({coding, coding.removeprefix("x-"), coding.upper()}):
         head = b"HTTP/1.1 200 OK\r\nContent-Encoding: %s\r\n\r\n" % name.encode()
         reply = Reply(200, packed, {"Content-Encoding": name}) if announced else Fault(head + packed)
         assert fetched(url(serve(reply), f"/debian.raw.{ending}")) == packed
