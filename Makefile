@@ -22,6 +22,9 @@ faults_path := $(CURDIR)/.build/tree:$(CURDIR)/.build/tree/$(collection)/tests/s
 checks := contract controller docs-test faults lint awx types integration ee certify units docs sanity bandit docs-lint
 side_by_side := $(if $(filter output-sync,$(.FEATURES)),--jobs=2 --output-sync=target)
 
+# What words.py reads: these use none of the old words.
+plain_english := README.md meta
+
 .DEFAULT_GOAL := help
 .PHONY: help demo bench test test-core test-faults test-load test-matrix $(checks) audit awx-live build venv docs-screenshots sandbox sandbox-stop sandbox-test release-notes lock clean
 
@@ -46,6 +49,7 @@ lint: venv ## Check style and format of Python, YAML and shell scripts
 	@$(in_venv) ruff format --check --quiet .
 	@$(in_venv) yamllint --strict .
 	@git ls-files -co --exclude-standard '*.sh' .ci | xargs $(in_venv) shellcheck
+	@$(in_venv) python $(tools)/words.py $(plain_english)
 
 bandit: ## Look for weaknesses in the code of the plugins
 	@echo "== $@"
