@@ -123,6 +123,8 @@ class _Planner:
         if current is not None and self._is_spent(current):
             return self._recreated(current, stream)
         if current is None or current["status"] == "queued":
+            if current is not None:
+                self._refuse_record_of_another_project(current)
             if (
                 current is None
                 and self._params["id"] is not None
@@ -148,6 +150,17 @@ class _Planner:
             if seen is None or SOURCE in seen:
                 return self.plan(seen)
         return self._with_other_data(current, stream, different)
+
+    def _refuse_record_of_another_project(self, record: Image) -> None:
+        """Everybody can choose the id of a record, so that an administrator may find one that a tenant has prepared."""
+        own, owner = self._session.project_id, record.get("owner")
+        if own in (None, owner) or self._desired.get("owner") == owner:
+            return
+        raise PlanError(
+            f"{describe(record)} has no data and belongs to project {owner}, not to project {own} of the login. Data is "
+            "not put into a record that another project has made. Choose another id; or, if that project's record is "
+            f"meant, state owner: {owner}."
+        )
 
     def _with_other_data(self, current: Image, stream: Stream, different: Content) -> Plan:
         if self._keeps:

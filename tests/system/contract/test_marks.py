@@ -565,3 +565,22 @@ def test_a_loop_over_one_name_and_three_owners_ends_with_three_images(
     assert [outcome.changed for outcome in again] == [False] * 3
     assert [outcome.image["id"] for outcome in again] == [outcome.image["id"] for outcome in done]
     assert len(server.named(name)) == 3
+
+
+@pytest.mark.parametrize("meant", ["id", "match: visible"])
+def test_no_data_goes_into_a_record_that_another_project_has_prepared(
+    meant: str, run: Runner, server: Server, name: str, file: Path
+) -> None:
+    """Everybody can choose the id and the name of a record, and give it properties that an instance boots with."""
+    image_id = str(uuid.uuid4())
+    record = server.create(name, user="other", id=image_id, visibility="private", kernel_id=str(uuid.uuid4()), **RAW)
+    identity = {"id": image_id} if meant == "id" else {"name": name, "match": "visible"}
+    task = {**identity, "path": str(file), "visibility": "public", **RAW}
+    for check in (True, False):
+        refused = run("pcd_image", "admin", **task, check=check)
+        assert refused.failed
+        for words in (image_id, f"project {server.project_id('other')}", "owner:", "id"):
+            assert words in refused.msg
+        assert server.get(image_id) == record
+    filled = run("pcd_image", "admin", **{**task, "owner": server.project_id("other"), "visibility": "private"})
+    assert filled.image["status"] == "active"
