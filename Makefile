@@ -23,7 +23,7 @@ checks := contract controller docs-test faults lint awx types integration ee cer
 side_by_side := $(if $(filter output-sync,$(.FEATURES)),--jobs=2 --output-sync=target)
 
 # What words.py reads: these use none of the old words.
-plain_english := README.md awx meta
+plain_english := README.md awx docs/docsite/extra-docs.yml docs/sphinx meta
 
 .DEFAULT_GOAL := help
 .PHONY: help demo bench test test-core test-faults test-load test-matrix $(checks) audit awx-live build venv docs-screenshots sandbox sandbox-stop sandbox-test release-notes lock clean

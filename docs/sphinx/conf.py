@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How sphinx renders what antsibull-docs has made; tests/tools/docs.sh calls both."""
+"""How Sphinx renders the pages that antsibull-docs has generated; tests/tools/docs.sh calls both."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ html_theme_options = {
 pygments_style = "ansible"
 pygments_dark_style = "monokai"
 
-# Every reference must lead somewhere. Those to Ansible's own documentation would need its inventory from the network:
-# on docs.ansible.com they are links, here they are plain text.
+# Every reference must have a target. References to Ansible's own documentation would need its inventory from the network.
+# They are links on docs.ansible.com, and plain text here.
 nitpicky = True
 nitpick_ignore = [
     ("std:ref", label) for label in ("action_plugins", "ansible_configuration_settings", "common_return_values")
 ]
 nitpick_ignore_regex = [("std:ref", r"ansible_collections\.ansible\.builtin\..*")]
 
-# Furo shows the table of contents beside the page; the one that guides and modules have for other themes is needed on
-# narrow screens alone (site.css), and this class says that it is meant.
+# Furo shows the table of contents next to the page. The one that guides and modules have for other themes is needed only
+# on narrow screens (site.css). This class tells Furo that it is intended.
 CONTENTS_ARE_MEANT = "this-will-duplicate-information-and-it-is-still-useful-here"
 MODULE = re.compile(r"^    (pcd_\w+)_module$", re.MULTILINE)
 SECTION = re.compile(
@@ -47,8 +47,9 @@ SECTION = re.compile(
 
 
 def caption_sections(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Let the navigation show the sections of the index as well, and modules by their names."""
+    """Show the name of the collection as it is written, and sections and names of modules in the navigation."""
     if docname == "index":
+        source[0] = source[0].replace("\nPlatform9.Pcd\n", f"\n{project}\n")
         caption = r"\g<title>\n\g<line>\n\n\g<between>.. toctree::\n    :caption: \g<title>\n"
         source[0] = MODULE.sub(r"    \1 <\1_module>", SECTION.sub(caption, source[0]))
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The figures of a whole table, as its guide tells them."""
+"""The figures of a whole table, as its guide shows them."""
 
 from __future__ import annotations
 
@@ -38,31 +38,31 @@ def figures(verdicts: Sequence[Verdict], unplayed: int, seconds: float, versions
     every = sum_of(verdicts)
     run = sum_of(met)
     services = " and ".join(f"{name} {version}" for name, version in versions.items())
-    late = f"; {unplayed} were not played for want of time" if unplayed else ""
+    late = f"; {unplayed} were not run because the time was over" if unplayed else ""
     parts = [
-        f"Played on {recorded.today()} with {services} in {seconds / 60:.0f} minutes: **{every.cells} cells, of which "
-        f"{every.held} were as promised**{late}. {run.cells} runs met a fault: {run.reached} reached the wish all the "
-        f"same, {run.failed} failed with a clear error. {len(killed)} runs were killed. Nothing was lost or doubled "
-        "where a cell is as promised, and the next run reached the wish.",
-        "Cells in which a request meets a fault, by what the task does:",
+        f"Run on {recorded.today()} with {services} in {seconds / 60:.0f} minutes: **{every.cells} cases, of which "
+        f"{every.held} passed**{late}. {run.cells} runs met a fault: {run.reached} still reached the desired state, "
+        f"{run.failed} failed with a clear error. {len(killed)} runs were killed. In a case that passed, nothing was lost "
+        "or duplicated, and the next run reached the desired state.",
+        "Cases in which a request meets a fault, by operation:",
         table(
-            ("Operation", "Cells", "Reached", "Failed clearly", "As promised", "Most writes"),
+            ("Operation", "Cases", "Reached desired state", "Failed clearly", "Passed", "Max. writes"),
             (
                 (name, count.cells, count.reached, count.failed, count.held, count.writes)
                 for name, count in grouped(met, lambda verdict: verdict.cell.operation.name).items()
             ),
         ),
-        "The same cells, by fault:",
+        "The same cases, by fault:",
         table(
-            ("Fault", "Cells", "Reached", "Failed clearly", "As promised"),
+            ("Fault", "Cases", "Reached desired state", "Failed clearly", "Passed"),
             (
                 (name, count.cells, count.reached, count.failed, count.held)
                 for name, count in grouped(sorted(met, key=lambda verdict: in_order(verdict)[1:]), words_for).items()
             ),
         ),
-        "Cells in which the process is killed, with SIGKILL and with SIGINT, while one of its requests is under way:",
+        "Cases in which the process is killed by SIGKILL or SIGINT during one of its requests:",
         table(
-            ("Operation", "Kills", "Next run as promised"),
+            ("Operation", "Kills", "Passed"),
             (
                 (name, count.cells, count.held)
                 for name, count in grouped(killed, lambda verdict: verdict.cell.operation.name).items()
@@ -71,7 +71,7 @@ def figures(verdicts: Sequence[Verdict], unplayed: int, seconds: float, versions
     ]
     wrong = [verdict for verdict in verdicts if verdict.wrong]
     if wrong:
-        parts.append("Cells that were not as promised:")
+        parts.append("Cases that failed:")
         parts.append("\n".join(f"* {verdict.cell}: {plain(verdict.wrong[0])}" for verdict in wrong))
     return "\n\n".join(parts) + "\n"
 
@@ -119,12 +119,12 @@ FAULTS = {
 
 def words_for(verdict: Verdict) -> str:
     fault = verdict.cell.strike
-    where = {"before": ", before the service has seen it", "after": ", after the service has done it", "inside": ""}
+    when = {"before": ", before the service receives it", "after": ", after the service has processed it", "inside": ""}
     if fault.what in ("nobody", "cut head", "cut body"):
         return FAULTS[fault.what]
     if fault.what == "reset" and fault.when == "inside":
         return "connection reset, within the body"
-    return FAULTS.get(fault.what, fault.what) + where[fault.when]
+    return FAULTS.get(fault.what, fault.what) + when[fault.when]
 
 
 def plain(text: str) -> str:

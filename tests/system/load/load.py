@@ -187,7 +187,7 @@ def run(sandbox: Mapping[str, Any], options: argparse.Namespace) -> Iterator[Run
 def text(stages: list[Stage], options: argparse.Namespace, sandbox: Mapping[str, Any]) -> str:
     """The section of the guide."""
     where = "as modules, each in a process of its own" if options.as_modules else "within the controller"
-    rows = [["Stage", "Tasks", "Seconds", "Tasks per second", "Requests", "Logins", "Errors"]]
+    rows = [["Stage", "Tasks", "Seconds", "Tasks per second", "Requests", "Authentications", "Errors"]]
     for stage in stages:
         methods = ", ".join(f"{count:,} {method}" for method, count in sorted(stage.requests.items()))
         figures = [f"{stage.tasks:,}", f"{stage.seconds:.1f}", f"{stage.rate:.1f}", methods, stage.tokens, stage.errors]
