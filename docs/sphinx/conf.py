@@ -29,16 +29,16 @@ html_theme_options = {
 pygments_style = "ansible"
 pygments_dark_style = "monokai"
 
-# Every reference must have a target. References to Ansible's own documentation would need its inventory from the network.
-# They are links on docs.ansible.com, and plain text here.
+# Every reference must have a target. References to Ansible's own documentation would need its inventory from the
+# network. They are links on docs.ansible.com, and plain text here.
 nitpicky = True
 nitpick_ignore = [
     ("std:ref", label) for label in ("action_plugins", "ansible_configuration_settings", "common_return_values")
 ]
 nitpick_ignore_regex = [("std:ref", r"ansible_collections\.ansible\.builtin\..*")]
 
-# Furo shows the table of contents next to the page. The one that guides and modules have for other themes is needed only
-# on narrow screens (site.css). This class tells Furo that it is intended.
+# Furo shows the table of contents next to the page. The one that guides and modules have for other themes is needed
+# only on narrow screens (site.css). This class tells Furo that it is intended.
 CONTENTS_ARE_MEANT = "this-will-duplicate-information-and-it-is-still-useful-here"
 MODULE = re.compile(r"^    (pcd_\w+)_module$", re.MULTILINE)
 SECTION = re.compile(

@@ -157,9 +157,9 @@ class _Planner:
         if own in (None, owner) or self._desired.get("owner") == owner:
             return
         raise PlanError(
-            f"{describe(record)} has no data and belongs to project {owner}, not to project {own} of the login. Data is "
-            "not put into a record that another project has made. Choose another id; or, if that project's record is "
-            f"meant, state owner: {owner}."
+            f"{describe(record)} has no data and belongs to project {owner}, not to project {own} of the login. Data "
+            "is not put into a record that another project has made. Choose another id; or, if that project's record "
+            f"is meant, state owner: {owner}."
         )
 
     def _with_other_data(self, current: Image, stream: Stream, different: Content) -> Plan:

@@ -42,8 +42,8 @@ def figures(verdicts: Sequence[Verdict], unplayed: int, seconds: float, versions
     parts = [
         f"Run on {recorded.today()} with {services} in {seconds / 60:.0f} minutes: **{every.cells} cases, of which "
         f"{every.held} passed**{late}. {run.cells} runs met a fault: {run.reached} still reached the desired state, "
-        f"{run.failed} failed with a clear error. {len(killed)} runs were killed. In a case that passed, nothing was lost "
-        "or duplicated, and the next run reached the desired state.",
+        f"{run.failed} failed with a clear error. {len(killed)} runs were killed. In a case that passed, nothing was "
+        "lost or duplicated, and the next run reached the desired state.",
         "Cases in which a request meets a fault, by operation:",
         table(
             ("Operation", "Cases", "Reached desired state", "Failed clearly", "Passed", "Max. writes"),
