@@ -15,8 +15,8 @@ ARGS ?=
 tools := tests/tools
 in_venv := $(tools)/in-venv.sh
 collection := ansible_collections/platform9/pcd
-# They share the witness, the vendor and the nursery of the contract tests.
-faults_path := $(CURDIR)/.build/tree:$(CURDIR)/.build/tree/$(collection)/tests/system/contract:$(CURDIR)/.build/tree/$(collection)/tests/system/faults:$(CURDIR)/tests/tools
+# The tests, the benchmarks and their helpers are packages of the collection, which is imported from the tree.
+in_tree := $(in_venv) env PYTHONPATH=$(CURDIR)/.build/tree
 
 # The longest one first, the others beside it, where this make can keep their output apart.
 checks := contract controller docs-test faults lint awx types integration ee certify units docs sanity bandit docs-lint
@@ -35,8 +35,7 @@ demo: venv ## Show the collection at work on a real Keystone and Glance
 	@$(in_venv) $(tools)/with-sandbox.sh demo demo/run.sh
 
 bench: build ## Measure tasks, lists and uploads beside other programs: make bench ARGS=--quick for a few minutes
-	@TOOLS=bench $(in_venv) $(tools)/with-sandbox.sh bench \
-	    env PYTHONPATH=$(CURDIR)/.build/tree:$(CURDIR)/tests/system/contract python benchmarks/run.py \
+	@TOOLS=bench $(in_tree) $(tools)/with-sandbox.sh bench python benchmarks/run.py \
 	    --tree .build/tree --kept .build/openstack-cloud $(ARGS)
 
 test: venv ## Run everything that CI checks
@@ -72,21 +71,19 @@ units: build ## Run the unit tests
 
 contract: build ## Hold the modules to their promises on a sandbox of their own
 	@echo "== $@"
-	@$(in_venv) $(tools)/with-sandbox.sh contract env PYTHONPATH=$(CURDIR)/.build/tree \
-	    pytest -q .build/tree/$(collection)/tests/system/contract $(ARGS)
+	@$(in_tree) $(tools)/with-sandbox.sh contract pytest -q .build/tree/$(collection)/tests/system/contract $(ARGS)
 
 controller: build ## Compare tasks within the controller with the same tasks as modules
 	@echo "== $@"
-	@$(in_venv) $(tools)/with-sandbox.sh controller env PYTHONPATH=$(CURDIR)/.build/tree \
-	    pytest -q .build/tree/$(collection)/tests/system/controller $(ARGS)
+	@$(in_tree) $(tools)/with-sandbox.sh controller pytest -q .build/tree/$(collection)/tests/system/controller $(ARGS)
 
 faults: build ## Let requests fail and kill runs: a part of the table of faults
 	@echo "== $@"
-	@$(in_venv) $(tools)/with-sandbox.sh faults env PYTHONPATH=$(faults_path) pytest -q .build/tree/$(collection)/tests/system/faults $(ARGS)
+	@$(in_tree) $(tools)/with-sandbox.sh faults pytest -q .build/tree/$(collection)/tests/system/faults $(ARGS)
 
 test-faults: build ## Play the whole table of faults, and write its figures into the guide (up to 45 minutes)
-	@$(in_venv) $(tools)/with-sandbox.sh test-faults env PYTHONPATH=$(faults_path) \
-	    python .build/tree/$(collection)/tests/system/faults/play.py --figures docs/docsite/rst/guide_faults.rst \
+	@$(in_tree) $(tools)/with-sandbox.sh test-faults \
+	    python .build/tree/$(collection)/tests/system/faults/whole_table.py --figures docs/docsite/rst/guide_faults.rst \
 	    --lock tests/sandbox/requirements.lock $(ARGS)
 
 integration: build ## Run the integration targets on a sandbox of their own
@@ -94,11 +91,10 @@ integration: build ## Run the integration targets on a sandbox of their own
 	@$(in_venv) $(tools)/with-sandbox.sh integration $(tools)/integration.sh $(ARGS)
 
 test-matrix: build ## Run the integration targets on older releases of Glance, too: make test-matrix ARGS='zed 2024.1'
-	@$(in_venv) env PYTHONPATH=$(CURDIR)/tests/sandbox python $(tools)/matrix.py $(ARGS)
+	@$(in_tree) python tests/sandbox/matrix.py $(ARGS)
 
 test-load: build ## Work on 2,000 images with 10 forks, and upload 50 at once: make test-load ARGS='--images 200 --as-modules'
-	@$(in_venv) $(tools)/with-sandbox.sh load env PYTHONPATH=$(CURDIR)/.build/tree:$(CURDIR)/tests/system/contract:$(CURDIR)/tests/tools \
-	    ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/.build/tree python tests/system/load/load.py $(ARGS)
+	@$(in_tree) $(tools)/with-sandbox.sh load env ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/.build/tree python tests/system/load/load.py $(ARGS)
 
 test-core: venv ## Run units, sanity and integration on every line of ansible-core: make test-core CORES=2.16.19 CHECKS=units
 	@$(in_venv) $(tools)/with-sandbox.sh core env CORES="$(CORES)" CHECKS="$(CHECKS)" $(tools)/test-core.sh
@@ -112,9 +108,7 @@ docs-screenshots: docs ## Take pictures of its pages with chromium, wide and nar
 
 docs-test: build ## Follow README, guides and examples on a sandbox of their own
 	@echo "== $@"
-	@$(in_venv) $(tools)/with-sandbox.sh docs-test \
-	    env PYTHONPATH=$(CURDIR)/.build/tree:$(CURDIR)/.build/tree/$(collection)/tests/system/contract \
-	    pytest -q .build/tree/$(collection)/tests/system/docs $(ARGS)
+	@$(in_tree) $(tools)/with-sandbox.sh docs-test pytest -q .build/tree/$(collection)/tests/system/docs $(ARGS)
 
 docs-lint: build ## Check the documentation and the changelog
 	@echo "== $@"
@@ -124,8 +118,8 @@ docs-lint: build ## Check the documentation and the changelog
 awx: build ## Run the jobs of AWX as AWX runs them, on a sandbox of their own
 	@echo "== $@"
 	@TOOLS=awx $(in_venv) $(tools)/awx-collection.sh
-	@TOOLS=awx $(in_venv) $(tools)/with-sandbox.sh awx env AWX_COLLECTION=$(CURDIR)/.build/awx-collection \
-	    PYTHONPATH=$(CURDIR)/.build/tree/$(collection)/tests/system/contract pytest -q .build/tree/$(collection)/tests/system/awx $(ARGS)
+	@TOOLS=awx $(in_tree) AWX_COLLECTION=$(CURDIR)/.build/awx-collection $(tools)/with-sandbox.sh awx \
+	    pytest -q .build/tree/$(collection)/tests/system/awx $(ARGS)
 
 ee: build ## Build the execution environment with ansible-builder and podman, and run jobs in it (as root, with podman)
 	@echo "== $@"
@@ -134,8 +128,8 @@ ee: build ## Build the execution environment with ansible-builder and podman, an
 # By hand only. PCD_PROJECT_SCM_URL and the variables of an RC file (OS_AUTH_URL and so on) come from the environment, too.
 awx-live: build ## Try all of awx/ on a real AWX: make awx-live CONTROLLER_HOST=... CONTROLLER_OAUTH_TOKEN=...
 	@TOOLS=awx $(in_venv) $(tools)/awx-collection.sh
-	@TOOLS=awx $(in_venv) env AWX_COLLECTION=$(CURDIR)/.build/awx-collection \
-	    PYTHONPATH=$(CURDIR)/.build/tree/$(collection)/tests/system/contract python .build/tree/$(collection)/tests/system/awx/live.py
+	@TOOLS=awx $(in_tree) AWX_COLLECTION=$(CURDIR)/.build/awx-collection \
+	    python .build/tree/$(collection)/tests/system/awx/live.py
 
 certify: build ## Check what Galaxy and its certification ask for
 	@echo "== $@"

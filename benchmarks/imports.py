@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness import Server
+from ansible_collections.platform9.pcd.tests.support.glance_client import Server
 
 LINE = re.compile(r"import time:\s+(\d+) \|\s+\d+ \| +(\S+)")
 PLUGINS = "ansible_collections.platform9.pcd.plugins."

@@ -19,8 +19,8 @@ from functools import partial
 from typing import Any
 from urllib.parse import urljoin
 
-from harness import Server
-from measured import Block, Samples
+from ansible_collections.platform9.pcd.benchmarks.measured import Block, Samples
+from ansible_collections.platform9.pcd.tests.support.glance_client import Server
 
 COLLECTION = "pcd_image_info"
 BARE = "bare requests loop"

@@ -16,14 +16,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import chart
-import imports
-import listing
-import peers
-import tasks
-import upload
-from harness import FOREIGN, Server, running_sandbox
-from measured import Block, Row, Samples, Time, play_all
+from ansible_collections.platform9.pcd.benchmarks import chart, imports, listing, peers, tasks, upload
+from ansible_collections.platform9.pcd.benchmarks.measured import Block, Row, Samples, Time, play_all
+from ansible_collections.platform9.pcd.tests.support.environment import inherited_environ
+from ansible_collections.platform9.pcd.tests.support.glance_client import Server
+from ansible_collections.platform9.pcd.tests.support.sandbox import running_sandbox
 
 HERE = Path(__file__).parent
 
@@ -135,7 +132,7 @@ def runtime(server: Server, folder: Path, collections: list[Path]) -> dict[str, 
     """The environment of every contestant: logged in by what an RC file says, and nothing of the caller's shell."""
     sandbox = server.sandbox
     member = sandbox["users"]["member"]
-    kept = {name: value for name, value in os.environ.items() if not FOREIGN.fullmatch(name)}
+    kept = inherited_environ()
     kept.pop("PYTHONPATH", None)
     (folder / "ansible.cfg").touch()
     return {

@@ -17,8 +17,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness import RequestLog, Server
-from measured import Block, Samples, Time
+from ansible_collections.platform9.pcd.benchmarks.measured import Block, Samples, Time
+from ansible_collections.platform9.pcd.tests.support.glance_client import Server
+from ansible_collections.platform9.pcd.tests.support.sandbox import RequestLog
 
 SIZES = (1, 20, 100)
 KINDS = {"no-op": "unchanged task", "loop": "unchanged item of a loop", "update": "updating task"}

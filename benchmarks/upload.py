@@ -19,8 +19,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from harness import Server
-from measured import Block, Samples
+from ansible_collections.platform9.pcd.benchmarks.measured import Block, Samples
+from ansible_collections.platform9.pcd.tests.support.glance_client import Server
 
 MEBIBYTE = 1 << 20
 

@@ -12,17 +12,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.certificates import (
-    Certificates,
-    make_certificates,
-)
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.service import (
-    Fault,
-    Reply,
-    ReplyFunction,
-    Serve,
-    Service,
-)
+from ansible_collections.platform9.pcd.tests.support.certificates import Certificates, make_certificates
+from ansible_collections.platform9.pcd.tests.support.scripted_server import Fault, Reply, ReplyFunction, Serve, Service
 
 # The same commit gives the same answer every time; `--hypothesis-profile=search` looks further and elsewhere.
 settings.register_profile("repeatable", derandomize=True, database=None, deadline=None, max_examples=100)

@@ -20,9 +20,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 import jinja2
 import jsonschema
-from jobs import CredentialType, Finished, Job
-from loopback import Handler, serve
-from rules import (
+
+from ansible_collections.platform9.pcd.tests.support.web_server import Handler, serve
+from ansible_collections.platform9.pcd.tests.system.awx.jobs import CredentialType, Finished, Job
+from ansible_collections.platform9.pcd.tests.system.awx.rules import (
     ENCRYPTED,
     Inventory,
     answer,

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from harness import FOREIGN
-from jobs import BIN
+
+from ansible_collections.platform9.pcd.tests.support.environment import inherited_environ
+from ansible_collections.platform9.pcd.tests.system.awx.jobs import BIN
 
 COLLECTION = Path(__file__).resolve().parents[3]
 AWX = COLLECTION / "awx"
@@ -31,7 +32,8 @@ def load(name: str) -> Any:
 
 def attempt(folder: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
     """The command as it ends, in a shell that knows of no cloud but by `more`."""
-    kept = {name: value for name, value in os.environ.items() if not FOREIGN.fullmatch(name)}
+    kept = inherited_environ()
+    kept.pop("PYTHONPATH", None)  # the tree, which a job does not have
     own = {
         "HOME": str(folder),
         "NO_PROXY": "127.0.0.1",

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness import FOREIGN
-from rules import Inventory, extra_vars_file, inject
+from ansible_collections.platform9.pcd.tests.support.environment import inherited_environ
+from ansible_collections.platform9.pcd.tests.system.awx.rules import Inventory, extra_vars_file, inject
 
 BIN = Path(sys.executable).parent
 SECONDS = 600
@@ -111,7 +111,8 @@ class Mesh:
         self._type = credential_type
         self._folder = folder
         self._numbers = itertools.count(1)
-        kept = {name: value for name, value in os.environ.items() if not FOREIGN.fullmatch(name)}
+        kept = inherited_environ()
+        kept.pop("PYTHONPATH", None)  # the tree, which a job does not have
         self._environ = {**kept, "PATH": f"{BIN}{os.pathsep}{kept['PATH']}", "NO_PROXY": "127.0.0.1"}
 
     def run_here(self, job: Job) -> Finished:

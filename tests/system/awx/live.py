@@ -23,9 +23,10 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from files import AWX, COLLECTION, TEMPLATES, configure
-from jobs import BIN
-from rules import HIDDEN
+
+from ansible_collections.platform9.pcd.tests.system.awx.files import AWX, COLLECTION, TEMPLATES, configure
+from ansible_collections.platform9.pcd.tests.system.awx.jobs import BIN
+from ansible_collections.platform9.pcd.tests.system.awx.rules import HIDDEN
 
 DECLARE, STATE, LIST, INVENTORY = TEMPLATES
 SECRETS = ("OS_PASSWORD", "OS_APPLICATION_CREDENTIAL_SECRET", "OS_TOKEN")

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from files import AWX, command, load
-from harness import BYTES, FERNET_TOKEN, Server, unused
-from jobs import Finished, Job, Mesh
-from rules import Inventory, answer, host_of
-from vendor import open_vendor
 
-pytest_plugins = ["setting"]
+from ansible_collections.platform9.pcd.tests.support.glance_client import BYTES, Server, unused
+from ansible_collections.platform9.pcd.tests.support.module_runner import FERNET_TOKEN
+from ansible_collections.platform9.pcd.tests.support.vendor import open_vendor
+from ansible_collections.platform9.pcd.tests.system.awx.files import AWX, command, load
+from ansible_collections.platform9.pcd.tests.system.awx.jobs import Finished, Job, Mesh
+from ansible_collections.platform9.pcd.tests.system.awx.rules import Inventory, answer, host_of
 
 
 def survey(playbook: str, **given: Any) -> dict[str, Any]:

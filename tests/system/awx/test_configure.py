@@ -13,12 +13,17 @@ from typing import Any
 import pytest
 import requests
 import yaml
-from controller import TOKEN, Controller, open_controller
-from files import COLLECTION, CREDENTIAL_TYPE, TEMPLATES, configure, load
-from harness import Server, unused
-from jobs import CredentialType, Mesh
 
-pytest_plugins = ["setting"]
+from ansible_collections.platform9.pcd.tests.support.glance_client import Server, unused
+from ansible_collections.platform9.pcd.tests.system.awx.controller import TOKEN, Controller, open_controller
+from ansible_collections.platform9.pcd.tests.system.awx.files import (
+    COLLECTION,
+    CREDENTIAL_TYPE,
+    TEMPLATES,
+    configure,
+    load,
+)
+from ansible_collections.platform9.pcd.tests.system.awx.jobs import CredentialType, Mesh
 
 SCM_URL = "https://git.example.com/images.git"
 ASK = ("-e", '{"pcd_ask_credential_on_launch": true}')

@@ -5,11 +5,10 @@
 from __future__ import annotations
 
 import pytest
-from controller import TOKEN, Controller
-from harness import Server
-from live import main
 
-pytest_plugins = ["setting"]
+from ansible_collections.platform9.pcd.tests.support.glance_client import Server
+from ansible_collections.platform9.pcd.tests.system.awx.controller import TOKEN, Controller
+from ansible_collections.platform9.pcd.tests.system.awx.live import main
 
 SCM_URL = "https://git.example.com/images.git"
 

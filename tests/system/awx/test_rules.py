@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from controller import Controller, Refused, open_controller
-from files import load
-from jobs import CredentialType
-from rules import (
+
+from ansible_collections.platform9.pcd.tests.system.awx.controller import Controller, Refused, open_controller
+from ansible_collections.platform9.pcd.tests.system.awx.files import load
+from ansible_collections.platform9.pcd.tests.system.awx.jobs import CredentialType
+from ansible_collections.platform9.pcd.tests.system.awx.rules import (
     HIDDEN,
     Inventory,
     answer,
@@ -26,8 +27,6 @@ from rules import (
     inject,
     missing_inputs,
 )
-
-pytest_plugins = ["setting"]
 
 URL = {"id": "url", "label": "URL", "format": "url"}
 SWITCH = {"id": "switch", "label": "Switch", "type": "boolean"}

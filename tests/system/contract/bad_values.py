@@ -15,9 +15,9 @@ from importlib import import_module
 from typing import Any
 
 from ansible.module_utils.basic import FILE_COMMON_ARGUMENTS
-from harness import MODULES
 
 from ansible_collections.platform9.pcd.plugins.module_utils._client.options import CONNECTION_OPTIONS
+from ansible_collections.platform9.pcd.tests.support.module_runner import MODULES
 
 NAN, INFINITY = float("nan"), float("inf")
 EMOJI = "\U0001f600"

@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from faults import Proxy, open_proxy
-from harness import MODULES, Runner, Server, unused
 
-pytest_plugins = ["running"]
+from ansible_collections.platform9.pcd.tests.support.glance_client import Server, unused
+from ansible_collections.platform9.pcd.tests.support.module_runner import MODULES, Runner
+from ansible_collections.platform9.pcd.tests.support.upload_proxy import Proxy, open_proxy
+
+pytest_plugins = ["ansible_collections.platform9.pcd.tests.support.fixtures"]
 
 
 @pytest.fixture(scope="session")

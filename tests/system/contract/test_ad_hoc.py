@@ -14,7 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import FOREIGN, Runner, Server
+
+from ansible_collections.platform9.pcd.tests.support.environment import inherited_environ
+from ansible_collections.platform9.pcd.tests.support.glance_client import Server
+from ansible_collections.platform9.pcd.tests.support.module_runner import Runner
 
 COLLECTION = Path(__file__).resolve().parents[3]
 
@@ -24,7 +27,7 @@ OneLiner = Callable[..., dict[str, Any]]
 @pytest.fixture
 def ad_hoc(sandbox: dict[str, Any], run: Runner, tmp_path: Path) -> OneLiner:
     """Runs a module by `ansible`, and gives the result that it prints."""
-    kept = {name: value for name, value in os.environ.items() if not FOREIGN.fullmatch(name)}
+    kept = inherited_environ()
     environ = {
         **kept,
         "HOME": str(tmp_path),

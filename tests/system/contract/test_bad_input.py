@@ -7,7 +7,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from harness import Runner, Server
+
+from ansible_collections.platform9.pcd.tests.support.glance_client import Server
+from ansible_collections.platform9.pcd.tests.support.module_runner import Runner
 
 UNKNOWN_ID = "00000000-0000-4000-8000-000000000000"
 EMOJI = "\U0001f600"

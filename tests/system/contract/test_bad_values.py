@@ -13,12 +13,21 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from bad_values import LEGAL, NOT_GIVEN, NULL, SERVICE, Case, cases, spec_of
-from harness import MODULES, Runner, Server
 
 from ansible_collections.platform9.pcd.plugins.module_utils._arguments import check_arguments, without_nulls
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import PcdError
 from ansible_collections.platform9.pcd.plugins.module_utils._task import Task, perform
+from ansible_collections.platform9.pcd.tests.support.glance_client import Server
+from ansible_collections.platform9.pcd.tests.support.module_runner import MODULES, Runner
+from ansible_collections.platform9.pcd.tests.system.contract.bad_values import (
+    LEGAL,
+    NOT_GIVEN,
+    NULL,
+    SERVICE,
+    Case,
+    cases,
+    spec_of,
+)
 
 TABLE = {
     f"{module}.{option}": list(group) for (module, option), group in groupby(cases(), lambda c: (c.module, c.option))

@@ -15,7 +15,9 @@ from typing import Any
 
 import pytest
 import yaml
-from harness import Runner, Server, unused
+
+from ansible_collections.platform9.pcd.tests.support.glance_client import Server, unused
+from ansible_collections.platform9.pcd.tests.support.module_runner import Runner
 
 # The sandbox's Keystone has openstacksdk in its environment. Its import takes seconds, so that one process does it, and
 # another one for each line of its input reads anew where the files are: folder, environment and cloud.

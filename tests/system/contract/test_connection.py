@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import Runner, Server, unused
+
+from ansible_collections.platform9.pcd.tests.support.glance_client import Server, unused
+from ansible_collections.platform9.pcd.tests.support.module_runner import Runner
 
 
 @pytest.fixture

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import Outcome, Runner, Server, shape_of
+
+from ansible_collections.platform9.pcd.tests.support.glance_client import Server, shape_of
+from ansible_collections.platform9.pcd.tests.support.module_runner import Outcome, Runner
 
 NOT_THERE: None = None
 CREATES, UPDATES, DELETES = ["POST"], ["PATCH"], ["DELETE"]

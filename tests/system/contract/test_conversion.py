@@ -6,19 +6,18 @@ from __future__ import annotations
 
 import hashlib
 import lzma
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from converting import converting_sandbox
-from harness import Outcome, Runner, Server, unused
-from vendor import PASSWORD, USER, Vendor, open_vendor
 
-sys.path.append(str(Path(__file__).resolve().parents[2] / "tools"))
-from qcow2 import DISK, qcow2
+from ansible_collections.platform9.pcd.tests.support.glance_client import Server, unused
+from ansible_collections.platform9.pcd.tests.support.module_runner import Outcome, Runner
+from ansible_collections.platform9.pcd.tests.support.sandbox import converting_sandbox
+from ansible_collections.platform9.pcd.tests.support.vendor import PASSWORD, USER, Vendor, open_vendor
+from ansible_collections.platform9.pcd.tests.tools.qcow2 import DISK, qcow2
 
 QCOW2: dict[str, Any] = {"disk_format": "qcow2", "container_format": "bare"}
 JUNK = b"no disk of any format\n" * 4000

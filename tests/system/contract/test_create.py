@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from faults import Proxy, through
-from harness import BYTES, Runner, Server
+
+from ansible_collections.platform9.pcd.tests.support.glance_client import BYTES, Server
+from ansible_collections.platform9.pcd.tests.support.module_runner import Runner
+from ansible_collections.platform9.pcd.tests.support.upload_proxy import Proxy, through
 
 FORMATS: dict[str, Any] = {"disk_format": "raw", "container_format": "bare"}
 

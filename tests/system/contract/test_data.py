@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from faults import Proxy
-from harness import Outcome, Runner, Server, unused
-from vendor import PASSWORD, USER, Vendor, open_vendor
 
 from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes import new_id
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.certificates import make_certificates
+from ansible_collections.platform9.pcd.tests.support.certificates import make_certificates
+from ansible_collections.platform9.pcd.tests.support.glance_client import Server, unused
+from ansible_collections.platform9.pcd.tests.support.module_runner import Outcome, Runner
+from ansible_collections.platform9.pcd.tests.support.upload_proxy import Proxy
+from ansible_collections.platform9.pcd.tests.support.vendor import PASSWORD, USER, Vendor, open_vendor
 
 RAW: dict[str, Any] = {"disk_format": "raw", "container_format": "bare"}
 QCOW2: dict[str, Any] = {"disk_format": "qcow2", "container_format": "bare"}

@@ -21,7 +21,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from harness import BYTES, Outcome, Runner, Server, shape_of
+
+from ansible_collections.platform9.pcd.tests.support.glance_client import BYTES, Server, shape_of
+from ansible_collections.platform9.pcd.tests.support.module_runner import Outcome, Runner
 
 MIB = 1 << 20
 RAW: dict[str, Any] = {"disk_format": "raw", "container_format": "bare"}

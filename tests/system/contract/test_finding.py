@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import Runner, Server, names_of
+
+from ansible_collections.platform9.pcd.tests.support.glance_client import Server, names_of
+from ansible_collections.platform9.pcd.tests.support.module_runner import Runner
 
 # {} is where the unique part goes. What Glance or a URL could take for something else.
 NAMES = {

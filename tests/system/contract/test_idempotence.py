@@ -7,7 +7,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from harness import BYTES, Runner, Server
+
+from ansible_collections.platform9.pcd.tests.support.glance_client import BYTES, Server
+from ansible_collections.platform9.pcd.tests.support.module_runner import Runner
 
 # Properties that other image modules fail to leave alone on a second run, each as people write it in YAML.
 PROPERTIES: dict[str, list[Any]] = {

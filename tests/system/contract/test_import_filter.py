@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from harness import Outcome, Runner, Server, unused
-from vendor import Vendor, open_vendor
+
+from ansible_collections.platform9.pcd.tests.support.glance_client import Server, unused
+from ansible_collections.platform9.pcd.tests.support.module_runner import Outcome, Runner
+from ansible_collections.platform9.pcd.tests.support.vendor import Vendor, open_vendor
 
 RAW: dict[str, Any] = {"disk_format": "raw", "container_format": "bare"}
 

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from harness import Image, Runner, Server, names_of, shape_of, unused
+
+from ansible_collections.platform9.pcd.tests.support.glance_client import Image, Server, names_of, shape_of, unused
+from ansible_collections.platform9.pcd.tests.support.module_runner import Runner
 
 FORMATS = {"disk_format": "raw", "container_format": "bare"}
 

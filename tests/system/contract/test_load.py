@@ -10,20 +10,15 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-import harness
-from harness import RequestLog, Server
+from ansible_collections.platform9.pcd.tests.support.glance_client import Server
+from ansible_collections.platform9.pcd.tests.support.sandbox import RequestLog
 
-TESTS = Path(harness.__file__).resolve().parents[2]
+TESTS = Path(__file__).resolve().parents[2]
 TREE = TESTS.parents[3]
 
 
 def test_ten_forks_create_change_list_and_remove_images_and_upload_at_the_same_time(server: Server) -> None:
-    paths = [TREE, TESTS / "system" / "contract", TESTS / "tools"]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(map(str, paths)),
-        "ANSIBLE_COLLECTIONS_PATH": str(TREE),
-    }
+    environment = {**os.environ, "PYTHONPATH": str(TREE), "ANSIBLE_COLLECTIONS_PATH": str(TREE)}
     log = RequestLog(Path(server.sandbox["request_log"]))
     position, before = log.position(), server.everything().keys()
     words = [

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from harness import BYTES, Image, Outcome, Runner, Server
 
 from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes import new_id
+from ansible_collections.platform9.pcd.tests.support.glance_client import BYTES, Image, Server
+from ansible_collections.platform9.pcd.tests.support.module_runner import Outcome, Runner
 
 RAW: dict[str, Any] = {"disk_format": "raw", "container_format": "bare"}
 NEW = b"the next build of the image" * 100

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bad_values import spec_of
-from harness import Runner, Server, names_of
+
+from ansible_collections.platform9.pcd.tests.support.glance_client import Server, names_of
+from ansible_collections.platform9.pcd.tests.support.module_runner import Runner
+from ansible_collections.platform9.pcd.tests.system.contract.bad_values import spec_of
 
 FORMATS: dict[str, Any] = {"disk_format": "raw", "container_format": "bare"}
 # Every module that takes an id, with an option that it needs beside the image.

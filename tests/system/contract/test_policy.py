@@ -16,7 +16,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from harness import Runner, Server
+
+from ansible_collections.platform9.pcd.tests.support.glance_client import Server
+from ansible_collections.platform9.pcd.tests.support.module_runner import Runner
 
 # ADMIN_OR_PROJECT_MEMBER in glance/policies/base.py; the default of both actions.
 DEFAULT = "role:admin or (role:member and project_id:%(project_id)s)"

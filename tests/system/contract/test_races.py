@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import Outcome, Runner, Server, unused
+
+from ansible_collections.platform9.pcd.tests.support.glance_client import Server, unused
+from ansible_collections.platform9.pcd.tests.support.module_runner import Outcome, Runner
 
 MOST_RUNS = 8
 FORMATS = {"disk_format": "raw", "container_format": "bare"}

@@ -10,7 +10,9 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-from harness import Outcome, Runner, Server, unused
+
+from ansible_collections.platform9.pcd.tests.support.glance_client import Server, unused
+from ansible_collections.platform9.pcd.tests.support.module_runner import Outcome, Runner
 
 # What is there beforehand, by what it is looked up, the task, and then: look-ups and writes.
 COUNTS: dict[str, tuple[dict[str, Any] | None, str, str, dict[str, Any], int, list[str]]] = {

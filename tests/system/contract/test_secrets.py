@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 import requests
-from harness import Runner, Server, unused
-from loopback import Handler, serve
-from vendor import Vendor, open_vendor
+
+from ansible_collections.platform9.pcd.tests.support.glance_client import Server, unused
+from ansible_collections.platform9.pcd.tests.support.module_runner import Runner
+from ansible_collections.platform9.pcd.tests.support.vendor import Vendor, open_vendor
+from ansible_collections.platform9.pcd.tests.support.web_server import Handler, serve
 
 PASSCODE = "804913"
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from harness import ADDRESSES, Runner, Server
+
+from ansible_collections.platform9.pcd.tests.support.glance_client import ADDRESSES, Server
+from ansible_collections.platform9.pcd.tests.support.module_runner import Runner
 
 
 @pytest.mark.parametrize("user", ["reader", "member", "admin"])

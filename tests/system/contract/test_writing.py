@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from faults import Proxy, through
-from harness import INTERRUPTIBLE, MODULES, Runner, Server
+
+from ansible_collections.platform9.pcd.tests.support.glance_client import Server
+from ansible_collections.platform9.pcd.tests.support.module_runner import INTERRUPTIBLE, MODULES, Runner
+from ansible_collections.platform9.pcd.tests.support.upload_proxy import Proxy, through
 
 FORMATS: dict[str, Any] = {"disk_format": "raw", "container_format": "bare"}
 DATA = b"the bytes of an image that somebody kills" * 5000

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harness import Server, unused
-from plays import Player
 
-pytest_plugins = ["running"]
+from ansible_collections.platform9.pcd.tests.support.glance_client import Server, unused
+from ansible_collections.platform9.pcd.tests.support.playbook_runner import Player
+
+pytest_plugins = ["ansible_collections.platform9.pcd.tests.support.fixtures"]
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from plays import HERE, Played, Player
+
+from ansible_collections.platform9.pcd.tests.support.playbook_runner import HERE, Played, Player
 
 TARGETS = HERE.parents[2] / "tests/integration/targets"
 OURS = sorted(path.name for path in TARGETS.glob("pcd_*"))

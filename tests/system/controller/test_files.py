@@ -21,9 +21,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from harness import Server
-from loopback import Handler, serve
-from plays import LONGEST, Player, play, step
+
+from ansible_collections.platform9.pcd.tests.support.glance_client import Server
+from ansible_collections.platform9.pcd.tests.support.playbook_runner import LONGEST, Player, play, step
+from ansible_collections.platform9.pcd.tests.support.web_server import Handler, serve
 
 BOTH_WAYS = pytest.mark.parametrize("in_process", [True, False], ids=["in process", "as a module"])
 MIB = 1 << 20

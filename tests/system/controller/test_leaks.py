@@ -26,11 +26,19 @@ from urllib.parse import quote
 
 import pytest
 import requests
-from harness import FERNET_TOKEN, Server, unused
-from loopback import Handler, serve
-from plays import AS_MODULE, IN_PROCESS, LONGEST, Player, play, step
 
 from ansible_collections.platform9.pcd.plugins.module_utils._client.failures import encodings
+from ansible_collections.platform9.pcd.tests.support.glance_client import Server, unused
+from ansible_collections.platform9.pcd.tests.support.module_runner import FERNET_TOKEN
+from ansible_collections.platform9.pcd.tests.support.playbook_runner import (
+    AS_MODULE,
+    IN_PROCESS,
+    LONGEST,
+    Player,
+    play,
+    step,
+)
+from ansible_collections.platform9.pcd.tests.support.web_server import Handler, serve
 
 BOTH = pytest.mark.parametrize("in_process", [True, False], ids=["in process", "as a module"])
 

@@ -8,7 +8,8 @@ import socket
 from typing import Any
 
 import pytest
-from plays import Player, play, step
+
+from ansible_collections.platform9.pcd.tests.support.playbook_runner import Player, play, step
 
 WAYS = {"within the controller": True, "as a module": False}
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 import signal
 from typing import Any
 
-from harness import FERNET_TOKEN
-from plays import Player, play, step
+from ansible_collections.platform9.pcd.tests.support.module_runner import FERNET_TOKEN
+from ansible_collections.platform9.pcd.tests.support.playbook_runner import Player, play, step
 
 LIST: dict[str, Any] = {"limit": 1}
 # In bytes; a token and the address of the image service are longer.

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from plays import Player, play, step
+
+from ansible_collections.platform9.pcd.tests.support.playbook_runner import Player, play, step
 
 BOTH_WAYS = pytest.mark.parametrize("in_process", [True, False], ids=["in process", "as a module"])
 

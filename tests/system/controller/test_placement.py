@@ -8,7 +8,15 @@ import sys
 from typing import Any
 
 import pytest
-from plays import AS_MODULE, IN_PROCESS, Played, Player, play, step
+
+from ansible_collections.platform9.pcd.tests.support.playbook_runner import (
+    AS_MODULE,
+    IN_PROCESS,
+    Played,
+    Player,
+    play,
+    step,
+)
 
 LIST: dict[str, Any] = {"limit": 1}
 

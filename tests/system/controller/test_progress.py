@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from plays import Played, Player, play, step
+
+from ansible_collections.platform9.pcd.tests.support.playbook_runner import Played, Player, play, step
 
 MIB = 1 << 20
 SIZE = 3 * MIB

@@ -23,8 +23,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from documents import COLLECTION, Block
-from harness import FOREIGN
+
+from ansible_collections.platform9.pcd.tests.support.environment import inherited_environ
+from ansible_collections.platform9.pcd.tests.system.docs.documents import COLLECTION, Block
 
 ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 FILES = ("bash", "ini", "json", "jinja", "yaml", "YAML+Jinja")
@@ -50,7 +51,7 @@ class Reader:
         self._first: Block | None = None
         self._printed: str | None = None
         self._books = 0
-        kept = {name: value for name, value in os.environ.items() if not FOREIGN.fullmatch(name)}
+        kept = inherited_environ()
         environ = {
             **kept,
             **ENVIRONMENT,

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from documents import COLLECTION
-from harness import Server
-from vendor import PASSWORD, open_vendor
+
+from ansible_collections.platform9.pcd.tests.support.glance_client import Server
+from ansible_collections.platform9.pcd.tests.support.vendor import PASSWORD, open_vendor
+from ansible_collections.platform9.pcd.tests.system.docs.documents import COLLECTION
 
 PLACES: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("places.yml").read_text(encoding="utf-8"))
 QCOW2_TOOL = COLLECTION / "tests" / "tools" / "qcow2.py"

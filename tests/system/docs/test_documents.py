@@ -8,12 +8,13 @@ import importlib
 from pathlib import Path
 
 import pytest
-from documents import COLLECTION, DOCUMENTS, Block, blocks_of
-from follow import Reader
-from harness import MODULES, Server
-from places import PLACES, laid_out
 
-pytest_plugins = ["service"]
+from ansible_collections.platform9.pcd.tests.support.glance_client import Server
+from ansible_collections.platform9.pcd.tests.support.module_runner import MODULES
+from ansible_collections.platform9.pcd.tests.system.docs.documents import COLLECTION, DOCUMENTS, Block, blocks_of
+from ansible_collections.platform9.pcd.tests.system.docs.follow import Reader
+from ansible_collections.platform9.pcd.tests.system.docs.places import PLACES, laid_out
+
 # The blocks of the other one are messages: test_troubleshooting.py brings them about.
 FOLLOWED = [path for path in DOCUMENTS if path.stem != "guide_troubleshooting"]
 MODULE_NAMES = sorted(path.stem for path in (COLLECTION / "plugins" / "modules").glob("*.py"))

@@ -16,13 +16,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from documents import COLLECTION, blocks_of
-from faults import Proxy, open_proxy, through
-from follow import pattern_of
-from harness import BYTES, Outcome, Runner, Server
-from vendor import Vendor, open_vendor
 
-pytest_plugins = ["service"]
+from ansible_collections.platform9.pcd.tests.support.glance_client import BYTES, Server
+from ansible_collections.platform9.pcd.tests.support.module_runner import Outcome, Runner
+from ansible_collections.platform9.pcd.tests.support.upload_proxy import Proxy, open_proxy, through
+from ansible_collections.platform9.pcd.tests.support.vendor import Vendor, open_vendor
+from ansible_collections.platform9.pcd.tests.system.docs.documents import COLLECTION, blocks_of
+from ansible_collections.platform9.pcd.tests.system.docs.follow import pattern_of
+
 GUIDE = COLLECTION / "docs" / "docsite" / "rst" / "guide_troubleshooting.rst"
 QUOTED = {block.name: block for block in blocks_of(GUIDE) if block.language == "text"}
 FORMATS = {"disk_format": "raw", "container_format": "bare"}

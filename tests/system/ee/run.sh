@@ -31,4 +31,4 @@ fi
 
 tests/system/ee/containers.sh tests/system/ee/build.sh "$image" "$base"
 tests/tools/with-sandbox.sh ee env REPOSITORY="$PWD" EE_IMAGE="$image" \
-    PYTHONPATH="$PWD/.build/tree/ansible_collections/platform9/pcd/tests/system/contract" pytest -q -p running tests/system/ee "$@"
+    PYTHONPATH="$PWD/.build/tree" pytest -q -p ansible_collections.platform9.pcd.tests.support.fixtures tests/system/ee "$@"

@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import FOREIGN, Server, unused
-from vendor import open_vendor
+
+from ansible_collections.platform9.pcd.tests.support.environment import inherited_environ
+from ansible_collections.platform9.pcd.tests.support.glance_client import Server, unused
+from ansible_collections.platform9.pcd.tests.support.vendor import open_vendor
 
 ROOT = Path(os.environ["REPOSITORY"])
 IMAGE = os.environ["EE_IMAGE"]
@@ -33,7 +35,8 @@ def run(*words: str, given: bytes = b"", folder: Path | None = None) -> str:
 
 
 def run_bytes(*words: str, given: bytes = b"", folder: Path | None = None) -> bytes:
-    kept = {name: value for name, value in os.environ.items() if not FOREIGN.fullmatch(name)}
+    kept = inherited_environ()
+    kept.pop("PYTHONPATH", None)  # the tree, which a job does not have
     own = {"PATH": f"{BIN}{os.pathsep}{kept['PATH']}", "TERM": "dumb", "NO_PROXY": "127.0.0.1"}
     done = subprocess.run(
         [str(ROOT / "tests" / "system" / "ee" / "containers.sh"), *words],

@@ -8,9 +8,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import recorded
-from operations import OPERATIONS
-from player import Verdict
+from ansible_collections.platform9.pcd.tests.system.faults.cases import Verdict
+from ansible_collections.platform9.pcd.tests.system.faults.operations import OPERATIONS
+from ansible_collections.platform9.pcd.tests.tools import recorded
 
 
 @dataclass

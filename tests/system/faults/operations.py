@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness import Image, Server, unused
-from vendor import Vendor
+from ansible_collections.platform9.pcd.tests.support.glance_client import Image, Server, unused
+from ansible_collections.platform9.pcd.tests.support.vendor import Vendor
 
 FORMATS = {"disk_format": "raw", "container_format": "bare"}
 REPLACES = "pcd_replaces"

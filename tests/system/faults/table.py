@@ -7,9 +7,20 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterable, Iterator, Mapping
 
-from operations import Operation
-from player import TRANSIENT, Cell
-from proxy import CUT, DATA, INSIDE, INSIDE_DATA, NOBODY, REPLACED, WITH_BODY, WRITES, Fault, Seen
+from ansible_collections.platform9.pcd.tests.support.fault_proxy import (
+    CUT,
+    DATA,
+    INSIDE,
+    INSIDE_DATA,
+    NOBODY,
+    REPLACED,
+    WITH_BODY,
+    WRITES,
+    Fault,
+    Seen,
+)
+from ansible_collections.platform9.pcd.tests.system.faults.cases import TRANSIENT, Cell
+from ansible_collections.platform9.pcd.tests.system.faults.operations import Operation
 
 KILLS = (signal.SIGKILL, signal.SIGINT)
 # Where a kind of request meets every fault. The same request of another operation meets some.

@@ -11,13 +11,25 @@ from typing import Any
 
 import pytest
 import requests
-from harness import Server, unused
-from operations import BY_NAME, OPERATIONS
-from player import Cell, Verdict, Worker, open_worker, play
-from proxy import CUT, INSIDE, INSIDE_DATA, KINDS, NOBODY, REPLACED, Fault, Seen, kind_of, open_proxy
 from requests.exceptions import ChunkedEncodingError
 
-pytest_plugins = ["running"]
+from ansible_collections.platform9.pcd.tests.support.fault_proxy import (
+    CUT,
+    INSIDE,
+    INSIDE_DATA,
+    KINDS,
+    NOBODY,
+    REPLACED,
+    Fault,
+    Seen,
+    kind_of,
+    open_proxy,
+)
+from ansible_collections.platform9.pcd.tests.support.glance_client import Server, unused
+from ansible_collections.platform9.pcd.tests.system.faults.cases import Cell, Verdict, Worker, open_worker, play
+from ansible_collections.platform9.pcd.tests.system.faults.operations import BY_NAME, OPERATIONS
+
+pytest_plugins = ["ansible_collections.platform9.pcd.tests.support.fixtures"]
 
 # Operation; fault; when; request; retries.
 PART = (

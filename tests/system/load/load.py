@@ -26,8 +26,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import recorded
-from harness import Image, RequestLog, Server, running_sandbox
+from ansible_collections.platform9.pcd.tests.support.glance_client import Image, Server
+from ansible_collections.platform9.pcd.tests.support.sandbox import RequestLog, running_sandbox
+from ansible_collections.platform9.pcd.tests.tools import recorded
 
 PLAY = Path(__file__).with_name("play.yml")
 MEBIBYTE = 1 << 20

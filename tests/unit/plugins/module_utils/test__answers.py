@@ -29,7 +29,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import PcdError
 from ansible_collections.platform9.pcd.plugins.module_utils._task import Task, perform
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import (
+from ansible_collections.platform9.pcd.tests.support.samples import (
     ID,
     OTHER_ID,
     PASSWORD,

@@ -53,14 +53,8 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image.plan import (
     plan_present,
     plan_status,
 )
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.glance import (
-    Glance,
-    Shelf,
-    error,
-    hashed,
-    session_with,
-)
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import (
+from ansible_collections.platform9.pcd.tests.support.glance_in_memory import Glance, Shelf, error, hashed, session_with
+from ansible_collections.platform9.pcd.tests.support.samples import (
     ID,
     OTHER_ID,
     OTHER_PROJECT,

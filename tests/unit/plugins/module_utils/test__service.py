@@ -14,8 +14,8 @@ from ansible_collections.platform9.pcd.plugins.module_utils._client.transport im
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import ApiError
 from ansible_collections.platform9.pcd.plugins.module_utils._service import read_service
 from ansible_collections.platform9.pcd.plugins.module_utils._session import Session
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import TOKEN
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.service import Reply, Request, Serve, Service
+from ansible_collections.platform9.pcd.tests.support.samples import TOKEN
+from ansible_collections.platform9.pcd.tests.support.scripted_server import Reply, Request, Serve, Service
 
 LINKS = [{"rel": "self", "href": "http://glance/v2/"}]
 GOOD: dict[str, Reply] = {

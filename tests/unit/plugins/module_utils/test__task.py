@@ -45,9 +45,9 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image.plan import (
 from ansible_collections.platform9.pcd.plugins.module_utils._redact import hidden_texts
 from ansible_collections.platform9.pcd.plugins.module_utils._session import Params, Session
 from ansible_collections.platform9.pcd.plugins.module_utils._task import MAX_PLANS, Task, perform
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.glance import Glance, Shelf, error, hashed
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.glance import session_with as patient
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import (
+from ansible_collections.platform9.pcd.tests.support.glance_in_memory import Glance, Shelf, error, hashed
+from ansible_collections.platform9.pcd.tests.support.glance_in_memory import session_with as patient
+from ansible_collections.platform9.pcd.tests.support.samples import (
     ID,
     OTHER_ID,
     OTHER_PROJECT,
@@ -58,7 +58,7 @@ from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples i
     marked,
     options,
 )
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.service import Reply, Request, Serve, Service
+from ansible_collections.platform9.pcd.tests.support.scripted_server import Reply, Request, Serve, Service
 
 THIRD_PROJECT = "c0ffee00c0ffee00c0ffee00c0ffee00"
 

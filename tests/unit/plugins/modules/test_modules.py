@@ -24,8 +24,8 @@ from ansible_collections.platform9.pcd.plugins.doc_fragments.attributes import M
 from ansible_collections.platform9.pcd.plugins.doc_fragments.connection import ModuleDocFragment as Connection
 from ansible_collections.platform9.pcd.plugins.module_utils._client.options import CONNECTION_OPTIONS, VARIABLES
 from ansible_collections.platform9.pcd.plugins.module_utils._task import Task
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import ID, PROJECT, TOKEN, image
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.service import Reply, Serve
+from ansible_collections.platform9.pcd.tests.support.samples import ID, PROJECT, TOKEN, image
+from ansible_collections.platform9.pcd.tests.support.scripted_server import Reply, Serve
 
 ROOT = Path(__file__).absolute().parents[4]
 PACKAGE = "ansible_collections.platform9.pcd.plugins.modules"

@@ -26,8 +26,8 @@ from ansible_collections.platform9.pcd.plugins.plugin_utils._token_cache import 
     SECRET_SIZE,
     TokenCache,
 )
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import PASSWORD, PROJECT, options
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.service import Reply, Request, Serve, Service
+from ansible_collections.platform9.pcd.tests.support.samples import PASSWORD, PROJECT, options
+from ansible_collections.platform9.pcd.tests.support.scripted_server import Reply, Request, Serve, Service
 
 # What the processes of one run share.
 SECRET = b"a-secret-of-the-run-of-32-bytes."

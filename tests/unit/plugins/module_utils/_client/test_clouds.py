@@ -16,7 +16,7 @@ import yaml
 from ansible_collections.platform9.pcd.plugins.module_utils._client.clouds import Cloud, named_cloud, only_cloud
 from ansible_collections.platform9.pcd.plugins.module_utils._client.options import VARIABLES
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import PASSWORD
+from ansible_collections.platform9.pcd.tests.support.samples import PASSWORD
 
 KEYSTONE = "https://pcd.example.com/keystone/v3"
 OTHER = "another-Passw0rd-1c5d7a"

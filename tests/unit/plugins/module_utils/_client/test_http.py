@@ -41,16 +41,9 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     Unauthorized,
     UnsupportedMedia,
 )
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.certificates import Certificates
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import (
-    ID,
-    OTHER_ID,
-    PASSWORD,
-    TOKEN,
-    Clock,
-    image,
-)
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.service import (
+from ansible_collections.platform9.pcd.tests.support.certificates import Certificates
+from ansible_collections.platform9.pcd.tests.support.samples import ID, OTHER_ID, PASSWORD, TOKEN, Clock, image
+from ansible_collections.platform9.pcd.tests.support.scripted_server import (
     BREAK_OFF,
     HALF_AN_ANSWER,
     HALF_AN_ANSWER_THEN_SILENCE,

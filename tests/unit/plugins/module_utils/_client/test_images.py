@@ -25,8 +25,8 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     PcdError,
     UnsupportedMedia,
 )
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import ID, TOKEN, Clock
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.service import (
+from ansible_collections.platform9.pcd.tests.support.samples import ID, TOKEN, Clock
+from ansible_collections.platform9.pcd.tests.support.scripted_server import (
     BREAK_OFF,
     SILENCE,
     Fault,

@@ -30,20 +30,8 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     PcdError,
     Unauthorized,
 )
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import (
-    OTHER_PROJECT,
-    PASSWORD,
-    PROJECT,
-    TOKEN,
-    options,
-)
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.service import (
-    BREAK_OFF,
-    Reply,
-    Request,
-    Serve,
-    Service,
-)
+from ansible_collections.platform9.pcd.tests.support.samples import OTHER_PROJECT, PASSWORD, PROJECT, TOKEN, options
+from ansible_collections.platform9.pcd.tests.support.scripted_server import BREAK_OFF, Reply, Request, Serve, Service
 
 SECRET = "application-credential-secret-84c1"
 NEW_TOKEN = "gAAAAABpNew-token-kept-secret_9876543210"

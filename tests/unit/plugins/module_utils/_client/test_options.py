@@ -26,8 +26,8 @@ from ansible_collections.platform9.pcd.plugins.module_utils._client.options impo
     connection_from,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.certificates import Certificates
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import PASSWORD, PROJECT, TOKEN, options
+from ansible_collections.platform9.pcd.tests.support.certificates import Certificates
+from ansible_collections.platform9.pcd.tests.support.samples import PASSWORD, PROJECT, TOKEN, options
 
 KEYSTONE = "https://pcd.example.com/keystone/v3"
 SECRET = "application-credential-secret-84c1"

@@ -13,7 +13,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._client.retry import
     MIN_POLL_SECONDS,
     Waiting,
 )
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import Clock
+from ansible_collections.platform9.pcd.tests.support.samples import Clock
 
 
 def never(seen: object) -> bool:

@@ -66,7 +66,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image.plan import (
     Upload,
     plan_present,
 )
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import (
+from ansible_collections.platform9.pcd.tests.support.samples import (
     ID,
     OTHER_ID,
     OTHER_PROJECT,

@@ -42,8 +42,8 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     PlanError,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._session import Runtime, Session
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import ID, PROJECT, image
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.service import (
+from ansible_collections.platform9.pcd.tests.support.samples import ID, PROJECT, image
+from ansible_collections.platform9.pcd.tests.support.scripted_server import (
     BREAK_OFF,
     Fault,
     Reply,

@@ -18,8 +18,8 @@ from ansible_collections.platform9.pcd.plugins.module_utils._data.compare import
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._data.locks import LOOKS_FOR_A_FAILURE, Locks
 from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes import IMPORT_LOCK, image_shape
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import image
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.service import BREAK_OFF, Reply, Serve, Service
+from ansible_collections.platform9.pcd.tests.support.samples import image
+from ansible_collections.platform9.pcd.tests.support.scripted_server import BREAK_OFF, Reply, Serve, Service
 
 TASK = "b0a5b1c4"
 LOCKED: dict[str, Any] = image(status="importing", **{IMPORT_LOCK: TASK})

@@ -24,9 +24,9 @@ from ansible_collections.platform9.pcd.plugins.module_utils._data.options import
 from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import Digest, File
 from ansible_collections.platform9.pcd.plugins.module_utils._data.url import MAX_LISTING_CHARACTERS, Url
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError, DataError, PcdError
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.certificates import Certificates
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import PASSWORD, options
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.service import Fault, Reply, Serve
+from ansible_collections.platform9.pcd.tests.support.certificates import Certificates
+from ansible_collections.platform9.pcd.tests.support.samples import PASSWORD, options
+from ansible_collections.platform9.pcd.tests.support.scripted_server import Fault, Reply, Serve
 
 URL = "https://vendor.example.com/debian.qcow2"
 DATA = b"an image"

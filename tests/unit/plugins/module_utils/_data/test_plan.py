@@ -37,13 +37,8 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes im
 from ansible_collections.platform9.pcd.plugins.module_utils._image.plan import Import, Plan, Resume, Update, Upload
 from ansible_collections.platform9.pcd.plugins.module_utils._session import Session
 from ansible_collections.platform9.pcd.plugins.modules.pcd_image import TASK, plan_image
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.glance import (
-    Glance,
-    error,
-    hashed,
-    session_with,
-)
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import (
+from ansible_collections.platform9.pcd.tests.support.glance_in_memory import Glance, error, hashed, session_with
+from ansible_collections.platform9.pcd.tests.support.samples import (
     ID,
     OTHER_ID,
     OTHER_PROJECT,
@@ -53,7 +48,7 @@ from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples i
     image,
     options,
 )
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.service import Reply, Serve
+from ansible_collections.platform9.pcd.tests.support.scripted_server import Reply, Serve
 
 NAME = "debian-13"
 OLD, NEW = b"the old data", b"the new data, and more of it"

@@ -42,8 +42,8 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     WrongData,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._image.plan import Image, Import, Stage, Upload
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import ID, TOKEN, Clock, image
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.service import (
+from ansible_collections.platform9.pcd.tests.support.samples import ID, TOKEN, Clock, image
+from ansible_collections.platform9.pcd.tests.support.scripted_server import (
     BREAK_OFF,
     Fault,
     Reply,

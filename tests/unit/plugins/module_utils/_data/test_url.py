@@ -26,9 +26,9 @@ from ansible_collections.platform9.pcd.plugins.module_utils._data.url import (
     Url,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError, DataError
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.certificates import Certificates
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import PASSWORD, Clock
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.service import (
+from ansible_collections.platform9.pcd.tests.support.certificates import Certificates
+from ansible_collections.platform9.pcd.tests.support.samples import PASSWORD, Clock
+from ansible_collections.platform9.pcd.tests.support.scripted_server import (
     BREAK_OFF,
     SILENCE,
     Fault,
@@ -880,7 +880,7 @@ def test_an_authority_of_ones_own_does_not_push_out_the_usual_ones(
     """A private cloud with an authority of its own, and a vendor in public."""
     import shutil
 
-    from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.certificates import make_certificates
+    from ansible_collections.platform9.pcd.tests.support.certificates import make_certificates
 
     private = tmp_path / "private"
     private.mkdir()

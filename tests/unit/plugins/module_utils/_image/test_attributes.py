@@ -31,13 +31,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes im
     without_converted,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._image.plan import apply_patch, make_patch
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import (
-    ID,
-    OTHER_PROJECT,
-    PROJECT,
-    image,
-    options,
-)
+from ansible_collections.platform9.pcd.tests.support.samples import ID, OTHER_PROJECT, PROJECT, image, options
 
 SPEC = {**IDENTITY_OPTIONS, **ATTRIBUTE_OPTIONS}
 GRINNING = "\N{GRINNING FACE}"

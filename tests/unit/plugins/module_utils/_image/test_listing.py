@@ -21,13 +21,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image.listing impor
     read_listing,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._session import Session
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import (
-    ID,
-    OTHER_ID,
-    PROJECT,
-    image,
-    options,
-)
+from ansible_collections.platform9.pcd.tests.support.samples import ID, OTHER_ID, PROJECT, image, options
 
 SPEC = {**IDENTITY_OPTIONS, **FILTER_OPTIONS}
 

@@ -29,7 +29,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image.marks import 
     standing,
     unmarking,
 )
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import (
+from ansible_collections.platform9.pcd.tests.support.samples import (
     ID,
     OTHER_ID,
     OTHER_PROJECT,

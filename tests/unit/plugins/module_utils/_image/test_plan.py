@@ -42,7 +42,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image.plan import (
     pointer,
     unmet,
 )
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import ID, OTHER_PROJECT, PROJECT, image
+from ansible_collections.platform9.pcd.tests.support.samples import ID, OTHER_PROJECT, PROJECT, image
 
 Document = dict[str, Any]
 Patch = list[dict[str, Any]]

@@ -15,13 +15,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import recorded
-from figures import figures
-from harness import Server, running_sandbox
-from operations import OPERATIONS, Operation
-from player import Cell, Verdict, open_worker, play, rehearse
-from proxy import Seen
-from table import all_cells
+from ansible_collections.platform9.pcd.tests.support.fault_proxy import Seen
+from ansible_collections.platform9.pcd.tests.support.glance_client import Server
+from ansible_collections.platform9.pcd.tests.support.sandbox import running_sandbox
+from ansible_collections.platform9.pcd.tests.system.faults.cases import Cell, Verdict, open_worker, play, rehearse
+from ansible_collections.platform9.pcd.tests.system.faults.figures import figures
+from ansible_collections.platform9.pcd.tests.system.faults.operations import OPERATIONS, Operation
+from ansible_collections.platform9.pcd.tests.system.faults.table import all_cells
+from ansible_collections.platform9.pcd.tests.tools import recorded
 
 
 def main() -> int:

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Modules as real processes, and a witness who asks the service without the collection."""
+"""The image service as somebody sees it who asks it without the collection."""
 
 from __future__ import annotations
 
@@ -8,16 +8,11 @@ import base64
 import hashlib
 import hmac
 import json
-import os
-import re
 import sqlite3
-import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from types import MappingProxyType
@@ -25,24 +20,9 @@ from typing import Any
 
 import requests
 
-MODULES = "ansible_collections.platform9.pcd.plugins.modules"
 PATCH_TYPE = "application/openstack-images-v2.1-json-patch"
-FERNET_TOKEN = re.compile(r"gAAAAA[\w-]{20,}")
 BYTES = b"the bytes of an image"
 
-# What `python -c` gets to run the module that is its first argument. A process that a shell has started in the
-# background ignores SIGINT, and so do those that it starts.
-INTERRUPTIBLE = (
-    "import runpy, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); sys.argv.pop(0); "
-    "runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)"
-)
-
-# What a caller's shell may hold and what would change the outcome of a module.
-FOREIGN = re.compile(
-    r"OS_.*|ANSIBLE_.*|(https?|all|no)_proxy|(REQUESTS|CURL)_CA_BUNDLE|SSL_CERT_.*|XDG_CONFIG_HOME"
-    r"|PYTHONUNBUFFERED|PYTHONDONTWRITEBYTECODE|PYTHONWARNINGS",
-    re.IGNORECASE,
-)
 
 # The attributes of an image in the specification of the API; everything else is a custom property.
 SPECIFIED = (
@@ -54,98 +34,6 @@ SPECIFIED = (
 ADDRESSES = {"library": "library_url", "public": "images_url"}
 
 Image = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What one run of a module gave, and the requests that reached the service meanwhile."""
-
-    result: dict[str, Any]
-    rc: int
-    stdout: str
-    stderr: str
-    requests: list[dict[str, Any]]
-    peak_memory: int  # in KiB
-
-    @property
-    def failed(self) -> bool:
-        return bool(self.result.get("failed"))
-
-    @property
-    def msg(self) -> str:
-        assert self.failed, f"it did not fail: {self.result}"
-        return str(self.result["msg"])
-
-    @property
-    def changed(self) -> bool:
-        return bool(self._good["changed"])
-
-    @property
-    def image(self) -> Image:
-        image = self._good["image"]
-        assert image is not None, "there is no image in the result"
-        return dict(image)
-
-    @property
-    def images(self) -> list[Image]:
-        return list(self._good["images"])
-
-    @property
-    def ids(self) -> list[str]:
-        return [image["id"] for image in self.images]
-
-    @property
-    def patch(self) -> list[dict[str, Any]]:
-        return list(self._good["patch"])
-
-    @property
-    def _good(self) -> dict[str, Any]:
-        assert not self.failed, f"it failed: {self.result.get('msg')}"
-        return self.result
-
-    @property
-    def tokens(self) -> int:
-        return sum(request["service"] == "keystone" for request in self.requests)
-
-    @property
-    def lookups(self) -> int:
-        return sum(request["method"] == "GET" for request in self.glance)
-
-    @property
-    def writes(self) -> list[str]:
-        return [request["method"] for request in self.glance if request["method"] != "GET"]
-
-    @property
-    def glance(self) -> list[dict[str, Any]]:
-        return [request for request in self.requests if request["service"] == "glance"]
-
-
-class RequestLog:
-    """The sandbox's list of the requests that it has received."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def position(self) -> int:
-        return self._path.stat().st_size
-
-    def since(self, position: int) -> list[dict[str, Any]]:
-        with open(self._path, "rb") as stream:
-            stream.seek(position)
-            return [json.loads(line) for line in stream]
-
-
-class NoSandbox(Exception):
-    """Nobody has said where a running sandbox is described."""
-
-
-def running_sandbox() -> dict[str, Any]:
-    """What sandbox.json of the sandbox says that PCD_SANDBOX_JSON names."""
-    described = os.environ.get("PCD_SANDBOX_JSON")
-    if not described:
-        raise NoSandbox("PCD_SANDBOX_JSON is not set. Use make, or name the sandbox.json of a running sandbox.")
-    content: dict[str, Any] = json.loads(Path(described).read_text(encoding="utf-8"))
-    return content
 
 
 class Server:
@@ -377,101 +265,6 @@ class Server:
         offset = digest[-1] & 15
         number = int.from_bytes(digest[offset : offset + 4], "big") & 0x7FFFFFFF
         return f"{number % 1_000_000:06}"
-
-
-class Runner:
-    """Runs a module in a process of its own, as a user of the sandbox."""
-
-    def __init__(self, server: Server, folder: Path) -> None:
-        self._server = server
-        self.log = RequestLog(Path(server.sandbox["request_log"]))
-        self.folder = folder
-        self._secrets = [
-            *(user["password"] for user in server.sandbox["users"].values()),
-            server.sandbox["application_credential"]["secret"],
-            server.sandbox["totp_secret"],
-        ]
-        kept = {name: value for name, value in os.environ.items() if not FOREIGN.fullmatch(name)}
-        self._environ = {**kept, "HOME": str(folder), "NO_PROXY": "127.0.0.1"}
-        self._nursery = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("nursery.py"))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            encoding="utf-8",
-            env=self._environ,
-        )
-
-    def close(self) -> None:
-        self._nursery.communicate()
-
-    def __call__(
-        self,
-        module: str,
-        user: str | None = "member",
-        /,
-        *,
-        check: bool = False,
-        diff: bool = True,
-        verbosity: int = 0,
-        env: Mapping[str, str] | None = None,
-        **options: Any,
-    ) -> Outcome:
-        """The outcome for these options; with a user, logged in by password as far as the options do not say it.
-
-        Wherever a module ends in a traceback, writes to standard error or tells a secret, the test fails.
-        """
-        login = self._server.login(user) if user else {}
-        arguments = {
-            **login,
-            **options,
-            "_ansible_check_mode": check,
-            "_ansible_diff": diff,
-            "_ansible_verbosity": verbosity,
-        }
-        before = self.log.position()
-        (self.folder / "stdin").write_text(json.dumps({"ANSIBLE_MODULE_ARGS": arguments}), encoding="utf-8")
-        rc, peak = self._start(module, env or {})
-        stdout, stderr = ((self.folder / name).read_text(encoding="utf-8") for name in ("stdout", "stderr"))
-        outcome = Outcome(self._decoded(stdout, stderr), rc, stdout, stderr, self.log.since(before), peak)
-        self._remember(outcome, options)
-        assert (outcome.rc != 0) == outcome.failed, f"exit status {outcome.rc}: {stdout}"
-        assert not stderr, f"on standard error: {stderr}"
-        assert not self.told(stdout), "a secret stands on standard output"
-        return outcome
-
-    def told(self, text: str, *more: str) -> list[str]:
-        """The secrets that stand in a text."""
-        return [secret for secret in (*self._secrets, *more) if secret in text] + FERNET_TOKEN.findall(text)
-
-    def _start(self, module: str, env: Mapping[str, str]) -> tuple[int, int]:
-        """Exit status and peak memory of the module's process."""
-        order = {
-            "module": f"{MODULES}.{module}",
-            "environ": {**self._environ, **env},
-            "folder": str(self.folder),
-        }
-        assert self._nursery.stdin is not None
-        assert self._nursery.stdout is not None
-        self._nursery.stdin.write(json.dumps(order) + "\n")
-        self._nursery.stdin.flush()
-        rc, peak = json.loads(self._nursery.stdout.readline())
-        return rc, peak
-
-    def _decoded(self, stdout: str, stderr: str) -> dict[str, Any]:
-        try:
-            result: dict[str, Any] = json.loads(stdout)
-        except ValueError:
-            raise AssertionError(f"the module gave no result:\n{stdout}\n{stderr}") from None
-        return result
-
-    def _remember(self, outcome: Outcome, options: Mapping[str, Any]) -> None:
-        if "POST" not in outcome.writes:
-            return
-        image = outcome.result.get("image")
-        if image:
-            self._server.remember(image["id"])
-        elif options.get("name"):
-            self._server.remember_name(options["name"])
 
 
 def _columns(image: Image) -> dict[str, Any]:

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -14,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness import FOREIGN, RequestLog, Server
+from ansible_collections.platform9.pcd.tests.support.environment import inherited_environ
+from ansible_collections.platform9.pcd.tests.support.glance_client import Server
+from ansible_collections.platform9.pcd.tests.support.sandbox import RequestLog
 
 # The plugins that tests on plays use.
 HERE = Path(__file__).absolute().parents[1] / "controller"
@@ -61,7 +62,7 @@ class Player:
         self.server = server
         self.folder = folder
         self._log = RequestLog(Path(server.sandbox["request_log"]))
-        kept = {name: value for name, value in os.environ.items() if not FOREIGN.fullmatch(name)}
+        kept = inherited_environ()
         self.environ = {
             **kept,
             "ANSIBLE_COLLECTIONS_PATH": str(TREE),

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from loopback import Handler, serve
+from ansible_collections.platform9.pcd.tests.support.web_server import Handler, serve
 
 USER, PASSWORD = "mirror", "Mirror-Passw0rd-4d1c"
 

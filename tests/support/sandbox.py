@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A second sandbox, whose image service converts what it imports."""
+"""The sandbox that tests run beside, its list of requests, and a second one that converts images."""
 
 from __future__ import annotations
 
@@ -34,3 +34,31 @@ def converting_sandbox(state: Path, line: str, to: str = "raw") -> Iterator[Mapp
         yield json.loads((state / "sandbox.json").read_text(encoding="utf-8"))
     finally:
         subprocess.run([*sandbox, "down", "--state", str(state)], check=True, capture_output=True)
+
+
+class RequestLog:
+    """The sandbox's list of the requests that it has received."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def position(self) -> int:
+        return self._path.stat().st_size
+
+    def since(self, position: int) -> list[dict[str, Any]]:
+        with open(self._path, "rb") as stream:
+            stream.seek(position)
+            return [json.loads(line) for line in stream]
+
+
+class NoSandbox(Exception):
+    """Nobody has said where a running sandbox is described."""
+
+
+def running_sandbox() -> dict[str, Any]:
+    """What sandbox.json of the sandbox says that PCD_SANDBOX_JSON names."""
+    described = os.environ.get("PCD_SANDBOX_JSON")
+    if not described:
+        raise NoSandbox("PCD_SANDBOX_JSON is not set. Use make, or name the sandbox.json of a running sandbox.")
+    content: dict[str, Any] = json.loads(Path(described).read_text(encoding="utf-8"))
+    return content

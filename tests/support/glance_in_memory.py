@@ -22,7 +22,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
 from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes import CREATED, REPLACES
 from ansible_collections.platform9.pcd.plugins.module_utils._image.plan import apply_patch, desired_by
 from ansible_collections.platform9.pcd.plugins.module_utils._session import Session
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.samples import PROJECT, Clock, image
+from ansible_collections.platform9.pcd.tests.support.samples import PROJECT, Clock, image
 
 STORES: Items = [{"id": "fast", "default": "true"}, {"id": "slow"}, {"id": "http", "read-only": "true"}]
 METHODS: Names = ["glance-direct", "web-download", "copy-image"]

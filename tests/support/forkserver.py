@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Starts modules as processes of their own, forked from this one, which has done the imports.
+"""Starts modules as processes of their own, forked from one that has done the imports.
 
-An import costs three quarters of what a module takes, and the tests start hundreds of them. Each line of standard input
-is an order: module, environ, folder (where the files stdin, stdout and stderr lie). Each is answered by one line: exit
-status and peak memory in KiB.
+An import costs three quarters of what a module takes, and the tests start hundreds of them. The process that forks is
+this file as a program. Each line of its standard input is an order: module, environ, folder (where the files stdin,
+stdout and stderr lie). Each is answered by one line: exit status and peak memory in KiB.
 """
 
 from __future__ import annotations
@@ -14,12 +14,38 @@ import json
 import os
 import runpy
 import signal
+import subprocess
 import sys
 import traceback
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 MODULE_UTILS = "ansible_collections.platform9.pcd.plugins.module_utils"
 LONGEST = 300  # seconds
+
+
+class ForkServer:
+    """The process that forks; the modules read `stdin` in the folder, and leave `stdout` and `stderr` there."""
+
+    def __init__(self, environ: Mapping[str, str], folder: Path) -> None:
+        self._folder = folder
+        self._process = subprocess.Popen(
+            [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8", env=environ
+        )
+
+    def run(self, module: str, environ: Mapping[str, str]) -> tuple[int, int]:
+        """Exit status and peak memory in KiB of the module's process."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        order = {"module": module, "environ": {**environ}, "folder": str(self._folder)}
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        rc, peak = json.loads(self._process.stdout.readline())
+        return rc, peak
+
+    def close(self) -> None:
+        self._process.communicate()
 
 
 def main() -> None:

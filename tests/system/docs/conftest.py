@@ -1,18 +1,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The sandbox, its witness and the runner of modules: those of the contract tests, whose folder is in PYTHONPATH.
-
-No conftest.py, because the types of both folders are checked together.
-"""
+"""The sandbox, its witness and the runner of modules, for every document."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
-from harness import Runner, Server
 
-pytest_plugins = ["running"]
+from ansible_collections.platform9.pcd.tests.support.glance_client import Server
+from ansible_collections.platform9.pcd.tests.support.module_runner import Runner
+
+pytest_plugins = ["ansible_collections.platform9.pcd.tests.support.fixtures"]
 
 
 @pytest.fixture(autouse=True)

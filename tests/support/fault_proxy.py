@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from loopback import Handler
+from ansible_collections.platform9.pcd.tests.support.web_server import Handler
 
 BLOCK = 1 << 16
 # Seconds after which a client or a service that does not answer is given up; no test waits for it.

@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from requests.adapters import HTTPAdapter
 
-from ansible_collections.platform9.pcd.tests.unit.plugins.module_utils.certificates import Certificates
+from ansible_collections.platform9.pcd.tests.support.certificates import Certificates
 
 
 @dataclass(frozen=True)

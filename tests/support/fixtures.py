@@ -7,7 +7,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from harness import NoSandbox, Server, running_sandbox
+
+from ansible_collections.platform9.pcd.tests.support.glance_client import Server
+from ansible_collections.platform9.pcd.tests.support.sandbox import NoSandbox, running_sandbox
 
 
 @pytest.fixture(scope="session")

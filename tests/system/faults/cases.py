@@ -18,11 +18,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import harness
-from harness import FERNET_TOKEN, FOREIGN, INTERRUPTIBLE, MODULES, Server
-from operations import Operation, Subject
-from proxy import LONGEST, WRITES, Fault, Hold, Proxy, Seen, open_proxy
-from vendor import Vendor, open_vendor
+from ansible_collections.platform9.pcd.tests.support.environment import inherited_environ
+from ansible_collections.platform9.pcd.tests.support.fault_proxy import (
+    LONGEST,
+    WRITES,
+    Fault,
+    Hold,
+    Proxy,
+    Seen,
+    open_proxy,
+)
+from ansible_collections.platform9.pcd.tests.support.forkserver import ForkServer
+from ansible_collections.platform9.pcd.tests.support.glance_client import Server
+from ansible_collections.platform9.pcd.tests.support.module_runner import FERNET_TOKEN, INTERRUPTIBLE, MODULES
+from ansible_collections.platform9.pcd.tests.support.vendor import Vendor, open_vendor
+from ansible_collections.platform9.pcd.tests.system.faults.operations import Operation, Subject
 
 # Seconds without a byte that a run waits which meets a stall; the request that is stalled never comes to an answer.
 STALL = {"timeout": 2, "wait_timeout": 3}
@@ -89,19 +99,12 @@ class Worker:
 
     def __init__(self, server: Server, proxy: Proxy, vendor: Vendor, folder: Path) -> None:
         self.server, self.proxy, self.vendor, self.folder = server, proxy, vendor, folder
-        kept = {name: value for name, value in os.environ.items() if not FOREIGN.fullmatch(name)}
-        self._environ = {**kept, "HOME": str(folder), "NO_PROXY": "127.0.0.1"}
+        self._environ = {**inherited_environ(), "HOME": str(folder), "NO_PROXY": "127.0.0.1"}
         self._secrets = [user["password"] for user in server.sandbox["users"].values()]
-        self._nursery = subprocess.Popen(
-            [sys.executable, str(Path(harness.__file__).with_name("nursery.py"))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            encoding="utf-8",
-            env=self._environ,
-        )
+        self._forkserver = ForkServer(self._environ, folder)
 
     def close(self) -> None:
-        self._nursery.communicate()
+        self._forkserver.close()
 
     def subject(self) -> Subject:
         folder = self.folder / "files"
@@ -113,12 +116,7 @@ class Worker:
         """Run the module to its end, logged in through the proxy."""
         self.proxy.arm(strike)
         self._write_order(options)
-        order = {"module": f"{MODULES}.{module}", "environ": self._environ, "folder": str(self.folder)}
-        assert self._nursery.stdin is not None
-        assert self._nursery.stdout is not None
-        self._nursery.stdin.write(json.dumps(order) + "\n")
-        self._nursery.stdin.flush()
-        rc, dummy = json.loads(self._nursery.stdout.readline())
+        rc, dummy = self._forkserver.run(f"{MODULES}.{module}", self._environ)
         return self._outcome(rc)
 
     def kill(self, module: str, options: Mapping[str, Any], hold: Hold, number: int) -> Run:

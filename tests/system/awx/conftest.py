@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from controller import Controller, open_controller
-from files import COLLECTION, command, load
-from harness import Server
-from jobs import CredentialType, Mesh
 
-pytest_plugins = ["running"]
+from ansible_collections.platform9.pcd.tests.support.glance_client import Server
+from ansible_collections.platform9.pcd.tests.system.awx.controller import Controller, open_controller
+from ansible_collections.platform9.pcd.tests.system.awx.files import COLLECTION, command, load
+from ansible_collections.platform9.pcd.tests.system.awx.jobs import CredentialType, Mesh
+
+pytest_plugins = ["ansible_collections.platform9.pcd.tests.support.fixtures"]
 
 
 @pytest.fixture(autouse=True)
