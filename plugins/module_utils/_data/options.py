@@ -127,7 +127,8 @@ def _stated(params: Params, place: tuple[File | Url, Transport] | None) -> Diges
     """The digest that is stated. Without a `place`, what a checksum file says is not looked up, and is None."""
     if params["checksum"] is None:
         return None
-    from .stream import File, digest_from, digest_in, digest_of
+    from .checksum_file import digest_in, is_beside
+    from .stream import File, digest_from, digest_of
     from .url import Url
 
     algorithm, rest = digest_from("checksum", params["checksum"])
@@ -156,10 +157,11 @@ def _stated(params: Params, place: tuple[File | Url, Transport] | None) -> Diges
     else:
         listing = Url(rest, transport._replace(verify=transport.verify or True, client_cert=None), "checksum").text()
     names = source.names if isinstance(source, Url) else (source.filename,)
-    found = digest_in(listing, names, algorithm)
+    where = redacted(rest)
+    found = digest_in(listing, names, algorithm, where, is_beside(_name_of(rest), names, algorithm))
     if found is None:
         raise DataError(
-            f"checksum: {redacted(rest)} has no {algorithm} checksum of {quoted(source.filename)}. Check that it is "
+            f"checksum: {where} has no {algorithm} checksum of {quoted(source.filename)}. Check that it is "
             "the file for this image and this algorithm, or state the checksum itself."
         )
     return found
@@ -184,6 +186,14 @@ def _text_of(address: str) -> str:
     if len(content) > MAX_LISTING_CHARACTERS:
         raise DataError(f"checksum: {path} is too large to be a file of checksums.")
     return content.decode("utf-8", errors="replace")
+
+
+def _name_of(address: str) -> str:
+    """The name of the file at an address that is known to be one."""
+    from posixpath import basename
+    from urllib.parse import unquote, urlsplit
+
+    return unquote(basename(urlsplit(address).path))
 
 
 def _path_of(address: str) -> str:

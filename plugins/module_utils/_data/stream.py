@@ -34,11 +34,9 @@ T = TypeVar("T")
 
 BLOCK = 1 << 20
 
-FOLDERS = re.compile(r"^(\.{0,2}/)+")
 NOT_A_WORD = re.compile(r"\W+")
 MAX_ALGORITHM_LENGTH = 20
 HEX = re.compile(r"[0-9a-fA-F]+")
-BSD_LINE = re.compile(r"(?P<algorithm>[A-Za-z0-9-]+) ?\((?P<name>.+)\) ?= ?(?P<value>[0-9a-fA-F]+)")
 
 MAGIC = {
     b"\x1f\x8b": "gz",
@@ -429,35 +427,6 @@ def digest_of(option: str, algorithm: str, value: str) -> Digest:
             f"{option}: {quoted(redacted(value))} is no {algorithm} checksum, which has {digits} hexadecimal digits."
         )
     return Digest(algorithm, seen.lower())
-
-
-def digest_in(listing: str, names: Iterable[str], algorithm: str) -> Digest | None:
-    """The digest of a file in a checksum file: lines of sha256sum, of BSD's or OpenSSL's sha256, or the digest alone.
-
-    `names` are what the file may be called there. For a file without a name there is none: any line could be meant.
-    """
-    names = {name for name in names if name}
-    if not names:
-        return None
-    digits = _hash(algorithm).digest_size * 2
-    lines = [line.strip() for line in listing.removeprefix("\ufeff").splitlines()]
-    lines = [line for line in lines if line and not line.startswith("#")]
-    for line in lines:
-        bsd = BSD_LINE.fullmatch(line)
-        if bsd is not None:
-            # SHA512/256 and SHA256 differ in more than their length; OpenSSL calls the latter SHA2-256.
-            named, value = bsd["name"], bsd["value"]
-            if bsd["algorithm"].lower().replace("sha2-", "sha").replace("-", "") != algorithm.replace("_", ""):
-                continue
-        else:
-            value, named = (*line.split(None, 1), "")[:2]
-            named = named.removeprefix("*")
-        if FOLDERS.sub("", named) in names and HEX.fullmatch(value) and len(value) == digits:
-            return Digest(algorithm, value.lower())
-    alone = lines[0].split() if len(lines) == 1 else []
-    if len(alone) == 1 and HEX.fullmatch(alone[0]) and len(alone[0]) == digits:
-        return Digest(algorithm, alone[0].lower())
-    return None
 
 
 def _algorithms() -> list[str]:

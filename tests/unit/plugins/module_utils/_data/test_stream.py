@@ -14,7 +14,6 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -32,7 +31,6 @@ from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import 
     Stream,
     compression_of,
     digest_from,
-    digest_in,
     digest_of,
     hash_of,
     virtual_size_of,
@@ -724,118 +722,6 @@ def test_a_hash_that_this_python_does_not_know_is_told(algorithm: str) -> None:
         return
     with pytest.raises(DataError, match="is not known to this Python"):
         hash_of(algorithm)
-
-
-# --- checksum files ----------------------------------------------------------------------------------------------
-
-NAME = "debian-13-genericcloud-amd64.qcow2"
-GOOD = hexdigest("sha256", b"good")
-BAD = hexdigest("sha256", b"bad")
-
-
-def listing(*lines: str) -> str:
-    return "".join(f"{line}\n" for line in lines)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        pytest.param(listing(f"{GOOD}  {NAME}"), id="sha256sum"),
-        pytest.param(listing(f"{BAD}  other", f"{GOOD}  {NAME}", f"{BAD}  {NAME}.sig"), id="among others"),
-        pytest.param(listing(f"{GOOD} *{NAME}"), id="sha256sum --binary"),
-        pytest.param(listing(f"{GOOD}  ./{NAME}"), id="in the same folder"),
-        pytest.param(listing(f"{GOOD} *./{NAME}"), id="binary, in the same folder"),
-        pytest.param(listing(f"{GOOD} {NAME}"), id="one blank"),
-        pytest.param(listing(f"{GOOD.upper()}  {NAME}"), id="capitals"),
-        pytest.param(f"{GOOD}  {NAME}", id="no end of the line"),
-        pytest.param(f"{GOOD}  {NAME}\r\n{BAD}  other\r\n", id="lines of DOS"),
-        pytest.param(listing(f"SHA256 ({NAME}) = {GOOD}"), id="BSD"),
-        pytest.param(listing(f"SHA256 (./{NAME}) = {GOOD}"), id="BSD, in the same folder"),
-        pytest.param(listing(f"SHA256({NAME})= {GOOD}"), id="openssl dgst"),
-        pytest.param(listing(f"SHA512 ({NAME}) = {BAD * 2}", f"SHA256 ({NAME}) = {GOOD}"), id="BSD with two hashes"),
-        pytest.param(
-            listing("# Fedora", f"# {NAME}: 556793856 bytes", f"SHA256 ({NAME}) = {GOOD}"), id="comments, as Fedora"
-        ),
-        pytest.param(
-            listing(
-                "-----BEGIN PGP SIGNED MESSAGE-----",
-                "Hash: SHA256",
-                "",
-                f"{GOOD}  {NAME}",
-                "-----BEGIN PGP SIGNATURE-----",
-                "iQIz",
-            ),
-            id="signed",
-        ),
-        pytest.param(GOOD, id="the digest alone"),
-        pytest.param(listing("", f"  {GOOD}  ", ""), id="the digest alone among blanks"),
-        pytest.param(listing("# made today", GOOD), id="the digest alone under a comment"),
-        pytest.param(listing(f"{BAD}", f"{GOOD}  {NAME}"), id="a digest without a name is nobody's among others"),
-    ],
-)
-def test_the_digest_of_a_file_is_found_in_every_form_that_vendors_publish(text: str) -> None:
-    assert digest_in(text, (NAME,), "sha256") == Digest("sha256", GOOD)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        pytest.param("", id="nothing"),
-        pytest.param("# only a comment\n", id="only a comment"),
-        pytest.param(listing(f"{GOOD}  other"), id="another file alone"),
-        pytest.param(listing(f"{GOOD}  x{NAME}", f"{GOOD}  {NAME}.sig"), id="names that hold the name"),
-        pytest.param(listing(f"{GOOD}  {NAME.upper()}"), id="another name in capitals"),
-        pytest.param(listing(f"{GOOD * 2}  {NAME}"), id="a longer hash"),
-        pytest.param(listing(f"{GOOD[:40]}  {NAME}"), id="a shorter hash"),
-        pytest.param(GOOD[:40], id="a shorter hash alone"),
-        pytest.param(listing(f"{GOOD[:-1]}g  {NAME}"), id="no hash"),
-        pytest.param(listing(GOOD, BAD), id="two digests without names"),
-        pytest.param(listing(f"SHA512/256 ({NAME}) = {GOOD}"), id="another algorithm of the same length"),
-        pytest.param(listing(f"SHA3-256 ({NAME}) = {GOOD}"), id="SHA3 of the same length"),
-        pytest.param(listing(f"BLAKE2s ({NAME}) = {GOOD}"), id="BLAKE of the same length"),
-        pytest.param(listing(f"SHA256 (other) = {GOOD}"), id="BSD of another file"),
-        pytest.param("<html><body>404 Not Found</body></html>", id="a page"),
-    ],
-)
-def test_no_digest_is_guessed(text: str) -> None:
-    assert digest_in(text, (NAME,), "sha256") is None
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "{digest}\n",
-        "{digest}\n{digest}\n",
-        "{digest}  ./\n",
-        "{digest} *\n",
-        "{digest}  debian.qcow2\n",
-        "SHA256 (./) = {digest}\n",
-        "SHA256 (debian.qcow2) = {digest}\n",
-    ],
-)
-@pytest.mark.parametrize("names", [(), ("",), ("", "")])
-def test_no_line_is_about_a_file_without_a_name(line: str, names: tuple[str, ...]) -> None:
-    assert digest_in(line.format(digest="ab" * 32), names, "sha256") is None
-
-
-@pytest.mark.parametrize("name", ["my image.qcow2", "a  b", "(x).img", "größer.img", "a*b", "x) = y"])
-def test_names_may_have_blanks_and_signs(name: str) -> None:
-    for line in (f"{GOOD}  {name}", f"{GOOD} *{name}", f"SHA256 ({name}) = {GOOD}"):
-        assert digest_in(listing(f"{BAD}  other", line), (name,), "sha256") == Digest("sha256", GOOD)
-
-
-@pytest.mark.parametrize(
-    ("written", "algorithm"), [("SHA3-256", "sha3_256"), ("SHA1", "sha1"), ("MD5", "md5"), ("BLAKE2b", "blake2b")]
-)
-def test_bsd_writes_names_of_algorithms_in_its_own_way(written: str, algorithm: str) -> None:
-    value = hexdigest(algorithm, b"x")
-    assert digest_in(f"{written} ({NAME}) = {value}", (NAME,), algorithm) == Digest(algorithm, value)
-
-
-@given(st.text(max_size=50), st.text(max_size=5))
-def test_no_text_confuses_the_reading_of_a_checksum_file(text: str, name: str) -> None:
-    found: Any = digest_in(text, (name,), "md5")
-    assert found is None or len(found.value) == 32
 
 
 # --- what the first bytes tell -----------------------------------------------------------------------------------
