@@ -1,15 +1,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Everything that is made lies in .build. Each Python and ansible-core has a virtual environment of its own there:
+# Everything is created in .build. Each combination of Python and ansible-core has a virtual environment there:
 #   make test PYTHON=python3.11 ANSIBLE_CORE=2.16.19
 PYTHON ?= python3
-# Where nothing is said: the newest ansible-core that runs on that Python, see tests/tools/requirements.txt.
+# If empty, the newest ansible-core that runs on this Python; see tests/tools/requirements.txt.
 ANSIBLE_CORE ?=
 export PYTHON ANSIBLE_CORE
 CORES ?=
 CHECKS ?=
-# More words for one check: make units ARGS=tests/unit/plugins/module_utils/test__plan.py
+# More arguments for one check: make units ARGS=tests/unit/plugins/module_utils/test__plan.py
 ARGS ?=
 
 tools := tests/tools
@@ -18,31 +18,45 @@ collection := ansible_collections/platform9/pcd
 # The tests, the benchmarks and their helpers are packages of the collection, which is imported from the tree.
 in_tree := $(in_venv) env PYTHONPATH=$(CURDIR)/.build/tree
 
-# The longest one first, the others beside it, where this make can keep their output apart.
+# The longest one first, and two at a time if this make can keep their output apart.
 checks := contract controller docs-test faults lint awx types integration ee certify units docs sanity bandit docs-lint
 side_by_side := $(if $(filter output-sync,$(.FEATURES)),--jobs=2 --output-sync=target)
 
 # What words.py reads: these use none of the old words.
-plain_english := README.md awx docs/docsite/extra-docs.yml docs/sphinx meta
+plain_english := .github CONTRIBUTING.md Makefile README.md awx changelogs demo docs/docsite/extra-docs.yml docs/sphinx meta
 
 .DEFAULT_GOAL := help
 .PHONY: help demo bench test test-core test-faults test-load test-matrix $(checks) audit awx-live build venv docs-screenshots sandbox sandbox-stop sandbox-test release-notes lock clean
 
+##@ Use
+
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+	    /^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: venv ## Show the collection at work on a real Keystone and Glance
 	@$(in_venv) $(tools)/with-sandbox.sh demo demo/run.sh
 
-bench: build ## Measure tasks, lists and uploads beside other programs: make bench ARGS=--quick for a few minutes
-	@TOOLS=bench $(in_tree) $(tools)/with-sandbox.sh bench python benchmarks/run.py \
-	    --tree .build/tree --kept .build/openstack-cloud $(ARGS)
+sandbox: ## Start a real Keystone and Glance on 127.0.0.1, to try things by hand
+	@$(PYTHON) tests/sandbox/sandbox.py up
 
-test: venv ## Run everything that CI checks
+sandbox-stop: ## Stop them
+	@$(PYTHON) tests/sandbox/sandbox.py down
+
+docs: build ## Build the documentation site in .build/docs; warnings and dead links are errors
+	@echo "== $@"
+	@TOOLS=docs $(in_venv) $(tools)/docs.sh
+
+build: venv ## Build the artefact in .build/dist, and the tree that the tests use
+	@$(in_venv) $(tools)/tree.sh
+
+##@ Check
+
+test: venv ## Run all checks, two at a time: what CI runs
 	@$(MAKE) --no-print-directory --keep-going $(side_by_side) $(checks)
 	@echo "== All checks passed"
 
-lint: venv ## Check style and format of Python, YAML and shell scripts
+lint: venv ## Check style, format and words of Python, YAML, shell scripts and documents
 	@echo "== $@"
 	@$(in_venv) ruff check --quiet .
 	@$(in_venv) ruff format --check --quiet .
@@ -50,26 +64,15 @@ lint: venv ## Check style and format of Python, YAML and shell scripts
 	@git ls-files -co --exclude-standard '*.sh' .ci | xargs $(in_venv) shellcheck
 	@$(in_venv) python $(tools)/words.py $(plain_english)
 
-bandit: ## Look for weaknesses in the code of the plugins
-	@echo "== $@"
-	@TOOLS=audit $(in_venv) bandit --quiet --configfile pyproject.toml --recursive plugins $(ARGS)
-
-audit: ## Look for known weaknesses in the pinned packages (asks PyPI, so that it is no part of test)
-	@TOOLS=audit $(in_venv) python $(tools)/audit.py $(ARGS)
-
 types: build ## Check the types
 	@echo "== $@"
 	@cd .build/tree && ../../$(in_venv) mypy --config-file $(collection)/pyproject.toml $(collection)/plugins $(collection)/tests $(collection)/benchmarks
-
-sanity: build ## Run the sanity tests of ansible-test
-	@echo "== $@"
-	@$(in_venv) $(tools)/ansible-test.sh sanity $(ARGS)
 
 units: build ## Run the unit tests
 	@echo "== $@"
 	@$(in_venv) $(tools)/ansible-test.sh units $(ARGS)
 
-contract: build ## Hold the modules to their promises on a sandbox of their own
+contract: build ## Test the modules on a sandbox: check mode, writes and number of requests
 	@echo "== $@"
 	@$(in_tree) $(tools)/with-sandbox.sh contract pytest -q .build/tree/$(collection)/tests/system/contract $(ARGS)
 
@@ -77,84 +80,90 @@ controller: build ## Compare tasks within the controller with the same tasks as 
 	@echo "== $@"
 	@$(in_tree) $(tools)/with-sandbox.sh controller pytest -q .build/tree/$(collection)/tests/system/controller $(ARGS)
 
-faults: build ## Let requests fail and kill runs: a part of the table of faults
-	@echo "== $@"
-	@$(in_tree) $(tools)/with-sandbox.sh faults pytest -q .build/tree/$(collection)/tests/system/faults $(ARGS)
-
-test-faults: build ## Play the whole table of faults, and write its figures into the guide (up to 45 minutes)
-	@$(in_tree) $(tools)/with-sandbox.sh test-faults \
-	    python .build/tree/$(collection)/tests/system/faults/whole_table.py --figures docs/docsite/rst/guide_faults.rst \
-	    --lock tests/sandbox/requirements.lock $(ARGS)
-
-integration: build ## Run the integration targets on a sandbox of their own
+integration: build ## Run the integration targets on a sandbox
 	@echo "== $@"
 	@$(in_venv) $(tools)/with-sandbox.sh integration $(tools)/integration.sh $(ARGS)
 
-test-matrix: build ## Run the integration targets on older releases of Glance, too: make test-matrix ARGS='zed 2024.1'
-	@$(in_tree) python tests/sandbox/matrix.py $(ARGS)
-
-test-load: build ## Work on 2,000 images with 10 forks, and upload 50 at once: make test-load ARGS='--images 200 --as-modules'
-	@$(in_tree) $(tools)/with-sandbox.sh load env ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/.build/tree python tests/system/load/load.py $(ARGS)
-
-test-core: venv ## Run units, sanity and integration on every line of ansible-core: make test-core CORES=2.16.19 CHECKS=units
-	@$(in_venv) $(tools)/with-sandbox.sh core env CORES="$(CORES)" CHECKS="$(CHECKS)" $(tools)/test-core.sh
-
-docs: build ## Build the documentation site in .build/docs; warnings and dead links are errors
+faults: build ## Run a part of the table of faults
 	@echo "== $@"
-	@TOOLS=docs $(in_venv) $(tools)/docs.sh
+	@$(in_tree) $(tools)/with-sandbox.sh faults pytest -q .build/tree/$(collection)/tests/system/faults $(ARGS)
 
-docs-screenshots: docs ## Take pictures of its pages with chromium, wide and narrow, to be looked at
-	@$(tools)/screenshots.sh $(ARGS)
-
-docs-test: build ## Follow README, guides and examples on a sandbox of their own
-	@echo "== $@"
-	@$(in_tree) $(tools)/with-sandbox.sh docs-test pytest -q .build/tree/$(collection)/tests/system/docs $(ARGS)
-
-docs-lint: build ## Check the documentation and the changelog
-	@echo "== $@"
-	@cd .build/tree/$(collection) && $(CURDIR)/$(in_venv) antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=all .
-	@cd .build/tree/$(collection) && $(CURDIR)/$(in_venv) antsibull-changelog lint
-
-awx: build ## Run the jobs of AWX as AWX runs them, on a sandbox of their own
+awx: build ## Run the AWX jobs as AWX runs them, on a sandbox
 	@echo "== $@"
 	@TOOLS=awx $(in_venv) $(tools)/awx-collection.sh
 	@TOOLS=awx $(in_tree) AWX_COLLECTION=$(CURDIR)/.build/awx-collection $(tools)/with-sandbox.sh awx \
 	    pytest -q .build/tree/$(collection)/tests/system/awx $(ARGS)
 
-ee: build ## Build the execution environment with ansible-builder and podman, and run jobs in it (as root, with podman)
+ee: build ## Build the execution environment and run jobs in it (as root, with podman; first 13 minutes, then 2)
 	@echo "== $@"
 	@TOOLS=awx $(in_venv) tests/system/ee/run.sh $(ARGS)
 
-# By hand only. PCD_PROJECT_SCM_URL and the variables of an RC file (OS_AUTH_URL and so on) come from the environment, too.
-awx-live: build ## Try all of awx/ on a real AWX: make awx-live CONTROLLER_HOST=... CONTROLLER_OAUTH_TOKEN=...
+docs-test: build ## Follow README, guides and examples on a sandbox
+	@echo "== $@"
+	@$(in_tree) $(tools)/with-sandbox.sh docs-test pytest -q .build/tree/$(collection)/tests/system/docs $(ARGS)
+
+docs-lint: build ## Check the documentation of the modules and the changelog
+	@echo "== $@"
+	@cd .build/tree/$(collection) && $(CURDIR)/$(in_venv) antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=all .
+	@cd .build/tree/$(collection) && $(CURDIR)/$(in_venv) antsibull-changelog lint
+
+sanity: build ## Run the sanity tests of ansible-test
+	@echo "== $@"
+	@$(in_venv) $(tools)/ansible-test.sh sanity $(ARGS)
+
+bandit: ## Search the plugins for security weaknesses
+	@echo "== $@"
+	@TOOLS=audit $(in_venv) bandit --quiet --configfile pyproject.toml --recursive plugins $(ARGS)
+
+certify: build ## Check the requirements of Galaxy and its certification
+	@echo "== $@"
+	@TOOLS=certify $(in_venv) env REPOSITORY=$(CURDIR) pytest -q tests/certify $(ARGS)
+
+##@ Slow
+
+test-core: venv ## Run units, sanity and integration on each ansible-core (CORES=2.16.19 CHECKS=units for some)
+	@$(in_venv) $(tools)/with-sandbox.sh core env CORES="$(CORES)" CHECKS="$(CHECKS)" $(tools)/test-core.sh
+
+test-faults: build ## Run the whole table of faults, and write its figures into the guide (20 to 45 minutes)
+	@$(in_tree) $(tools)/with-sandbox.sh test-faults \
+	    python .build/tree/$(collection)/tests/system/faults/whole_table.py --figures docs/docsite/rst/guide_faults.rst \
+	    --lock tests/sandbox/requirements.lock $(ARGS)
+
+test-matrix: build ## Run the integration targets on older releases of Glance (30 minutes; ARGS='zed 2024.1' for some)
+	@$(in_tree) python tests/sandbox/matrix.py $(ARGS)
+
+test-load: build ## Create, change and remove 2,000 images with 10 forks (30 minutes; ARGS='--images 200' for less)
+	@$(in_tree) $(tools)/with-sandbox.sh load env ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/.build/tree python tests/system/load/load.py $(ARGS)
+
+bench: build ## Measure tasks, lists and uploads beside other programs (ARGS=--quick: some minutes)
+	@TOOLS=bench $(in_tree) $(tools)/with-sandbox.sh bench python benchmarks/run.py \
+	    --tree .build/tree --kept .build/openstack-cloud $(ARGS)
+
+# By hand only. PCD_PROJECT_SCM_URL and the variables of an RC file (OS_AUTH_URL and so on) come from the environment.
+awx-live: build ## Try all of awx/ on a real AWX (CONTROLLER_HOST=... CONTROLLER_OAUTH_TOKEN=...)
 	@TOOLS=awx $(in_venv) $(tools)/awx-collection.sh
 	@TOOLS=awx $(in_tree) AWX_COLLECTION=$(CURDIR)/.build/awx-collection \
 	    python .build/tree/$(collection)/tests/system/awx/live.py
 
-certify: build ## Check what Galaxy and its certification ask for
-	@echo "== $@"
-	@TOOLS=certify $(in_venv) env REPOSITORY=$(CURDIR) pytest -q tests/certify $(ARGS)
+##@ Maintain
 
-build: venv ## Build the artefact, and the tree of its files and the tests
-	@$(in_venv) $(tools)/tree.sh
+audit: ## Search the pinned packages for known vulnerabilities (asks PyPI, so it is not a part of test)
+	@TOOLS=audit $(in_venv) python $(tools)/audit.py $(ARGS)
 
-venv: ## Make the virtual environment of PYTHON and ANSIBLE_CORE
-	@$(in_venv)
+docs-screenshots: docs ## Take screenshots of the documentation with chromium, wide and narrow
+	@$(tools)/screenshots.sh $(ARGS)
 
-sandbox: ## Start a Keystone and a Glance to try things on
-	@$(PYTHON) tests/sandbox/sandbox.py up
-
-sandbox-stop: ## Stop them
-	@$(PYTHON) tests/sandbox/sandbox.py down
-
-release-notes: build ## Bring the fragments of the changelog into CHANGELOG.rst, for the version in galaxy.yml
+release-notes: build ## Move the changelog fragments to CHANGELOG.rst, for the version in galaxy.yml
 	@$(in_venv) $(tools)/release-notes.sh
 
-sandbox-test: venv ## Check the sandbox itself (minutes, and only of interest where it changes)
+sandbox-test: venv ## Test the sandbox itself (minutes; only if it has changed)
 	@$(in_venv) pytest -q tests/sandbox
 
-lock: ## Renew the pins of the tools
+lock: ## Update the pinned versions of the tools
 	@$(tools)/lock.sh
 
-clean: sandbox-stop ## Remove everything that was made
+venv: ## Create the virtual environment of PYTHON and ANSIBLE_CORE
+	@$(in_venv)
+
+clean: sandbox-stop ## Remove everything in .build
 	rm -rf .build

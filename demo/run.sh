@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# `make demo` runs this: demo/playbook.yml, part by part, on a Keystone and a Glance of its own. What is claimed on the
-# way is checked, by what ansible-playbook reports and by the service's own log of requests.
+# `make demo` runs this: demo/playbook.yml, part by part, on a Keystone and a Glance of its own. Each claim is
+# checked against the report of ansible-playbook and against the request log of the service.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 : "${PCD_SANDBOX_JSON:?is not set; use make demo}"
@@ -28,14 +28,14 @@ writes() { python -c 'import json, sys
 lines = map(json.loads, open(sys.argv[1]))
 print(sum(line["service"] == "glance" and line["method"] not in ("GET", "HEAD") for line in lines))' "$state/log/requests.jsonl"; }
 
-# play PART [OPTION...]: runs the tasks of that part, and counts the requests to the image service that change something.
+# play PART [OPTION...]: runs the tasks of this part, and counts the requests that change something in the image service.
 play() {
     local before
     before=$(writes)
     ansible-playbook --diff --tags "$1" "${@:2}" "$root/demo/playbook.yml" | tee "$scratch/output"
     sent=$(($(writes) - before))
 }
-# expect CHANGED SENT: so many tasks of the last part changed something, with so many requests.
+# expect CHANGED SENT: checks how many tasks of the last part changed something, and how many changing requests they sent.
 expect() {
     grep -q "changed=$1 " "$scratch/output" || fail "$1 changed tasks were expected"
     [ "$sent" = "$2" ] || fail "$2 changing requests were expected, and there were $sent"
@@ -45,70 +45,70 @@ say "The artefact, as users get it from Galaxy, is built and installed."
 artefact=$(cd "$root" && tests/tools/build.sh)
 ansible-galaxy collection install "$root/$artefact" --offline -p "$scratch/collections" | tail -n 1
 
-say "The RC file of the project is sourced: the playbook holds no login."
+say "The RC file of the project is sourced: the playbook contains no credentials."
 # shellcheck source=/dev/null
 . "$state/openrc-member.sh"
 env | grep -E '^OS_(AUTH_URL|USERNAME|PROJECT_NAME)=' | sort
 
-say "An image is declared, in check mode at first: the diff says what would happen, and nothing is sent."
+say "An image is declared, first in check mode: the diff shows what would change, and nothing is sent."
 play declare --check
 expect 1 0
 
-say "Now for real, with one request."
+say "Now in a real run, with one request."
 play declare
 expect 1 1
 
-say "The same again: the image is as declared, so nothing changes."
+say "The same again: the image is already as declared, so nothing changes."
 play declare
 expect 0 0
 
-say "A small disk is made, and becomes the data of the image. Check mode foretells its size and its hashes."
+say "A small disk becomes the data of the image. Check mode predicts its size and its hashes."
 disk=$scratch/alpine.qcow2
 python "$root/tests/tools/qcow2.py" "$disk" the first build
 sha256sum "$disk" | cut -d ' ' -f 1 > "$disk.sha256"
 play upload --check -e demo_disk="$disk"
 expect 1 0
-mv "$scratch/output" "$scratch/foretold"
+mv "$scratch/output" "$scratch/predicted"
 
-say "Now it is sent, with one request, and verified. A second run finds it there."
+say "Now the data is sent, with one request, and verified. A second run changes nothing."
 play upload -e demo_disk="$disk"
 expect 1 1
-cmp "$scratch/foretold" "$scratch/output" || fail "check mode foretold something else"
+cmp "$scratch/predicted" "$scratch/output" || fail "check mode predicted another result"
 play upload -e demo_disk="$disk"
 expect 0 0
 play list
 
-say "The wish changes. Check mode shows the patch; what the wish does not name stays as it is."
+say "The desired state changes. Check mode shows the patch. Attributes that the task does not name stay unchanged."
 play change --check
 expect 1 0
-mv "$scratch/output" "$scratch/foretold"
+mv "$scratch/output" "$scratch/predicted"
 
-say "The real run prints the very same, and does it with one request."
+say "The real run prints exactly the same, and sends one request."
 play change
 expect 1 1
-cmp "$scratch/foretold" "$scratch/output" || fail "check mode foretold something else"
+cmp "$scratch/predicted" "$scratch/output" || fail "check mode predicted another result"
 
-say "Once more: nothing is left to do."
+say "Once more: nothing changes."
 play change
 expect 0 0
 
-say "A deactivated image keeps its record, but nobody gets at its data until it is active again."
+say "A deactivated image keeps its record and its data, but nobody can use the data until it is active again."
 play deactivate,list
 expect 1 1
 play reactivate,list
 expect 1 1
 
-say "The vendor has a new build: a new image is made and verified, and only then takes the place of the old one."
+say "The vendor has a new build: a new image is created and verified, and only then replaces the old one."
 python "$root/tests/tools/qcow2.py" "$disk.next" the second build
 play replace,list -e demo_disk="$disk"
 expect 1 5
 play replace -e demo_disk="$disk"
 expect 0 0
 
-say "The end of the image, and of the one that was retired."
+say "The image and the retired one are deleted."
 play delete
 expect 1 1
 play cleanup,list
 expect 1 1
 
-say "It all held: check mode sent nothing and foretold the change, and a second run changed nothing."
+say "Everything was as claimed: check mode sent nothing and predicted each change, and a second run changed nothing."

@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# in-venv.sh [COMMAND...]: runs a command in the virtual environment of PYTHON and ANSIBLE_CORE, made here where it is missing.
-# TOOLS=docs: in one beside it, of what docs.txt pins; requirements.txt is what most checks need.
+# in-venv.sh [COMMAND...]: runs a command in the virtual environment of PYTHON and ANSIBLE_CORE, which is created if it is
+# missing. ANSIBLE_CORE=devel: the development branch. TOOLS=docs: in another one, with the packages of docs.txt instead of
+# requirements.txt, which most checks need.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 python=${PYTHON:-python3}
@@ -11,7 +12,7 @@ core=${ANSIBLE_CORE:-}
 tools=${TOOLS:-requirements}
 lock=$root/tests/tools/$tools.txt
 
-# Without bytecode every start compiles everything anew; unbuffered, a pipelined module reads itself a byte at a time.
+# Without bytecode, each start compiles everything again. Unbuffered, a pipelined module reads itself a byte at a time.
 unset PYTHONDONTWRITEBYTECODE PYTHONUNBUFFERED
 # What the caller has configured for Ansible must not change an outcome, and nothing is written outside .build.
 unset "${!ANSIBLE_@}"
@@ -39,7 +40,11 @@ if [ ! -e "$venv/ready" ]; then
     "$venv/bin/pip" install -qq --upgrade pip # the one that comes with an older Python takes twice as long
     "$venv/bin/pip" install -qq -r "$lock"
     # a second step, so that pip may also replace what the lock file pins for another ansible-core
-    [ -z "$core" ] || "$venv/bin/pip" install -qq "ansible-core==$core"
+    case $core in
+        "") ;;
+        devel) "$venv/bin/pip" install -qq https://github.com/ansible/ansible/archive/devel.tar.gz ;;
+        *) "$venv/bin/pip" install -qq "ansible-core==$core" ;;
+    esac
     touch "$venv/ready"
 fi
 PATH=$venv/bin:$PATH exec "${@:-true}"
