@@ -75,13 +75,29 @@ def check_download(params: Params) -> None:
     dest = params["dest"]
     if not dest:
         raise ConfigurationError("dest: it is empty. Give the path of a file, or of a folder that is there.")
-    folder = dest if dest.endswith("/") else os.path.dirname(os.path.abspath(dest))
-    if not os.path.isdir(folder) and not isinstance(dest, FuturePath):
+    _check_folder(dest if dest.endswith("/") else os.path.dirname(os.path.abspath(dest)), isinstance(dest, FuturePath))
+
+
+def _check_folder(folder: str, may_be_made: bool) -> None:
+    """Raises unless there is this folder; MissingPath only if nothing is there, so that a task could make it."""
+    try:
+        if stat.S_ISDIR(os.stat(folder).st_mode):
+            return
+        reason = "Not a directory"
+    except FileNotFoundError:
+        if may_be_made:
+            return
         raise MissingPath(
-            f"dest: there is no folder {folder} for the file, or the user of this task cannot see it. Make it first "
-            "(ansible.builtin.file with state: directory), or give another dest.",
+            f"dest: there is no folder {folder} for the file. Create it first (ansible.builtin.file with state: "
+            "directory), or give another dest.",
             "dest",
-        )
+        ) from None
+    except OSError as error:
+        reason = error.strerror or str(error)
+    raise ConfigurationError(
+        f"dest: {folder} cannot be used as the folder of the file: {reason}. It must be a folder that the user of this "
+        "task can enter. Give another dest."
+    )
 
 
 def plan_download(params: Params, session: Session) -> Download:
@@ -229,6 +245,10 @@ class Download:
             # What the service would refuse is refused here, too; none of the data is read.
             with self._opened(0):
                 pass
+            self.wanted.check(None)
+        elif self.before.found is not None:
+            with _folder_of(self.path) as folder:
+                self.wanted.check(self.before.found, folder.is_read_only)
         return self._result()
 
     def apply(self) -> Result:

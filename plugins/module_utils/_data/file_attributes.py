@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import grp
 import os
 import pwd
@@ -17,6 +18,10 @@ from .._errors import ConfigurationError, DataError, quoted
 
 # What Ansible sets by the path of the file, because the system has no other way or Ansible knows none.
 BY_PATH = ("attributes", "seuser", "serole", "setype", "selevel", "unsafe_writes")
+
+# capabilities(7): who has them may change the owner, and the mode, of the files of others.
+CAP_CHOWN = 1 << 0
+CAP_FOWNER = 1 << 3
 
 MAX_ID = 2**32 - 2  # -1 means "leave it" to chown(2)
 
@@ -48,8 +53,8 @@ class FileAttributes(NamedTuple):
             asked = _symbolic(mode, asked)
         if isinstance(asked, bool) or not isinstance(asked, int) or not 0 <= asked <= 0o7777:
             raise ConfigurationError(
-                f"mode: {quoted(str(self.mode))} is no mode of a file. Write it in octal digits and in quotes, such as "
-                'mode: "0644", or in symbols, such as u=rw,g=r,o=.'
+                f"mode: {quoted(self._mode_as_given)} is no mode of a file. Write it in octal digits and in quotes, "
+                'such as mode: "0644", or in symbols, such as u=rw,g=r,o=.'
             )
         return int(asked)
 
@@ -62,6 +67,33 @@ class FileAttributes(NamedTuple):
             "mode": (f"0{mode:03o}", f"0{self.mode_after(mode):03o}"),
         }
         return {option: pair for option, pair in pairs.items() if pair[0] != pair[1]}
+
+    @property
+    def _mode_as_given(self) -> str:
+        # A number beyond the modes was octal digits, or a number of YAML: both are told as digits.
+        return f"{self.mode:o}" if isinstance(self.mode, int) and not isinstance(self.mode, bool) else str(self.mode)
+
+    def check(self, found: os.stat_result | None, is_read_only: bool = False) -> None:
+        """Raises if this user may not change the file so, as far as that can be said without a try.
+
+        It is for check mode. None means a file that this user will create.
+        """
+        uid, gid = (os.geteuid(), os.getegid()) if found is None else (found.st_uid, found.st_gid)
+        changed = [
+            option
+            for option, asked, there in (("owner", self.uid, uid), ("group", self.gid, gid))
+            if asked not in (None, there)
+        ]
+        if found is not None and self.mode_after(stat.S_IMODE(found.st_mode)) != stat.S_IMODE(found.st_mode):
+            changed.append("mode")
+        capabilities = _capabilities()
+        for option in changed:
+            if is_read_only:
+                raise self._refused(option, OSError(errno.EROFS, os.strerror(errno.EROFS)))
+            if capabilities is None or capabilities & (CAP_FOWNER if option == "mode" else CAP_CHOWN):
+                continue
+            if uid != os.geteuid() or option == "owner" or (option == "group" and not _is_in_group(self.gid)):
+                raise self._refused(option, OSError(errno.EPERM, os.strerror(errno.EPERM)))
 
     def try_on(self, descriptor: int) -> None:
         """Raises if this user may not give a file to the owner and the group. The file stays as it is."""
@@ -90,12 +122,7 @@ class FileAttributes(NamedTuple):
             try:
                 os.fchown(descriptor, -1 if uid is None else uid, -1 if gid is None else gid)
             except OSError as error:
-                raise DataError(
-                    f"{option}: the file cannot be given to the {'user' if gid is None else 'group'} with the id "
-                    f"{uid if gid is None else gid}: {error.strerror}. Only root gives files away, and others only to "
-                    "groups of their own. Use become, or leave the option out.",
-                    errno=error.errno,
-                ) from None
+                raise self._refused(option, error) from None
 
     def _set_mode(self, descriptor: int, mode: int) -> None:
         if stat.S_IMODE(os.fstat(descriptor).st_mode) == mode:
@@ -104,11 +131,18 @@ class FileAttributes(NamedTuple):
             os.fchmod(descriptor, mode)
         except OSError as error:
             if self.mode is not None:
-                raise DataError(
-                    f"mode: the mode of the file cannot be set to 0{mode:03o}: {error.strerror}. Use become, or leave "
-                    "the option out.",
-                    errno=error.errno,
-                ) from None
+                raise self._refused("mode", error) from None
+
+    def _refused(self, option: str, error: OSError) -> DataError:
+        if option == "mode":
+            message = f"the mode of the file cannot be set to {self._mode_as_given}: {error.strerror}."
+        else:
+            kind, number = ("user", self.uid) if option == "owner" else ("group", self.gid)
+            message = (
+                f"the file cannot be given to the {kind} with the id {number}: {error.strerror}. Only root gives files "
+                "away, and others only to groups of their own."
+            )
+        return DataError(f"{option}: {message} Use become, or leave the option out.", errno=error.errno)
 
 
 def mode_of_new_files() -> int:
@@ -141,6 +175,19 @@ def about_file(path: str) -> dict[str, Any]:
     with suppress(OSError, AttributeError):
         about["secontext"] = os.getxattr(path, "security.selinux", follow_symlinks=False).rstrip(b"\0").decode()
     return about
+
+
+def _capabilities() -> int | None:
+    """The effective capabilities of this process (proc_pid_status(5)); None if the system does not show them."""
+    try:
+        with open("/proc/self/status", "rb") as status:
+            return next((int(line.split()[1], 16) for line in status if line.startswith(b"CapEff:")), None)
+    except (OSError, ValueError):
+        return None
+
+
+def _is_in_group(gid: int | None) -> bool:
+    return gid in (os.getegid(), *os.getgroups())
 
 
 def _uid(owner: str | None) -> int | None:

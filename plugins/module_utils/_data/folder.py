@@ -52,6 +52,10 @@ class Folder(NamedTuple):
     def is_writable(self) -> bool:
         return os.access(".", os.W_OK | os.X_OK, dir_fd=self.descriptor)
 
+    @property
+    def is_read_only(self) -> bool:
+        return bool(os.fstatvfs(self.descriptor).f_flag & os.ST_RDONLY)
+
     def look(self, name: str) -> os.stat_result | None:
         """What has this name, be it a link; None if nothing has."""
         try:

@@ -451,6 +451,64 @@ def test_a_folder_that_is_missing_is_told_before_anything_is_asked(run: Runner, 
     assert outcome.requests == []
 
 
+@pytest.mark.parametrize("kind", ["a file", "a pipe", "a link to itself"])
+@pytest.mark.parametrize("below", ["", "disk.raw"])
+@pytest.mark.parametrize("check", [False, True])
+def test_what_is_there_and_no_folder_is_refused_in_check_mode_too(
+    check: bool, below: str, kind: str, run: Runner, name: str, folder: Path
+) -> None:
+    """No task before this one would make a folder of it."""
+    there = folder.parent / "there"
+    if kind == "a file":
+        there.touch()
+    elif kind == "a pipe":
+        os.mkfifo(there)
+    else:
+        there.symlink_to(there)
+    outcome = run("pcd_image_download", name=name, dest=f"{there}/{below}", check=check)
+    refused(outcome, folder, f"dest: {there}", "cannot be used as the folder of the file")
+    assert outcome.requests == []
+
+
+@pytest.fixture
+def file_system(folder: Path) -> Iterator[Path]:
+    """A file system of its own, of one MiB."""
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m,mode=0755", "tmpfs", str(folder)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("this user may not mount anything here")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_a_file_system_that_cannot_be_written_is_known_in_check_mode_too(
+    check: bool, run: Runner, server: Server, name: str, file_system: Path
+) -> None:
+    server.create(name, active=True)
+    dest = file_system / "disk.raw"
+    run("pcd_image_download", name=name, dest=str(dest), mode="0644")
+    subprocess.run(["mount", "-o", "remount,ro", file_system], check=True)
+    assert not run("pcd_image_download", name=name, dest=str(dest), mode="0644", check=check).changed
+    changed = run("pcd_image_download", name=name, dest=str(dest), mode="0600", check=check)
+    assert changed.msg.startswith("mode: the mode of the file cannot be set to 600: Read-only file system.")
+    other = run("pcd_image_download", name=name, dest=str(file_system / "other.raw"), check=check)
+    assert other.msg.startswith("dest: the user of this task may not write into")
+
+
+@pytest.mark.parametrize("there", [None, b"old"])
+def test_a_full_file_system_keeps_what_was_there_and_nothing_else(
+    there: bytes | None, run: Runner, server: Server, name: str, file_system: Path
+) -> None:
+    image = server.create(name, **RAW)
+    server.upload(image["id"], b"z" * (3 * MIB))
+    dest = file_system / "disk.raw"
+    if there is not None:
+        dest.write_bytes(there)
+    outcome = run("pcd_image_download", name=name, dest=str(dest))
+    assert "No space left on device" in outcome.msg
+    assert left(file_system) == ({} if there is None else {"disk.raw": there})
+
+
 # On a way that breaks
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import pwd
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._data.file_attribute
     about_file,
     mode_of_new_files,
 )
-from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError
+from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError, DataError
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 
@@ -68,6 +68,11 @@ def test_what_is_no_mode_is_refused_in_one_line(mode: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"^mode: .* is no mode of a file") as caught:
         FileAttributes.from_params({"mode": mode})
     assert "\n" not in str(caught.value)
+
+
+def test_a_number_that_is_no_mode_is_shown_as_it_was_written() -> None:
+    with pytest.raises(ConfigurationError, match=r"^mode: '10000' is no mode of a file"):
+        FileAttributes.from_params({"mode": "10000"})
 
 
 def test_users_and_groups_are_names_or_ids() -> None:
@@ -121,6 +126,66 @@ def test_trying_changes_nothing(file: tuple[Path, int]) -> None:
     FileAttributes(uid=12345, gid=54321, mode=0o666).try_on(descriptor)
     now = path.stat()
     assert (now.st_uid, now.st_gid, now.st_mode) == (before.st_uid, before.st_gid, before.st_mode)
+
+
+OTHER_USER = 65534
+
+
+def as_other_user(act: Callable[[], object]) -> str:
+    """The message of the error that `act` ends in for a user without privileges; empty if it ends well."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        os.setgroups([])
+        os.setgid(OTHER_USER)
+        os.setuid(OTHER_USER)
+        try:
+            act()
+        except DataError as error:
+            os.write(writer, str(error).encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    os.waitpid(child, 0)
+    with open(reader, encoding="utf-8") as answer:
+        return answer.read()
+
+
+@AS_ROOT
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        FileAttributes(),
+        FileAttributes(mode=0o640),
+        FileAttributes(mode="u+x"),
+        FileAttributes(uid=0),
+        FileAttributes(uid=OTHER_USER),
+        FileAttributes(gid=0),
+        FileAttributes(gid=OTHER_USER),
+        FileAttributes(uid=1, gid=1, mode=0o600),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("owner", [0, OTHER_USER])
+def test_what_a_user_may_not_change_is_known_without_a_try(
+    owner: int, wanted: FileAttributes, file: tuple[Path, int]
+) -> None:
+    path, descriptor = file
+    os.chown(path, owner, owner)
+    found = path.stat()
+    predicted = as_other_user(lambda: wanted.check(found))
+    assert (path.stat().st_mode, path.stat().st_uid) == (found.st_mode, found.st_uid)
+    assert predicted == as_other_user(lambda: wanted.apply(descriptor, stat.S_IMODE(found.st_mode)))
+
+
+@AS_ROOT
+def test_root_may_change_every_file_that_can_be_written(file: tuple[Path, int]) -> None:
+    found = file[0].stat()
+    wanted = FileAttributes(uid=1, gid=2, mode=0o600)
+    wanted.check(None)
+    wanted.check(found)
+    with pytest.raises(DataError, match="^owner: .*Read-only file system"):
+        wanted.check(found, is_read_only=True)
 
 
 def test_what_changes_is_told_as_ansible_tells_it(file: tuple[Path, int]) -> None:
