@@ -11,16 +11,15 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from ._client.images import Images, Query, name_filter
-from ._client.retry import Attempts, Waiting
+from ._client.retry import SYSTEM_CLOCK, Attempts, Clock, is_transient, poll, settle
 from ._client.transport import Transport
 from ._errors import (
     ApiError,
     Conflict,
-    ConnectionFailed,
     Forbidden,
     LostRace,
     NotFound,
@@ -96,16 +95,16 @@ def applier_of(session: Session) -> Applier:
 
         return transfers_of(session)
 
-    return Applier(session.images, transfers, session.transport, session.waiting)
+    return Applier(session.images, transfers, session.transport, session.clock)
 
 
 class Applier(NamedTuple):
-    """Carries out plans. Errors are those of the service; `waiting` makes the clock of a test possible."""
+    """Carries out plans. Errors are those of the service; `clock` is that of the time module, or of a test."""
 
     images: Images
     transfers: Callable[[], Transfers]
     transport: Transport
-    waiting: Callable[[float], Waiting] = Waiting
+    clock: Clock = SYSTEM_CLOCK
 
     def apply(self, plan: Plan) -> Image | None:
         """What the service says of the image after every step of the plan; None once it is gone.
@@ -169,7 +168,7 @@ class Applier(NamedTuple):
         return None
 
     def _attempts(self) -> Attempts:
-        return self.transport.attempts(self.waiting)
+        return self.transport.attempts(self.clock)
 
     # --- a new record
 
@@ -177,22 +176,28 @@ class Applier(NamedTuple):
         """The new record. Its id is chosen here, so that an answer that was lost does not make a second one."""
         attributes = bound({"id": new_id(), **step.attributes})
         desired = {key: value for key, value in attributes.items() if key in step.attributes or key == BOUND_TO}
-        attempts, unclear = self._attempts(), False
-        while True:
-            try:
-                return _kept(desired, self.images.create(attributes))
-            except (ApiError, ConnectionFailed) as error:
-                is_taken = isinstance(error, Conflict)
-                if isinstance(error, Conflict) and not unclear and "id" in step.attributes:
-                    raise _spent(error, attributes["id"]) from None
-                if not is_taken and not error.transient:
-                    raise
-                unclear = True
-                arrived = self._looked_up(attributes["id"], error)
-                if arrived is not None:
-                    return _kept(desired, arrived)
-                if is_taken or not attempts.again(error.retry_after):
-                    raise
+        attempts = self._attempts()
+
+        def is_unclear(error: PcdError) -> bool:
+            # The id that the task gave may belong to another image, as long as this task has not sent it.
+            is_spent = "id" in step.attributes and attempts.count == 1
+            return is_transient(error) or (isinstance(error, Conflict) and not is_spent)
+
+        try:
+            made = settle(
+                attempts,
+                lambda: self.images.create(attributes),
+                lambda error: self._looked_up(attributes["id"], error),
+                lambda seen: seen is not None,
+                is_unclear,
+            )
+        except Conflict as error:
+            if is_unclear(error):
+                raise
+            raise _spent(error, attributes["id"]) from None
+        if made is None:
+            raise ValueError("only what is there is reached")
+        return _kept(desired, made)
 
     # --- changes of the record
 
@@ -212,18 +217,10 @@ class Applier(NamedTuple):
             return after
 
     def _updated(self, current: Image, step: Update) -> Image:
-        """The image once it is as wished: read again, and planned again where somebody else has written meanwhile."""
+        """The image in the desired state: read again, and planned again if somebody else has written meanwhile."""
         patch, attempts = step.patch, self._attempts()
         for dummy in range(MAX_ROUNDS):
-            try:
-                after = self._patched(current["id"], patch, step.verify)
-            except (ApiError, ConnectionFailed) as error:
-                if not error.transient and not isinstance(error, Conflict):
-                    raise
-                seen = self._looked_up(current["id"], error)
-                if seen is None or (step.patch_of(seen) and not attempts.again(error.retry_after)):
-                    raise
-                after = seen
+            after = self._written(current["id"], patch, step, attempts)
             patch = step.patch_of(after)
             if not patch:
                 return after
@@ -232,6 +229,23 @@ class Applier(NamedTuple):
             f"time; it was changed {MAX_ROUNDS} times. Find out who that is, and run the task again."
         )
 
+    def _written(self, image_id: str, patch: Patch, step: Update, attempts: Attempts) -> Image:
+        """The image after the patch, planned again each time that a look shows that it was not written."""
+
+        def write() -> Image:
+            return self._patched(image_id, patch, step.verify)
+
+        def look(error: PcdError) -> Image:
+            nonlocal patch
+            seen = self._seen(image_id, error)
+            patch = step.patch_of(seen)
+            return seen
+
+        def is_unclear(error: PcdError) -> bool:
+            return is_transient(error) or isinstance(error, Conflict)
+
+        return settle(attempts, write, look, lambda dummy: not patch, is_unclear, is_unclear)
+
     def _patched(self, image_id: str, patch: Patch, verify: bool) -> Image:
         """The image after the patch, and after what was written at the same moment.
 
@@ -239,31 +253,27 @@ class Applier(NamedTuple):
         all properties as it has read them (glance/db/sqlalchemy/api.py, _set_properties_for_image). That one ends about
         as soon as this one, so that a look after twice that time sees what it has done.
         """
-        clock = self.waiting(0).clock
-        begun = clock()
+        begun = self.clock.now()
         answer = _kept(desired_by(patch), self.images.update(image_id, patch))
         if not verify:
             return answer
-        took = clock() - begun
-        self._rest(random.uniform(1, 1.5) * min(max(2 * took, MIN_REST_SECONDS), MAX_REST_SECONDS))
+        took = self.clock.now() - begun
+        self.clock.sleep(random.uniform(1, 1.5) * min(max(2 * took, MIN_REST_SECONDS), MAX_REST_SECONDS))
         return self.images.get(image_id)
 
     def _with_status(self, current: Image, step: SetStatus) -> Image:
-        act = {"deactivate": self.images.deactivate, "reactivate": self.images.reactivate}[step.action]
-        attempts = self._attempts()
-        while True:
-            try:
-                act(current["id"])
-                after = self.images.get(current["id"])
-                break
-            except (ApiError, ConnectionFailed) as error:
-                if not error.transient:
-                    raise
-                seen = self._looked_up(current["id"], error)
-                if seen is not None and seen["status"] == STATUS_AFTER[step.action]:
-                    return seen
-                if seen is None or not attempts.again(error.retry_after):
-                    raise
+        image_id = current["id"]
+
+        def act() -> Image:
+            {"deactivate": self.images.deactivate, "reactivate": self.images.reactivate}[step.action](image_id)
+            return self.images.get(image_id)
+
+        after = settle(
+            self._attempts(),
+            act,
+            lambda error: self._seen(image_id, error),
+            lambda seen: bool(seen["status"] == STATUS_AFTER[step.action]),
+        )
         if after["status"] != STATUS_AFTER[step.action]:
             raise PlanError(
                 f"The service agreed to {step.action} {describe(current)}, but its status is {after['status']}. "
@@ -272,7 +282,7 @@ class Applier(NamedTuple):
         return after
 
     def _looked_up(self, image_id: str, error: PcdError) -> Image | None:
-        """The image as it is after an answer that does not say what was done; None where it is not there."""
+        """The image as it is after an error that does not say what was done; None if it does not exist."""
         try:
             return self.images.get(image_id)
         except NotFound:
@@ -280,8 +290,12 @@ class Applier(NamedTuple):
         except PcdError as second:
             raise error.with_note(f"Whether it was done is not known: {second}") from None
 
-    def _rest(self, seconds: float) -> None:
-        self.waiting(0).sleep(seconds)
+    def _seen(self, image_id: str, error: PcdError) -> Image:
+        """The image as it is after an error that does not say what was done; that error if it does not exist."""
+        seen = self._looked_up(image_id, error)
+        if seen is None:
+            raise error
+        return seen
 
     # --- the end of an image
 
@@ -303,25 +317,31 @@ class Applier(NamedTuple):
 
     def _remove(self, image_id: str) -> None:
         """The image is gone, whoever has deleted it."""
-        attempts = self._attempts()
-        while True:
-            try:
-                return self.images.delete(image_id)
-            except NotFound:
-                return None
-            except (ApiError, ConnectionFailed) as error:
-                if isinstance(error, Forbidden):
-                    raise
-                left = self._looked_up(image_id, error)
-                if left is None:
-                    return None
-                self._refuse_unreachable(left, error)
-                # Glance says 400 where another deletion is under way (glance/api/v2/images.py, delete).
-                is_going = isinstance(error, ApiError) and error.status == 400
-                if not (error.transient or is_going) or not attempts.again(error.retry_after):
-                    raise
 
-    def _refuse_unreachable(self, image: Image, error: ApiError | ConnectionFailed) -> None:
+        def delete() -> None:
+            with suppress(NotFound):
+                self.images.delete(image_id)
+
+        def look(error: PcdError) -> Image | None:
+            left = self._looked_up(image_id, error)
+            if left is not None:
+                self._refuse_unreachable(left, error)
+            return left
+
+        def is_repeatable(error: PcdError) -> bool:
+            # Glance says 400 if another deletion is under way (glance/api/v2/images.py, delete).
+            return is_transient(error) or (isinstance(error, ApiError) and error.status == 400)
+
+        settle(
+            self._attempts(),
+            delete,
+            look,
+            lambda left: left is None,
+            lambda error: not isinstance(error, Forbidden),
+            is_repeatable,
+        )
+
+    def _refuse_unreachable(self, image: Image, error: PcdError) -> None:
         """Raises if the service cannot delete the data, because it does not know its store: it answers 500, always."""
         if not isinstance(error, ApiError) or error.status != 500:
             return
@@ -411,16 +431,16 @@ class Applier(NamedTuple):
             return
         rivals = self._rivals(made)
         if len(rivals) > 1 and rivals[0]["id"] == made["id"]:
-            rivals = self.waiting(MAX_CONTEST_SECONDS).until(lambda seen: len(seen) < 2, lambda: self._rivals(made))
+            rivals = poll(self.clock, MAX_CONTEST_SECONDS, lambda: self._rivals(made), lambda seen: len(seen) < 2)
         if all(image["id"] == made["id"] for image in rivals):
             return
         self._remove_made(made)
-        self._rest(random.uniform(0, MIN_REST_SECONDS))
+        self.clock.sleep(random.uniform(0, MIN_REST_SECONDS))
 
         def is_decided(seen: list[Image]) -> bool:
             return len(seen) < 2 and not (sends_data and any(_waits_for_data(image) for image in seen))
 
-        self.waiting(MAX_WAIT_FOR_WINNER_SECONDS).until(is_decided, lambda: self._rivals(made))
+        poll(self.clock, MAX_WAIT_FOR_WINNER_SECONDS, lambda: self._rivals(made), is_decided)
         raise LostRace(
             f"Other runs make the image {quoted(str(made.get('name')))} at the same moment, again and again, so that "
             "this one has removed its own. Run the task once they have ended."

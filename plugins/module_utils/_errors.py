@@ -4,41 +4,37 @@
 
 PcdError
 ├── ConfigurationError      options that cannot be used together, a missing file, an unknown cloud
-├── PlanError               the wish cannot be reached: ambiguous name, protected, wrong status, immutable attribute
+├── PlanError               the desired state cannot be reached: ambiguous name, protected, wrong status
 │   └── NotReady            there is no such image, or it has no data yet
-├── ConnectionFailed        nothing answered: DNS, refused, TLS, timeout
-├── ApiError                an answer that is an error, or no answer of this API
+├── ConnectionFailed        no response: refused, broken off, timeout
+│   └── Unreachable         it fails in a moment, too: DNS, TLS
+├── ApiError                a response that is an error, or not of this API
 │   ├── Unauthorized 401 · Forbidden 403 · NotFound 404 · Conflict 409
+│   │   └── TokenRenewed    there is a new token by now
 │   └── TooLarge 413 · UnsupportedMedia 415
 ├── DataError               bytes are not what was promised, or cannot be read or written
-│   ├── RefusedData         the service refused them, and its record takes no others any more
+│   ├── BrokenOff           they broke off on their way, and may come as a whole the next time
+│   ├── RefusedData         the service refused them, and its record accepts no others any more
 │   ├── WrongData           an image is active with other bytes than those that were sent
-│   └── MissingPath         a file or folder that an option names is not there; a ConfigurationError, too
-├── NotFinished             the service still works on it when the patience of the task has ended
-└── Overtaken               another run was first; the task has to be planned again
+│   └── MissingPath         a file or folder that an option names does not exist; a ConfigurationError, too
+├── TimedOut                the service still works on it after the timeout of the task
+└── LostRace                another run was first; the task has to be planned again
 
-A message says what was wanted, what happened and what to do next. What a program may want to read travels in `facts`.
+A message says what was wanted, what happened and what to do next. What a program may want to read is in `facts`.
+Whether the same request may succeed in a moment is said by `is_transient` in `_client.retry`, by type and status only.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from ._redact import printable, redacted_text
 
-# Answers that say "not now" rather than "no", and those after which nobody knows what was done.
-TRANSIENT = (408, 429, 500, 502, 503, 504)
+E = TypeVar("E", bound="ApiError")
 
 
 class PcdError(Exception):
-    """The root: its text is the task's message, `facts` (plain JSON) joins the task's result.
-
-    `passing` says whether the same request may go better in a moment; whether it was done is then not known. The
-    service may say when, as `retry_after`.
-    """
-
-    transient = False
-    retry_after: str | None = None
+    """The root: its text is the task's message, `facts` (plain JSON) become a part of the task's result."""
 
     def __init__(self, message: str, **facts: Any) -> None:
         super().__init__(_safe(message))
@@ -51,16 +47,16 @@ class PcdError(Exception):
         return self
 
     def tried(self, count: int) -> PcdError:
-        """The same error; where that was more than one attempt, it says how many."""
+        """The same error; if there was more than one attempt, it says how many."""
         return self.with_note(f"It was tried {count} times.") if count > 1 else self
 
 
 class ConfigurationError(PcdError):
-    """What the user wrote cannot be used as it stands; nothing has been sent."""
+    """The options cannot be used as they are; nothing has been sent."""
 
 
 class PlanError(PcdError):
-    """The image that is there cannot become what is wished; nothing has been written."""
+    """The image that exists cannot get the desired state; nothing has been written."""
 
 
 class NotReady(PlanError):
@@ -68,47 +64,68 @@ class NotReady(PlanError):
 
 
 class ConnectionFailed(PcdError):
-    """No answer came: the name did not resolve, the connection was refused, TLS failed, or time ran out.
+    """No response came. `was_sent` is false if there was no connection to send the request through."""
 
-    `unsent` says whether the request can have reached nobody.
-    """
+    def __init__(self, message: str, *, was_sent: bool = True, **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.was_sent = was_sent
 
-    transient = True
-    unsent = False
+
+class Unreachable(ConnectionFailed):
+    """The name does not resolve, or TLS failed: neither changes in seconds."""
 
 
 class ApiError(PcdError):
-    """The service answered, but not with what was asked for.
+    """The service responded, but not with what was asked for.
 
-    `status` is the HTTP status; `server_message` holds the service's own words without markup and may be empty.
+    `status` is the HTTP status; `server_message` is the service's own text without markup and may be empty.
+    `retry_after` is the header of that name: when the service wants the request again.
     """
 
     def __init__(
-        self, message: str, *, method: str, url: str, status: int, server_message: str, request_id: str | None
+        self,
+        message: str,
+        *,
+        method: str,
+        url: str,
+        status: int,
+        server_message: str,
+        request_id: str | None,
+        retry_after: str | None = None,
     ) -> None:
         super().__init__(message, method=method, url=url, status=status, request_id=request_id)
-        # A success that is none of this API comes from somebody in between, and tells nothing of what was done.
-        self.transient = status in TRANSIENT or 200 <= status < 300
         self.status = status
         self.server_message = server_message
-        self._method, self._url, self.request_id = method, url, request_id
+        self.request_id = request_id
+        self.retry_after = retry_after
+        self._method, self._url = method, url
 
     def with_message(self, message: str) -> ApiError:
-        """The same answer, told in other words; the request id is added to them."""
-        told = type(self)(
-            f"{message} (request id {self.request_id})" if self.request_id else message,
+        """The same response with another message, to which the request id is added."""
+        return self._as(type(self), f"{message} (request id {self.request_id})" if self.request_id else message)
+
+    def _as(self, kind: type[E], message: str) -> E:
+        return kind(
+            message,
             method=self._method,
             url=self._url,
             status=self.status,
             server_message=self.server_message,
             request_id=self.request_id,
+            retry_after=self.retry_after,
         )
-        told.transient, told.retry_after = self.transient, self.retry_after
-        return told
 
 
 class Unauthorized(ApiError):
-    """401: the credential or the token is not accepted. It is passing where there is a new token by now."""
+    """401: the credential or the token is not accepted."""
+
+    def renewed(self) -> TokenRenewed:
+        """The same response, once there is a new token."""
+        return self._as(TokenRenewed, str(self))
+
+
+class TokenRenewed(Unauthorized):
+    """401 for a token in whose place there is a new one: what was asked for can be asked for again."""
 
 
 class Forbidden(ApiError):
@@ -132,10 +149,14 @@ class UnsupportedMedia(ApiError):
 
 
 class DataError(PcdError):
-    """Bytes are not what was promised, or cannot be read or written. It is passing if they broke off on their way.
+    """Bytes are not what was promised, or cannot be read or written.
 
-    Where two digests or sizes were compared, `facts` hold expected, actual and algorithm.
+    If two digests or sizes were compared, `facts` has expected, actual and algorithm.
     """
+
+
+class BrokenOff(DataError):
+    """The bytes broke off on their way. The same transfer may succeed in a moment."""
 
 
 class MissingPath(ConfigurationError, DataError):

@@ -13,7 +13,7 @@ from ._client.images import Images
 from ._client.login import TokenProvider, warnings_about
 from ._client.options import connection_from
 from ._client.progress import Progress
-from ._client.retry import Waiting
+from ._client.retry import SYSTEM_CLOCK, Clock
 from ._client.transport import Transport
 
 Params = Mapping[str, Any]
@@ -45,7 +45,7 @@ class Session:
     warn: Callable[[str], object]
     library: str | None = None
     runtime: Runtime = field(default_factory=Runtime)
-    waiting: Callable[[float], Waiting] = Waiting
+    clock: Clock = SYSTEM_CLOCK
 
     def warn_wrong_endpoint(self) -> None:
         """Data that does not go to the library reaches no hypervisor; said where data is about to be sent."""

@@ -241,4 +241,4 @@ def session_with(
     """Warnings are gathered in `warned`; waiting moves the hands of `clock`."""
     heard = [] if warned is None else warned
     transport = Transport(timeout=30, retries=retries)
-    return Session(images, PROJECT, transport, heard.append, library, waiting=(clock or Clock()).waiting)
+    return Session(images, PROJECT, transport, heard.append, library, clock=(clock or Clock()).hands)

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.platform9.pcd.plugins.module_utils._client.retry import Waiting
+from ansible_collections.platform9.pcd.plugins.module_utils._client import retry
 from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes import BOUND_TO
 
 ID = "1714676b-e56d-4171-a072-f919121a9797"
@@ -81,5 +81,7 @@ class Clock:
         self.slept.append(seconds)
         self.now += seconds
 
-    def waiting(self, seconds: float) -> Waiting:
-        return Waiting(seconds, lambda: self.now, self.sleep)
+    @property
+    def hands(self) -> retry.Clock:
+        """The clock as the collection takes it."""
+        return retry.Clock(lambda: self.now, self.sleep)

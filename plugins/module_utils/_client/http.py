@@ -8,7 +8,6 @@ Redirects are never followed, so that a token or a password reaches no other hos
 from __future__ import annotations
 
 import json
-import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,8 +19,8 @@ from .._errors import (
     ConfigurationError,
     ConnectionFailed,
     PcdError,
-    TooLarge,
     Unauthorized,
+    Unreachable,
 )
 from .._redact import (
     encodings,
@@ -31,7 +30,7 @@ from .._redact import (
     redacted_text,
 )
 from .proxies import proxies_for, unusable_proxy
-from .retry import Waiting
+from .retry import SYSTEM_CLOCK, Clock, is_transient
 from .transport import Transport, decoded
 
 try:
@@ -66,15 +65,14 @@ class Http:
         transport: Transport,
         headers: Mapping[str, str] | None = None,
         secrets: Iterable[str] = (),
-        sleep: Callable[[float], None] = time.sleep,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Clock = SYSTEM_CLOCK,
         session: requests.Session | None = None,
         renew: Callable[[str], str] | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self._transport = transport
         self._secrets = [*secrets]
-        self._waiting = lambda seconds: Waiting(seconds, clock, sleep)
+        self._clock = clock
         self._renew = renew
         self._session = session or new_session()
         self._session.headers["Accept"] = "application/json"
@@ -113,7 +111,7 @@ class Http:
             return answer
 
         with self._transport.progress.waiting(self._waited_for(wanted)):
-            return self._repeated(ask, repeatable)
+            return self._repeated(ask, is_transient if repeatable else _was_not_sent)
 
     def _waited_for(self, wanted: str) -> str:
         return f"{wanted}: no answer from {host_in(self.base_url)}"
@@ -123,8 +121,8 @@ class Http:
     ) -> None:
         """PUT a body block by block, once; `patience` is the seconds that the service may take to answer it.
 
-        What iterating over the body raises comes out as it is, and the service then gets no complete request. Where
-        the token has been renewed, the error is passing: the body has to be sent again from its beginning.
+        What iterating over the body raises comes out as it is, and the service then gets no complete request. After
+        TokenRenewed, the body has to be sent again from its beginning.
         """
         # The first of both is also that for each block, which a busy service may take slowly (urllib3's
         # connectionpool.py, `_make_request`), so that it is not the short one of `timeouts`.
@@ -133,7 +131,8 @@ class Http:
         try:
             self._answer(response, wanted, (204,))
         except Unauthorized as error:
-            error.transient = self._has_renewed(error)
+            if self._has_renewed(error):
+                raise error.renewed() from None
             raise
 
     @contextmanager
@@ -150,10 +149,6 @@ class Http:
                 try:
                     # It raises: with no status expected, every answer is an error.
                     self._answer(response, wanted, ())
-                except ApiError as error:
-                    # Glance answers so where it does not know the store, and will not know it in a moment either.
-                    error.transient = error.transient and error.status != 500
-                    raise
                 except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
                     # The text of the refusal broke off.
                     raise self.broken(error, path, wanted) from error
@@ -161,8 +156,12 @@ class Http:
                     response.close()
             return response
 
+        def may_repeat(error: PcdError) -> bool:
+            # Glance responds with 500 if it does not know the store, and will not know it in a moment either.
+            return is_transient(error) and not (isinstance(error, ApiError) and error.status == 500)
+
         with self._transport.progress.waiting(self._waited_for(wanted)):
-            response = self._repeated(ask, repeatable=True)
+            response = self._repeated(ask, may_repeat)
         with response:
             # Old releases of urllib3 notice a body that ends early only where they are told to.
             response.raw.enforce_content_length = True
@@ -172,9 +171,9 @@ class Http:
         """The error for an answer that broke off while its body was read."""
         return self._connection_failed(error, wanted, self.base_url + path)
 
-    def _repeated(self, ask: Callable[[], T], repeatable: bool) -> T:
-        """What `ask` gives, which is asked again after a failure that passes, and once with a new token."""
-        attempts, renewed = self._transport.attempts(self._waiting), False
+    def _repeated(self, ask: Callable[[], T], may_repeat: Callable[[PcdError], bool]) -> T:
+        """What `ask` gives, which is called again after an error of which that is true, and once with a new token."""
+        attempts, renewed = self._transport.attempts(self._clock), False
         while True:
             try:
                 return ask()
@@ -183,10 +182,8 @@ class Http:
                     # Nothing was done for a token that is not accepted, whatever was asked for.
                     renewed = True
                     continue
-                unsent = isinstance(error, ConnectionFailed) and error.unsent
-                if not (unsent or (repeatable and error.transient)) or not attempts.again(error.retry_after):
-                    if attempts.count > 1:
-                        error.with_note(f"It was tried {attempts.count} times.")
+                if not (_was_not_sent(error) or may_repeat(error)) or not attempts.again(error):
+                    error.tried(attempts.count)
                     raise
 
     def _has_renewed(self, error: Unauthorized) -> bool:
@@ -209,7 +206,6 @@ class Http:
                 _refuse_cut(response)
             return response
         except (requests.RequestException, urllib3.exceptions.HTTPError, UnicodeError) as error:
-            # Of a host that cannot be encoded, requests lets through what urllib3 and Python say.
             raise self._connection_failed(error, wanted, url) from error
 
     def _send(self, method: str, url: str, **content: Any) -> requests.Response:
@@ -274,7 +270,6 @@ class Http:
         answered = f"{status} {response.reason}"
         message = f"Could not {wanted}: {method} {url} {what} ({answered})"
         message += f": {server_message}" if server_message not in ("", answered) else "."
-        retry_after = response.headers.get("Retry-After")
         kind = BY_STATUS.get(status, ApiError)
         advice = advice_for(status, request_id)
         if status == 404 and not is_json_object(body):
@@ -282,43 +277,37 @@ class Http:
             kind, advice = ApiError, "Check the address: the service itself did not answer this."
         if advice:
             message += ("" if message.endswith((".", "!", "?")) else ".") + f" {advice}"
-        error = kind(
+        return kind(
             self._masked(with_request_id(message, request_id)),
             method=method,
             url=url,
             status=status,
             server_message=server_message,
             request_id=request_id,
+            retry_after=response.headers.get("Retry-After"),
         )
-        error.retry_after = retry_after
-        # Proxies that count requests say so, too; of a quota, nobody says when it will be another.
-        error.transient = error.transient or (isinstance(error, TooLarge) and retry_after is not None)
-        return error
 
     def _connection_failed(self, error: Exception, wanted: str, url: str) -> Exception:
-        from .failures import (
-            failure,
-            is_timeout,
-            is_transient,
-            is_unsent,
-        )
+        from .failures import is_address_error, is_proxy_address_error, is_timeout, may_recover, reason_for, was_sent
 
-        if isinstance(error, requests.exceptions.InvalidProxyURL):
+        if is_proxy_address_error(error):
             return unusable_proxy(url)
-        unusable = (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, UnicodeError)
-        if isinstance(error, (*unusable, urllib3.exceptions.LocationValueError)):
+        if is_address_error(error):
             return ConfigurationError(
                 f"Could not {wanted}: {redacted(url)} is not a usable address. Write https://host/path."
             )
-        failed = ConnectionFailed(
-            self._masked(f"Could not {wanted}: {failure(error, url, self._transport)}"), url=redacted(url)
-        )
-        failed.transient = is_transient(error) or is_timeout(error)
-        failed.unsent = failed.transient and is_unsent(error)
-        return failed
+        message = self._masked(f"Could not {wanted}: {reason_for(error, url, self._transport)}")
+        if may_recover(error) or is_timeout(error):
+            return ConnectionFailed(message, was_sent=was_sent(error), url=redacted(url))
+        return Unreachable(message, url=redacted(url))
 
     def _masked(self, text: str) -> str:
         return masked(text, encodings(self._secrets))
+
+
+def _was_not_sent(error: PcdError) -> bool:
+    """Whether nobody can have got the request, so that it is sent again whatever it is."""
+    return isinstance(error, ConnectionFailed) and not error.was_sent
 
 
 def new_session() -> requests.Session:

@@ -25,6 +25,7 @@ from .options import (
     Token,
     User,
 )
+from .retry import is_transient
 
 if TYPE_CHECKING:
     import requests
@@ -75,7 +76,7 @@ def log_in(connection: Connection) -> Access:
         token, body = _logged_in(connection)
         endpoint = override or choose_endpoint(body.get("catalog") or [], connection.region_name, connection.interface)
     except (ApiError, ConfigurationError) as error:
-        if connection.hint and not error.transient:
+        if connection.hint and not is_transient(error):
             raise error.with_note(connection.hint) from None
         raise
     endpoint = versioned(endpoint, "v2")

@@ -5,11 +5,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from .progress import Progress
-from .retry import Attempts, Waiting
+from .retry import Attempts, Clock
 
 # A service that can be reached takes a connection in far less, however long it then works on an answer.
 MAX_CONNECT_SECONDS = 10.0
@@ -34,8 +33,8 @@ class Transport(NamedTuple):
         """The seconds for a connection, TLS included, and those without a byte of an answer."""
         return min(self.timeout, MAX_CONNECT_SECONDS), self.timeout
 
-    def attempts(self, waiting: Callable[[float], Waiting] = Waiting) -> Attempts:
-        return Attempts(self.retries, waiting(self.deadline))
+    def attempts(self, clock: Clock) -> Attempts:
+        return Attempts(self.retries, clock, self.deadline)
 
 
 def decoded(text: str | bytes) -> Any:

@@ -10,8 +10,7 @@ import re
 import signal
 import stat
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -19,7 +18,7 @@ from typing import Any, BinaryIO
 from .._arguments import FuturePath
 from .._client.http import announced_length
 from .._client.progress import Meter
-from .._client.retry import pause
+from .._client.retry import SYSTEM_CLOCK, Clock, pause
 from .._errors import (
     ApiError,
     ConfigurationError,
@@ -218,7 +217,7 @@ class Download:
     digest: Digest | None
     wanted: FileAttributes
     identity: tuple[int, int]
-    sleep: Callable[[float], object] = time.sleep
+    clock: Clock = SYSTEM_CLOCK
 
     @property
     def size(self) -> int | None:
@@ -375,7 +374,7 @@ class Download:
                     furthest, breaks = arrival.count, 0
                 if breaks >= self.session.transport.retries:
                     raise self._broke_off(broken, furthest) from None
-                self.sleep(pause(breaks, None))
+                self.clock.sleep(pause(breaks, None))
                 breaks += 1
 
     def _receive_on(self, arrival: _Arrival) -> None:

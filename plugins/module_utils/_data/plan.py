@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from .._client.retry import poll
 from .._errors import (
     DataError,
     Forbidden,
@@ -213,10 +214,10 @@ class _Planner:
         return is_other and is_ours(image["id"]) and SOURCE not in image and not self._keeps
 
     def _once_remembered(self, image: Image) -> Image | None:
-        def is_over(seen: Image | None) -> bool:
-            return seen is None or SOURCE in seen
+        def look() -> Image | None:
+            return find_by_id(self._session, image["id"])
 
-        return self._session.waiting(LONGEST_REMEMBERING).until(is_over, lambda: find_by_id(self._session, image["id"]))
+        return poll(self._session.clock, LONGEST_REMEMBERING, look, lambda seen: seen is None or SOURCE in seen)
 
     def _sent(self, image: Image) -> Image:
         return as_sent(image, self._session.project_id)

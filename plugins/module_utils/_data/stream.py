@@ -20,7 +20,7 @@ from importlib import import_module
 from typing import Any, Protocol, TypeVar
 
 from .._arguments import FuturePath
-from .._client.retry import Attempts, Waiting
+from .._client.retry import SYSTEM_CLOCK, Attempts, is_transient
 from .._errors import (
     ConfigurationError,
     DataError,
@@ -209,7 +209,7 @@ class Stream:
         stated: Digest | None = None,
         decompress: bool = False,
         algorithms: Iterable[str] = SERVICE_ALGORITHMS,
-        attempts: Callable[[], Attempts] = lambda: Attempts(0, Waiting(0)),
+        attempts: Callable[[], Attempts] = lambda: Attempts(0, SYSTEM_CLOCK),
     ) -> None:
         self.source = source
         self.stated = stated
@@ -271,7 +271,7 @@ class Stream:
         """Returns once it is time to open the source again, after it broke off; raises the error if it is not to be."""
         if self._counted is None:
             self._counted = self._attempts()
-        if not error.transient or not self._counted.again():
+        if not is_transient(error) or not self._counted.again():
             raise error.tried(self._counted.count) from None
 
     def _repeated(self, read: Callable[[], T]) -> T:

@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from .._client.images import Images
 from .._client.progress import Progress
-from .._client.retry import Attempts, Waiting, pause
+from .._client.retry import SYSTEM_CLOCK, Attempts, Clock, is_transient, poll, settle
 from .._errors import (
     ApiError,
     Conflict,
@@ -20,7 +21,6 @@ from .._errors import (
     PlanError,
     RefusedData,
     TimedOut,
-    Unauthorized,
     UnsupportedMedia,
     WrongData,
 )
@@ -87,7 +87,7 @@ class Imported(NamedTuple):
 def transfers_of(session: Session) -> Transfers:
     """What brings data into the images of the session's service."""
     progress = session.runtime.progress
-    return Transfers(session.images, session.transport.retries, session.warn, session.waiting, progress=progress)
+    return Transfers(session.images, session.transport.retries, session.warn, session.clock, progress=progress)
 
 
 class Transfers:
@@ -98,13 +98,13 @@ class Transfers:
         images: Images,
         repeats: int,
         warn: Callable[[str], object],
-        waiting: Callable[[float], Waiting] = Waiting,
+        clock: Clock = SYSTEM_CLOCK,
         progress: Progress | None = None,
     ) -> None:
         self._images = images
         self._repeats = repeats
         self._warn = warn
-        self._waiting = waiting
+        self._clock = clock
         self._progress = progress or Progress()
 
     def upload(self, image: Image, step: Upload) -> Image:
@@ -260,7 +260,7 @@ class Transfers:
     def settled(self, image_id: str, patience: float, or_else: Callable[[Image], bool] = lambda image: False) -> Image:
         """The image once no data is on its way into it any more; or at the end of the patience, if `or_else` holds."""
         locks = Locks(self._images, at_once=True)
-        after: Image = self._waiting(patience).until(is_settled, lambda: locks.seen(self._images.get(image_id)))
+        after = poll(self._clock, patience, lambda: locks.seen(self._images.get(image_id)), is_settled)
         if not is_settled(after) and not or_else(after):
             raise TimedOut(
                 f"{describe(after)} still has status {after['status']}{_import_of(after)} after {patience:g} seconds. "
@@ -271,88 +271,76 @@ class Transfers:
         return after
 
     def _start_import(self, image: Image, step: Import) -> None:
-        """Ask for the import; once more where a look shows that the service has not begun it."""
-        attempts, unclear = Attempts(self._repeats, self._waiting(step.patience)), False
-        while True:
-            try:
-                self._images.start_import(image["id"], step.request)
-                return
-            except (ConnectionFailed, ApiError) as error:
-                if not error.transient and not isinstance(error, Conflict):
-                    raise
-                unclear = unclear or error.transient
-                after = self._after_failure(image, step, error)
-                is_others = not unclear and bool(after.get(IMPORT_LOCK))
-                if is_others:
-                    # It lets no other import begin.
-                    after = self.settled(image["id"], step.patience)
-                if _has_begun(step, image, after):
-                    return
-                if isinstance(error, Conflict) and not (unclear or is_others):
-                    raise _lost_race(image, error) from None
-                if not (unclear or is_others) or not attempts.again(error.retry_after):
-                    raise
+        """Ask for the import; once more if a look shows that the service has not begun it."""
+        is_lost = False
+
+        def act() -> Image:
+            self._images.start_import(image["id"], step.request)
+            return image
+
+        def look(error: PcdError) -> Image:
+            nonlocal is_lost
+            is_lost = is_lost or is_transient(error)
+            after = self.after_failure(image, step, error)
+            is_others = not is_lost and bool(after.get(IMPORT_LOCK))
+            if is_others:
+                # It lets no other import begin.
+                after = self.settled(image["id"], step.patience)
+            if isinstance(error, Conflict) and not (is_lost or is_others or _has_begun(step, image, after)):
+                raise _lost_race(image, error) from None
+            return after
+
+        def is_unclear(error: PcdError) -> bool:
+            return is_transient(error) or isinstance(error, Conflict)
+
+        settle(
+            self.attempts(step.patience),
+            act,
+            look,
+            lambda after: _has_begun(step, image, after),
+            is_unclear,
+            is_unclear,
+        )
 
     def _send(self, image: Image, step: Upload | Stage, put: Callable[[Body], None], status: str) -> None:
-        """Send the stream, once more from byte 0 where that broke off and has left the image as it was."""
-        about = f"{image.get('name') or image['id']}: {'staging' if isinstance(step, Stage) else 'uploading'}"
-        repeats, renewed, begun = 0, False, False
-        while True:
-            try:
-                with step.stream.open() as body:
-                    meter = self._progress.meter(about, body.size)
-                    put(Body(meter.counted(body), body.size))
-                return
-            except DataError as error:
-                seen = self._refuse_taken(image, step)
-                if error.transient and not _takes_data(seen or self._after_failure(image, step, error)):
-                    raise
-                step.stream.begin_again(error)
-                begun = True
-            except (ConnectionFailed, ApiError) as error:
-                if isinstance(error, Conflict) and not begun:
-                    raise _lost_race(image, error) from None
-                after = self._after_failure(image, step, error)
-                if after["status"] == status and _has_all(after, step):
-                    # The service has everything, though its answer was lost.
-                    return
-                if is_unusable(after):
-                    raise _refused(error, after, step) from None
-                if after["status"] in FULL_STATUSES:
-                    if _has_come_otherwise(after, step):
-                        return
-                    raise _half(after, error) from None
-                # The service may have noticed only now that the attempt before this one had broken off.
-                transient = error.transient or (begun and isinstance(error, Conflict))
-                renewing = transient and isinstance(error, Unauthorized) and not renewed
-                if after["status"] != "queued" or not transient or (repeats == self._repeats and not renewing):
-                    if repeats:
-                        error.with_note(f"It was sent {repeats + 1} times.")
-                    if has_failed(image):
-                        raise error.with_note(LEFT_BEHIND.strip()) from None
-                    raise
-                if renewing:
-                    renewed = True
-                    continue
-                self._waiting(0).sleep(pause(repeats, error.retry_after))
-                repeats, begun = repeats + 1, True
+        """Send the stream, once more from byte 0 if that broke off and has left the image as it was."""
+        sending = _Sending(self, image, step, put, status)
+        try:
+            settle(
+                sending.attempts, sending.act, sending.look, sending.is_done, lambda dummy: True, sending.is_repeatable
+            )
+        except (ApiError, ConnectionFailed) as error:
+            sending.add_notes(error)
+            raise
 
-    def _after_failure(self, image: Image, step: Upload | Stage | Import, error: PcdError) -> Image:
+    def attempts(self, seconds: float = math.inf) -> Attempts:
+        return Attempts(self._repeats, self._clock, seconds)
+
+    def put_once(self, image: Image, step: Upload | Stage, put: Callable[[Body], None]) -> None:
+        """Send the stream once."""
+        about = f"{image.get('name') or image['id']}: {'staging' if isinstance(step, Stage) else 'uploading'}"
+        with step.stream.open() as body:
+            meter = self._progress.meter(about, body.size)
+            put(Body(meter.counted(body), body.size))
+
+    def after_failure(self, image: Image, step: Upload | Stage | Import, error: PcdError) -> Image:
         """What has become of the image whose data was not taken as it should."""
         try:
             if isinstance(step, Import):
                 return self._images.get(image["id"])
             if isinstance(step, Stage):
                 # The size is set once all has come (glance/api/v2/image_data.py, stage).
-                return self._waiting(step.patience).until(
-                    lambda after: after["status"] != "uploading" or after.get("size") is not None,
+                return poll(
+                    self._clock,
+                    step.patience,
                     lambda: self._images.get(image["id"]),
+                    lambda after: after["status"] != "uploading" or after.get("size") is not None,
                 )
             return self.settled(image["id"], step.patience)
         except PcdError as second:
             raise error.with_note(f"What became of {describe(image)} is not known: {second}") from None
 
-    def _refuse_taken(self, image: Image, step: Upload | Stage) -> Image | None:
+    def refuse_taken(self, image: Image, step: Upload | Stage) -> Image | None:
         """A source that turned out wrong was not sent to its end; nothing of it may be an active image.
 
         The image as it is then; None where it was not looked at.
@@ -398,7 +386,7 @@ class Transfers:
             return after["status"] != "queued" or looks >= LOOKS_FOR_A_TRACE
 
         try:
-            after = self._waiting(step.patience).until(is_over, lambda: locks.seen(self._images.get(image["id"])))
+            after = poll(self._clock, step.patience, lambda: locks.seen(self._images.get(image["id"])), is_over)
         except (ConnectionFailed, ApiError) as error:
             if isinstance(error, ApiError) and error.status < 500:
                 raise
@@ -476,6 +464,77 @@ class Transfers:
             raise self._images.download_broke_off(image["id"], error) from None
         if digest.hexdigest() != stated.value:
             raise _wrong(image, stated.algorithm, stated.value, digest.hexdigest())
+
+
+class _Sending:
+    """A stream on its way into an image, sent again from byte 0 after it broke off; the parts of `settle`."""
+
+    def __init__(
+        self, transfers: Transfers, image: Image, step: Upload | Stage, put: Callable[[Body], None], status: str
+    ) -> None:
+        self.attempts = transfers.attempts()
+        self._transfers = transfers
+        self._image = image
+        self._step = step
+        self._put = put
+        self._status = status
+        self._has_broken_off = False
+        self._seen: Image | None = None
+
+    def act(self) -> Image:
+        while True:
+            try:
+                self._transfers.put_once(self._image, self._step, self._put)
+                return self._image
+            except DataError as error:
+                after = self._transfers.refuse_taken(self._image, self._step)
+                if is_transient(error) and not _takes_data(after or self._look(error)):
+                    raise
+                self._step.stream.begin_again(error)
+                self._has_broken_off = True
+
+    def look(self, error: PcdError) -> Image:
+        """The image after the error; raises if no repetition can help."""
+        self._seen = None
+        if isinstance(error, Conflict) and not self._is_repetition:
+            raise _lost_race(self._image, error) from None
+        after = self._look(error)
+        if not self._has_arrived(after):
+            if is_unusable(after):
+                raise _refused(error, after, self._step) from None
+            if after["status"] in FULL_STATUSES and not _has_come_otherwise(after, self._step):
+                raise _half(after, error) from None
+        self._seen = after
+        return after
+
+    def is_done(self, after: Image) -> bool:
+        """Whether the image has the data; `look` raises if it is full of other data."""
+        return after["status"] in FULL_STATUSES or self._has_arrived(after)
+
+    def is_repeatable(self, error: PcdError) -> bool:
+        # The service may have noticed only now that the attempt before this one had broken off.
+        is_late = self._is_repetition and isinstance(error, Conflict)
+        return self._seen is not None and self._seen["status"] == "queued" and (is_transient(error) or is_late)
+
+    def add_notes(self, error: PcdError) -> None:
+        """Say how often it was sent, and what may be in the way; not if nobody knows what became of the image."""
+        if self._seen is None:
+            return
+        if self.attempts.count > 1:
+            error.with_note(f"It was sent {self.attempts.count} times.")
+        if has_failed(self._image):
+            error.with_note(LEFT_BEHIND.strip())
+
+    @property
+    def _is_repetition(self) -> bool:
+        return self._has_broken_off or self.attempts.count > 1
+
+    def _look(self, error: PcdError) -> Image:
+        return self._transfers.after_failure(self._image, self._step, error)
+
+    def _has_arrived(self, after: Image) -> bool:
+        # The service has everything, though its response was lost.
+        return after["status"] == self._status and _has_all(after, self._step)
 
 
 def _has_all(image: Image, step: Upload | Stage) -> bool:

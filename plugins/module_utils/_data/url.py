@@ -5,24 +5,23 @@
 from __future__ import annotations
 
 import base64
-import math
 import re
 import ssl
-import time
 import warnings
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from posixpath import basename
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
-from .._client.failures import failure, is_timeout, is_transient
+from .._client.failures import is_timeout, may_recover, reason_for
 from .._client.http import announced_length, new_session
 from .._client.proxies import proxies_for
-from .._client.retry import Attempts, Waiting
+from .._client.retry import SYSTEM_CLOCK, Attempts, Clock, is_transient
 from .._client.transport import Transport
 from .._errors import (
+    BrokenOff,
     ConfigurationError,
     DataError,
     quoted,
@@ -77,7 +76,7 @@ class Url:
         username: str | None = None,
         password: str | None = None,
         headers: Mapping[str, str] | None = None,
-        sleep: Callable[[float], None] = time.sleep,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         try:
             parts = urlsplit(address)
@@ -120,7 +119,7 @@ class Url:
             secret for secret in (password or "", *self._headers.values(), *secrets_in(address)) if secret
         )
         self._secrets = encodings(self.secrets)
-        self._sleep = sleep
+        self._clock = clock
 
     def __str__(self) -> str:
         return redacted(self.address)
@@ -134,8 +133,8 @@ class Url:
         """Another file, with the credentials of this one where it lies on the same host."""
         if "://" in address and _is_same_host(self.address, address):
             username, password = self._login or (None, None)
-            return Url(address, self._transport, option, username, password, self._headers, self._sleep)
-        return Url(address, self._transport, option, sleep=self._sleep)
+            return Url(address, self._transport, option, username, password, self._headers, self._clock)
+        return Url(address, self._transport, option, clock=self._clock)
 
     @contextmanager
     def open(self) -> Iterator[_Download]:
@@ -150,7 +149,7 @@ class Url:
 
     def attempts(self) -> Attempts:
         """Counts how often a download that broke off is begun again. It may take long, so that no deadline ends it."""
-        return Attempts(self._transport.retries, Waiting(math.inf, sleep=self._sleep))
+        return Attempts(self._transport.retries, self._clock)
 
     def text(self) -> str:
         """The whole of a small file of text."""
@@ -159,7 +158,7 @@ class Url:
             try:
                 return self._text()
             except DataError as error:
-                if not error.transient or not attempts.again():
+                if not is_transient(error) or not attempts.again():
                     raise error.tried(attempts.count) from None
 
     def _text(self) -> str:
@@ -175,19 +174,16 @@ class Url:
     def broken(self, error: Exception, received: int) -> DataError:
         """The error for a connection that broke off between two blocks. Of a silent server no more is expected."""
         reason = self._failure(error, self.address)
-        broken = DataError(f"{self._option}: the download of {self} broke off after {received} bytes: {reason}")
-        broken.transient = not is_timeout(error)
-        return broken
+        kind = DataError if is_timeout(error) else BrokenOff
+        return kind(f"{self._option}: the download of {self} broke off after {received} bytes: {reason}")
 
-    def ended_early(self, received: int, size: int) -> DataError:
-        ended = DataError(
+    def ended_early(self, received: int, size: int) -> BrokenOff:
+        return BrokenOff(
             f"{self._option}: {self} ended early: {size} bytes were announced, {received} came. Nothing of it is used; "
             "run the task again.",
             expected=size,
             actual=received,
         )
-        ended.transient = True
-        return ended
 
     def _answer(self, session: requests.Session) -> requests.Response:
         address = self.address
@@ -225,7 +221,7 @@ class Url:
         trusted = _is_same_host(self.address, address)
         # Packed for the way, its length and its hash would not be those of the file.
         headers = {"Accept": "*/*", **(self._trusted_headers() if trusted else {}), "Accept-Encoding": "identity"}
-        attempts = self._transport.attempts(lambda seconds: Waiting(seconds, sleep=self._sleep))
+        attempts = self._transport.attempts(self._clock)
         waited_for = f"fetch {self}: no answer from {host_in(address)}"
         while True:
             try:
@@ -240,7 +236,7 @@ class Url:
                         allow_redirects=False,
                     )
             except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
-                if is_transient(error) and attempts.again():
+                if may_recover(error) and attempts.again():
                     continue
                 reason = masked(self._failure(error, address), encodings(secrets_in(address)))
                 # Without the cause, whose text may hold the whole address.
@@ -248,7 +244,7 @@ class Url:
             if response.status_code not in BUSY:
                 return response
             response.close()
-            if not attempts.again(response.headers.get("Retry-After")):
+            if not attempts.again(retry_after=response.headers.get("Retry-After")):
                 return response
 
     def _trusted_headers(self) -> dict[str, str]:
@@ -296,7 +292,7 @@ class Url:
                 f"the certificate of {host_in(address)} cannot be trusted, or TLS failed. Give the CA of the vendor "
                 "with ca_cert."
             )
-        return self._masked(failure(error, _without_login(address), self._transport))
+        return self._masked(reason_for(error, _without_login(address), self._transport))
 
     def _masked(self, text: str) -> str:
         return masked(text, self._secrets)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .._client.images import name_filter
+from .._client.retry import poll
 from .._errors import ConfigurationError, NotFound, NotReady, PlanError, quoted
 from .._session import Params, Session
 from .attributes import is_ours
@@ -99,8 +100,11 @@ def find_named(session: Session, name: str, owner: str, declared: str | None = N
     It belongs to the owner (a project id); ANYBODY means all images that the caller's list shows. Hidden images count
     where no other is found. `declared` is the visibility that the task declares.
     """
-    found = session.waiting(MAX_AMBIGUITY_SECONDS).until(
-        lambda seen: not _may_be_racing(seen), lambda: _found_named(session, name, owner, declared)
+    found = poll(
+        session.clock,
+        MAX_AMBIGUITY_SECONDS,
+        lambda: _found_named(session, name, owner, declared),
+        lambda seen: not _may_be_racing(seen),
     )
     return _only(found, name) if found else None
 

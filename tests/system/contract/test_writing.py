@@ -103,7 +103,7 @@ def test_a_token_that_was_given_cannot_be_renewed(run: Runner, server: Server, n
     proxy.others = {"PATCH": ["401"]}
     options = {**through(proxy, server), "username": None, "password": None, "token": server.token()}
     outcome = run("pcd_image", None, id=image_id, min_disk=5, **options)
-    assert "The token is not valid, or has expired. Log in anew." in outcome.msg
+    assert "The token is not valid, or has expired. Get a new one." in outcome.msg
     assert (outcome.writes, server.get(image_id)["min_disk"]) == ([], 0)
 
 

@@ -42,7 +42,7 @@ PATIENCE = 60
 
 def images_of(service: Service, clock: Clock | None = None, **transport: Any) -> Images:
     chosen = Transport(**{"timeout": 30, "retries": 0, **transport})
-    return Images(Http(f"{service.url}/glance/v2", chosen, {"X-Auth-Token": TOKEN}, (TOKEN,), (clock or Clock()).sleep))
+    return Images(Http(f"{service.url}/glance/v2", chosen, {"X-Auth-Token": TOKEN}, (TOKEN,), (clock or Clock()).hands))
 
 
 def body(*blocks: bytes, size: int | None = None) -> Body:

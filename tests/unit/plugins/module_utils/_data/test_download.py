@@ -20,6 +20,7 @@ import pytest
 
 from ansible_collections.platform9.pcd.plugins.module_utils._client.http import Http
 from ansible_collections.platform9.pcd.plugins.module_utils._client.images import Image, Images
+from ansible_collections.platform9.pcd.plugins.module_utils._client.retry import Clock
 from ansible_collections.platform9.pcd.plugins.module_utils._client.transport import Transport
 from ansible_collections.platform9.pcd.plugins.module_utils._data import download as _download
 from ansible_collections.platform9.pcd.plugins.module_utils._data.download import (
@@ -117,7 +118,7 @@ class Plan:
             runtime=Runtime(place=place),
         )
         planned = plan_download({"id": ID, "name": None, "match": "visible", "dest": str(dest)}, session)
-        return replace(planned, sleep=self.pauses.append)
+        return replace(planned, clock=Clock(sleep=self.pauses.append))
 
     @property
     def asked(self) -> list[str | None]:
@@ -621,13 +622,13 @@ def test_an_interruption_leaves_nothing(plan: Plan, dest: Path) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        replace(plan(dest, broken(0, 1000)), sleep=interrupt).apply()
+        replace(plan(dest, broken(0, 1000)), clock=Clock(sleep=interrupt)).apply()
     assert left(dest) == {}
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
 def test_a_signal_to_end_leaves_nothing(plan: Plan, dest: Path, number: signal.Signals) -> None:
-    download = replace(plan(dest, broken(0, 1000)), sleep=lambda dummy: os.kill(os.getpid(), number))
+    download = replace(plan(dest, broken(0, 1000)), clock=Clock(sleep=lambda dummy: os.kill(os.getpid(), number)))
     before = signal.signal(number, signal.SIG_DFL)
     try:
         with pytest.raises(SystemExit) as caught:
@@ -649,7 +650,7 @@ def test_a_handler_that_ends_at_once_gets_the_signal_once_the_file_is_removed(
     def end(*dummy: object) -> None:
         seen.append(left(dest))
 
-    download = replace(plan(dest, broken(0, 1000)), sleep=lambda dummy: os.kill(os.getpid(), number))
+    download = replace(plan(dest, broken(0, 1000)), clock=Clock(sleep=lambda dummy: os.kill(os.getpid(), number)))
     before = signal.signal(number, end)
     try:
         with pytest.raises(SystemExit):
@@ -661,7 +662,9 @@ def test_a_handler_that_ends_at_once_gets_the_signal_once_the_file_is_removed(
 
 
 def test_a_signal_that_is_ignored_stays_ignored(plan: Plan, dest: Path) -> None:
-    download = replace(plan(dest, broken(0, 1000), part(1000)), sleep=lambda dummy: os.kill(os.getpid(), signal.SIGINT))
+    download = replace(
+        plan(dest, broken(0, 1000), part(1000)), clock=Clock(sleep=lambda dummy: os.kill(os.getpid(), signal.SIGINT))
+    )
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         download.apply()

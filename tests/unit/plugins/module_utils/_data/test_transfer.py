@@ -28,6 +28,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import 
 from ansible_collections.platform9.pcd.plugins.module_utils._data.transfer import LOOKS_FOR_A_TRACE, Transfers
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     ApiError,
+    BrokenOff,
     ConnectionFailed,
     DataError,
     Forbidden,
@@ -100,7 +101,7 @@ class Bench:
 
     @property
     def transfers(self) -> Transfers:
-        return Transfers(self.images, self.repeats, self.warned.append, self.clock.waiting)
+        return Transfers(self.images, self.repeats, self.warned.append, self.clock.hands)
 
     def upload(self, stream: Stream, patience: float = PATIENCE, store: str | None = None) -> Image:
         return self.transfers.upload(queued(), Upload(stream, store, patience))
@@ -354,9 +355,7 @@ class BreaksOff:
         if self.left and self._at >= self.behind:
             self.left -= 1
             self.behind = self.behind_next or self.behind
-            broken = DataError("url: it broke off.")
-            broken.transient = True
-            raise broken
+            raise BrokenOff("url: it broke off.")
         block = DATA[self._at : self._at + count]
         self._at += len(block)
         return block
@@ -366,7 +365,7 @@ class BreaksOff:
 
 
 def breaks_off(times: int, repeats: int, size: int | None = len(DATA), behind: int = 4 * BLOCK) -> Stream:
-    return Stream(BreaksOff(times, size, behind), attempts=lambda: Attempts(repeats, Clock().waiting(60)))
+    return Stream(BreaksOff(times, size, behind), attempts=lambda: Attempts(repeats, Clock().hands))
 
 
 def opened(stream: Stream) -> int:
@@ -414,7 +413,7 @@ def test_it_is_counted_once_wherever_it_breaks_off(bench: Any) -> None:
     made = bench(shown(queued()))
     source = BreaksOff(9, len(DATA), behind=1)
     source.behind_next = 4 * BLOCK
-    stream = Stream(source, attempts=lambda: Attempts(2, Clock().waiting(60)))
+    stream = Stream(source, attempts=lambda: Attempts(2, Clock().hands))
     with pytest.raises(DataError, match=r"It was tried 3 times\.$"), stream.prepared():
         made.upload(stream)
     assert opened(stream) == 3
