@@ -142,8 +142,8 @@ options:
     type: path
   timeout:
     description:
-      - The maximum number of seconds to wait for the next byte of an answer. To connect, the limit is 10 seconds, or
-        less if this option says so.
+      - The maximum number of seconds to wait for the next byte of an answer. A connection must be made within 10
+        seconds, or within this time if it is shorter.
     type: float
     default: 60
   retries:

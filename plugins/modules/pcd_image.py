@@ -41,7 +41,7 @@ options:
     description:
       - The name of the image, at most 255 characters. Without O(id), the name selects the image; see O(match).
       - With O(id), the image is renamed if its name differs. With O(id) and O(state=absent), the name is ignored.
-      - Names need not be unique. If several images could be meant, the task fails and lists them.
+      - Names need not be unique. If the name matches several images, the task fails and lists them.
       - A hidden image is selected only if no other image has this name.
     type: str
   match:
@@ -261,7 +261,7 @@ options:
     default: true
   wait_timeout:
     description:
-      - The maximum number of seconds to wait for that, and for the answer of the service after all data is sent.
+      - The maximum number of seconds for O(wait), and for the answer of the service after all data is sent.
     type: int
     default: 3600
   purge_properties:
