@@ -40,7 +40,7 @@ options:
     type: str
   name:
     description:
-      - The name of the image. If several images could be meant, the task fails and lists them; see O(match).
+      - The name of the image. If it matches several images, the task fails and lists them; see O(match).
       - A hidden image is selected only if no other image has this name.
     type: str
   match:
