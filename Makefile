@@ -23,8 +23,8 @@ checks := contract controller docs-test faults lint awx types integration ee cer
 side_by_side := $(if $(filter output-sync,$(.FEATURES)),--jobs=2 --output-sync=target)
 
 # What words.py reads. The messages that the guide quotes change with the modules.
-plain_english := .github CONTRIBUTING.md Makefile README.md awx changelogs demo docs meta plugins/action plugins/doc_fragments \
-    plugins/modules ':!docs/docsite/rst/guide_troubleshooting.rst'
+plain_english := .github CONTRIBUTING.md Makefile README.md awx benchmarks changelogs demo docs meta plugins/action plugins/doc_fragments \
+    plugins/modules tests/certify tests/sandbox tests/tools ':!docs/docsite/rst/guide_troubleshooting.rst'
 
 .DEFAULT_GOAL := help
 .PHONY: help demo bench test test-core test-faults test-load test-matrix $(checks) audit awx-live build venv docs-screenshots sandbox sandbox-stop sandbox-test release-notes lock clean

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One task out of an archive of the collection, for imports.py: ARCHIVE MODULE OPTIONS.
 
-Where the options are an empty text, the module is only imported. The probe itself imports as little as it can, since
-what is there already is not counted.
+If the options are an empty text, the module is only imported. The probe itself imports as little as possible, because
+what is already imported is not counted.
 """
 
 import json

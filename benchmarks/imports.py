@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tasks import, and how long that takes: so it can be seen that nothing is imported that a task does not need.
+"""What each task imports, and how long that takes. It shows whether a task imports something that it does not need.
 
-The collection is imported out of an archive, as in a module's process, where each room is compiled anew. Each task is
-really done, on the sandbox, in a fresh interpreter with `-X importtime`.
+The collection is imported from an archive, as in a module's process, so each of its modules is compiled again. Each
+task really runs on the sandbox, in a new interpreter with `-X importtime`.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def _times(report: str) -> Times:
 
 
 def _owner(name: str) -> str | None:
-    """The room or the package that a name belongs to; None where it is only a folder."""
+    """The module or the package that a name belongs to; None if it is only a folder."""
     if name.startswith(PLUGINS):
         module = name.removeprefix(PLUGINS).partition(".")[2]
         return module or None

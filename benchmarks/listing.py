@@ -70,9 +70,9 @@ def with_openstacksdk(dummy_url: str, dummy_token: str) -> Callable[[], int]:
 PROGRAMS = {BARE: with_bare_loop, COLLECTION: with_collection, OPENSTACKSDK: with_openstacksdk}
 
 
-def blocks(server: Server, environ: Mapping[str, str], sizes: tuple[int, ...], most_rounds: int) -> list[Block]:
+def blocks(server: Server, environ: Mapping[str, str], sizes: tuple[int, ...], max_rounds: int) -> list[Block]:
     return [
-        Block(f"list of {size:,} images", list(PROGRAMS), partial(_round, server, environ, size), most_rounds)
+        Block(f"list of {size:,} images", list(PROGRAMS), partial(_round, server, environ, size), max_rounds)
         for size in sizes
     ]
 

@@ -58,7 +58,7 @@ class Block:
     name: str
     contestants: Sequence[str]
     play: Callable[[Samples], dict[str, float]]
-    most_rounds: int
+    max_rounds: int
     samples: Samples = field(default_factory=Samples)
     # Seconds that the last round took, all in all.
     lasted: float = 0.0
@@ -79,7 +79,7 @@ def play_all(blocks: list[Block], left: Time, tell: Callable[[str], object]) -> 
     while again:
         again = False
         for block in blocks:
-            if 0 < len(block.samples.rounds) < block.most_rounds and block.lasted * 1.2 < left.left():
+            if 0 < len(block.samples.rounds) < block.max_rounds and block.lasted * 1.2 < left.left():
                 tell(f"{block.name}, round {len(block.samples.rounds) + 1}; {left.left() / 60:.1f} minutes left")
                 block.one_round()
                 again = True

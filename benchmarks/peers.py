@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where openstack.cloud comes from: out of the package `ansible`, which carries it."""
+"""The source of openstack.cloud: the package `ansible`, which contains it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PART = "ansible_collections/openstack/cloud/"
 
 
 def openstack_cloud(given: Path | None, kept: Path) -> Path | None:
-    """The folder that holds `ansible_collections/openstack/cloud`; None where it cannot be had.
+    """The folder that holds `ansible_collections/openstack/cloud`; None if it cannot be downloaded.
 
     `given` is that folder, or the collection's own; without it, the collection is fetched into `kept` once.
     """

@@ -31,12 +31,12 @@ MINUTES, QUICK_MINUTES = 23.0, 5.0
 PROMISES = (
     (tasks.named("no-op", 100), tasks.IN_PROCESS, tasks.OPENSTACK_CLOUD, 1 / 12),
     (tasks.named("no-op", 100), tasks.IN_PROCESS, tasks.PING, 1 / 3),
-    (tasks.named("loop", 100), tasks.IN_PROCESS, tasks.OPENSTACK_CLOUD, 1 / 40),
+    (tasks.named("loop", 100), tasks.IN_PROCESS, tasks.OPENSTACK_CLOUD, 1 / 30),
     (tasks.named("no-op", 100), tasks.MODULE, tasks.OPENSTACK_CLOUD, 0.6),
     ("list of 10,000 images", listing.COLLECTION, listing.BARE, 1.15),
 )
 
-# A task costs what a playbook takes more for it; Ansible's own start is the same for everybody.
+# The cost of a task is the additional time of the playbook. The start of Ansible is the same for all contestants.
 BEYOND = f"beyond a {tasks.NOTHING}"
 
 # The contestant that the others of a block are compared with.
@@ -48,12 +48,12 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="a few minutes: 1 and 20 tasks, 1,000 images, 128 MiB")
     parser.add_argument("--minutes", type=float, help=f"how long it may take ({MINUTES:g}; quick {QUICK_MINUTES:g})")
     parser.add_argument("--sizes", type=int, nargs="+", help="how many tasks or items (1 20 100; quick 1 20)")
-    parser.add_argument("--rounds", type=int, default=5, help="the most rounds of anything, where time is left (5)")
+    parser.add_argument("--rounds", type=int, default=5, help="the maximum number of rounds, if there is time (5)")
     parser.add_argument("--size", type=int, help="MiB of the file to upload (1024; quick 128)")
-    parser.add_argument("--openstack-cloud", type=Path, metavar="PATH", help="where its collection lies, instead of")
+    parser.add_argument("--openstack-cloud", type=Path, metavar="PATH", help="that collection, instead of a download")
     parser.add_argument("--results", type=Path, default=HERE / "results", help="the folder for JSON and charts")
     parser.add_argument("--tree", type=Path, required=True, help="the folder of ansible_collections/platform9/pcd")
-    parser.add_argument("--kept", type=Path, required=True, help="where openstack.cloud is kept once it was fetched")
+    parser.add_argument("--kept", type=Path, required=True, help="the folder for a download of openstack.cloud")
     return parser.parse_args()
 
 
@@ -253,7 +253,7 @@ def table(head: list[str], rows: list[list[Any]]) -> list[str]:
 
 
 def charted(results: Mapping[str, Any], colours: Mapping[str, str]) -> str:
-    """The largest playbooks that were measured; empty where none was."""
+    """The largest playbooks that were measured; empty if there are none."""
     cases = {row["case"]: True for row in results["rows"] if row["case"].endswith(tuple(tasks.KINDS.values()))}
     largest = max((int(case.split()[0]) for case in cases), default=0)
     groups = {}

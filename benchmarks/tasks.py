@@ -50,7 +50,7 @@ IMAGE: dict[str, Any] = {
 
 
 class Contest:
-    """Plays them on the sandbox, where one active image is what all tasks are about."""
+    """Runs them on the sandbox. All tasks are about one active image."""
 
     def __init__(
         self, server: Server, folder: Path, environ: Mapping[str, str], contestants: set[str], left: Time
@@ -69,13 +69,13 @@ class Contest:
         self._start = 0.0
         self._pace: dict[str, float] = {}
 
-    def blocks(self, sizes: Sequence[int], most_rounds: int) -> list[Block]:
+    def blocks(self, sizes: Sequence[int], max_rounds: int) -> list[Block]:
         return [
             Block(
                 named(kind, size),
                 [name for name in (*SLOW, *QUICK) if takes_part(name, kind)],
                 partial(self._round, kind, size),
-                most_rounds,
+                max_rounds,
             )
             for size in sizes
             for kind in KINDS
@@ -125,7 +125,7 @@ class Contest:
         seconds, busy = time.monotonic() - began, _busy() - busy_before
         if contestant == NOTHING:
             self._start = seconds
-        # Each command of the client starts anew.
+        # Each command of the client is a new process.
         self._pace[contestant] = max(0.0, seconds - (0 if contestant == CLIENT else self._start)) / size
         requests = self._log.since(position)
         self._check(contestant, kind, size, values, done.stdout, [request["method"] for request in requests])

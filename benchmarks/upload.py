@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Upload one file with pcd_image's own code, with curl and with openstacksdk.
 
-Every program uploads into a record that is already there, logged in with the same token, in a process of its own.
-What counts is the time of the upload alone, for pcd_image that of the whole task: it looks at the image before and
-after, and hashes what it sends. Peak memory is what the process needs beyond its peak before the upload.
+Every program uploads to an existing record, with the same token, in a process of its own. Only the time of the upload
+is measured. For pcd_image, it is the time of the whole task, which checks the image before and after, and hashes it.
+Peak memory is what the process needs in addition to its peak before the upload.
 """
 
 from __future__ import annotations
@@ -83,9 +83,9 @@ def report(started: float) -> None:
     print(json.dumps({"seconds": time.monotonic() - started, "peak": peak(resource.RUSAGE_SELF)}))
 
 
-def block(server: Server, environ: Mapping[str, str], path: str, most_rounds: int) -> Block:
+def block(server: Server, environ: Mapping[str, str], path: str, max_rounds: int) -> Block:
     size = os.path.getsize(path) / MEBIBYTE
-    return Block(f"upload of {size:,.0f} MiB", list(PROGRAMS), partial(_round, server, environ, path), most_rounds)
+    return Block(f"upload of {size:,.0f} MiB", list(PROGRAMS), partial(_round, server, environ, path), max_rounds)
 
 
 def _round(server: Server, environ: Mapping[str, str], path: str, samples: Samples) -> dict[str, float]:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run the integration targets on each release of Glance that the sandbox knows, one after the other; print a table.
 
-The exit status is 1 where a target has failed. `make test-matrix` runs it.
+The exit status is 1 if a target has failed. `make test-matrix` runs it.
 """
 
 from __future__ import annotations

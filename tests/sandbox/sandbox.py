@@ -111,7 +111,7 @@ def status(sandbox: Sandbox) -> int:
         print(summary(sandbox, "running"))
         return 0
     left = processes.find(sandbox.state.root)
-    print(f"broken: {len(left)} processes left, `up` starts it anew" if left else "stopped")
+    print(f"broken: {len(left)} processes left, `up` starts it again" if left else "stopped")
     return 1
 
 

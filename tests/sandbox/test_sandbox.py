@@ -280,7 +280,7 @@ def test_the_application_credential_logs_in_and_may_not_make_another(sandbox: Sa
     assert sandbox.call("POST", path, {"application_credential": {"name": "second"}}, token).status == 403
 
 
-def test_a_password_alone_gets_mfa_a_receipt_and_with_the_passcode_a_token(sandbox: Sandbox) -> None:
+def test_only_a_password_gets_mfa_a_receipt_and_with_the_passcode_a_token(sandbox: Sandbox) -> None:
     refused = sandbox.login("mfa")
     assert refused.status == 401
     assert refused.headers["Openstack-Auth-Receipt"]

@@ -3,7 +3,7 @@
 """Ask a database of weaknesses about every package that a lock file pins; more arguments go to pip-audit.
 
 Exit status 0: each package was looked up, and none has a known weakness. 1: some have one. 2: not every package could
-be looked up, for example because the database cannot be reached from here; pip-audit alone calls that a success.
+be looked up, for example because the database cannot be reached from here; pip-audit itself calls that a success.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ def main(arguments: list[str]) -> int:
         print(f"{weak} known weaknesses")
         return 1
     if unknown:
-        print("Nothing is known of the packages that were not looked up. Run this where the database can be reached.")
+        print("Nothing is known of the packages that were not looked up. Run this on a host that reaches the database.")
         return 2
     print("No known weakness")
     return 0
 
 
 def audited(lock: Path, arguments: list[str]) -> list[dict[str, Any]]:
-    """What pip-audit says of each package; nothing where it could not say anything."""
+    """What pip-audit says of each package; nothing if it could not say anything."""
     with tempfile.TemporaryDirectory() as folder:
         answer = Path(folder, "answer.json")
         command = [*COMMAND, f"--output={answer}", f"--requirement={lock}", *arguments]

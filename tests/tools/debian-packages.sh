@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Installs the packages of Debian that some checks need, if they are missing, and says what that costs where it cannot:
+# Installs the packages of Debian that some checks need, if they are missing, and says what is skipped if it cannot:
 # qemu-utils: an image service that converts what it imports
 # podman, crun, mmdebstrap and so on: the execution environment, really built (make ee)
 set -euo pipefail

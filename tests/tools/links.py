@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""links.py SITE FILE.md...: says which links lead nowhere, and ends with 1 where any does.
+"""links.py SITE FILE.md...: prints links without a target, and exits with 1 if there are any.
 
 A link within the site must have its page and its place on the page, and one of a Markdown file its file. Links to other
 hosts are not followed, because a check must not depend on them: of those, the form is looked at.
@@ -40,13 +40,13 @@ class Page(HTMLParser):
 
 
 def wrong_form(address: str) -> str | None:
-    """What is wrong with the address of another host; None where nothing is."""
+    """What is wrong with the address of another host; None if nothing is wrong."""
     parts = urlsplit(address)
     if parts.scheme != "https":
         return "is not https"
     host = parts.hostname or ""
     if "." not in host or EXAMPLE.search(host) or parts.username or " " in address:
-        return "is no address of the web"
+        return "is not an address of the web"
     return None
 
 
@@ -57,19 +57,19 @@ def of_site(site: Path) -> Iterator[str]:
             parts = urlsplit(link)
             if parts.scheme in ("data", "mailto"):
                 continue
-            where = f"{path.relative_to(site)}: {link}"
+            place = f"{path.relative_to(site)}: {link}"
             if parts.scheme or parts.netloc:
                 wrong = wrong_form(link)
                 if wrong:
-                    yield f"{where} {wrong}"
+                    yield f"{place} {wrong}"
                 continue
             target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
             if target.is_dir():
                 target /= "index.html"
             if not target.is_file():
-                yield f"{where}: there is no such file"
+                yield f"{place}: there is no such file"
             elif parts.fragment and target in pages and unquote(parts.fragment) not in pages[target].places:
-                yield f"{where}: there is no such place on that page"
+                yield f"{place}: there is no such place on that page"
 
 
 def of_markdown(path: Path) -> Iterator[str]:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# lock.sh [NAME...]: renews the pins of NAME.txt from NAME.in, for every Python from 3.10 on; of all where none is named.
+# lock.sh [NAME...]: renews the pins of NAME.txt from NAME.in, for every Python from 3.10 on; of all if none is named.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 

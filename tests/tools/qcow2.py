@@ -17,7 +17,7 @@ DISK = 1 << 20
 # Which cluster of the file holds what.
 REFERENCES, COUNTS, FIRST_LEVEL, SECOND_LEVEL, CONTENT, CLUSTERS = range(1, 7)
 # The bit of an entry that says that nothing else refers to its cluster.
-ALONE = 1 << 63
+UNSHARED = 1 << 63
 
 
 def qcow2(text: str = "") -> bytes:
@@ -46,8 +46,8 @@ def qcow2(text: str = "") -> bytes:
         header,
         struct.pack(">Q", COUNTS * CLUSTER),
         struct.pack(">H", 1) * CLUSTERS,
-        struct.pack(">Q", SECOND_LEVEL * CLUSTER | ALONE),
-        struct.pack(">Q", CONTENT * CLUSTER | ALONE),
+        struct.pack(">Q", SECOND_LEVEL * CLUSTER | UNSHARED),
+        struct.pack(">Q", CONTENT * CLUSTER | UNSHARED),
         text.encode(),
     ]
     return b"".join(cluster.ljust(CLUSTER, b"\0") for cluster in clusters)

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # screenshots.sh [PAGE...]: pictures of the pages of .build/docs as a browser shows them, wide and narrow, in
-# .build/screenshots; of all pages where none is named. Wants chromium (CHROMIUM names it). To be looked at by hand.
+# .build/screenshots; of all pages if none is named. Wants chromium (CHROMIUM names it). To be looked at by hand.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 site=$root/.build/docs shots=$root/.build/screenshots

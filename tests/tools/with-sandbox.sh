@@ -4,7 +4,7 @@
 
 # with-sandbox.sh NAME COMMAND...: runs the command beside a new, empty sandbox of its own and stops that in every case.
 # PCD_SANDBOX_LINE: an older release of Glance, see tests/sandbox/stack/lines.py.
-# Where PCD_SANDBOX_JSON names the sandbox.json of a running one, the command gets that and nothing is started.
+# If PCD_SANDBOX_JSON names the sandbox.json of a running one, the command uses that one and nothing is started.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 sandbox=$root/tests/sandbox/sandbox.py state=$root/.build/sandbox-$1
@@ -17,7 +17,7 @@ export no_proxy=127.0.0.1 NO_PROXY=127.0.0.1
 if [ -z "${PCD_SANDBOX_JSON:-}" ]; then
     stop() {
         trap '' INT TERM # a second Ctrl-C does not stop the stopping
-        pkill -P $$ 2> /dev/null || true # the command, where it is not what has ended
+        pkill -P $$ 2> /dev/null || true # the command, if it is still running
         python "$sandbox" down --state "$state" > /dev/null
     }
     trap stop EXIT

@@ -35,7 +35,7 @@ def read_rules() -> list[Rule]:
 
 
 def find_words(text: str, rules: Iterable[Rule]) -> Iterator[str]:
-    # A name consists of words, too: KeptWish and kept_wish.
+    # Names consist of words, too: TokenCache and token_cache.
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text).replace("_", " ")
     for rule in rules:
         for found in rule.pattern.finditer(spaced):

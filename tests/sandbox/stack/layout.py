@@ -51,7 +51,7 @@ class Endpoint:
 class Server:
     """A process group: one gunicorn with one worker, because the caches live in that process.
 
-    A Glance has ``stores``; the first is where data goes when nobody names one.
+    A Glance has ``stores``; data goes to the first one if no store is named.
     """
 
     name: str

@@ -65,7 +65,7 @@ class Sandbox:
             return processes.stop(self.state.root)
 
     def port(self, server: layout.Server) -> int:
-        """Its port of the last start; 0 where there was none."""
+        """Its port of the last start; 0 if there was none."""
         return self.state.remembered()["ports"].get(server.name, 0)
 
     def is_whole(self) -> bool:
@@ -110,7 +110,7 @@ class Sandbox:
         self.state.remember(processes=[astuple(process) for process in processes.find(self.state.root)])
 
     def _fill(self) -> None:
-        """Databases, keys and certificate, where they are missing or made from another line, lock or layout."""
+        """Databases, keys and certificate, if they are missing or made from another line, lock or layout."""
         if not self.is_current():
             if self.state.remembered()["seed"]:
                 say("another line, lock or layout than last time: starting with new databases")

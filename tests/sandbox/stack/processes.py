@@ -3,7 +3,7 @@
 """Starting, finding and stopping the processes of one sandbox.
 
 Every process is started with the state folder in its environment, and what belongs to a sandbox
-is found by that mark alone. So `down` also finds what a killed `up` left behind before it could
+is found only by that mark. So `down` also finds what a killed `up` left behind before it could
 write anything down, and never a stranger who got the number of a process that is gone.
 """
 
@@ -21,7 +21,7 @@ from pathlib import Path
 from stack.folders import SOURCE, SandboxError
 
 MARK = "PCD_SANDBOX_STATE"
-PATIENCE = 6.0  # seconds; gunicorn gives its worker three
+STOP_TIMEOUT_SECONDS = 6.0  # gunicorn gives its worker three
 # All that the servers get to see of the caller's environment: no proxies, no OS_*, no PYTHON*, no CA bundles.
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "LOGNAME", "TZ", "USER")
 
@@ -95,7 +95,7 @@ def stop(state: Path) -> int:
     """End every process of this sandbox and return how many there were."""
     first = left = find(state)
     for number in (signal.SIGTERM, signal.SIGKILL):
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
         asked: set[Process] = set()
         while left and time.monotonic() < deadline:
             for process in set(left) - asked:  # new ones may appear while gunicorn replaces a worker

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The state folder of one sandbox: where things lie, and what it remembers between two starts."""
+"""The state folder of one sandbox: its files, and what it remembers between two starts."""
 
 from __future__ import annotations
 

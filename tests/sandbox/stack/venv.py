@@ -68,7 +68,7 @@ class Venv:
 
 
 def suitable_python(line: Line) -> str:
-    """This interpreter, or another one in PATH where the locked packages do not support this one."""
+    """This interpreter, or another one in PATH if the locked packages do not support this one."""
     if line.oldest <= sys.version_info[:2] <= line.newest:
         return sys.executable
     for minor in range(line.newest[1], line.oldest[1] - 1, -1):
@@ -81,7 +81,7 @@ def suitable_python(line: Line) -> str:
 
 
 def pythons(minor: int) -> Iterator[str]:
-    """Where a Python 3.``minor`` may be: in PATH, and among those of pyenv, which need not be switched on."""
+    """The places of a Python 3.``minor``: in PATH, and among those of pyenv, which need not be switched on."""
     found = shutil.which(f"python3.{minor}")
     if found:
         yield found

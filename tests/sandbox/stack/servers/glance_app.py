@@ -23,7 +23,7 @@ from stack.servers.sqlite_writers import serialize_writers  # noqa: E402
 def identity_at_auth_url() -> None:
     """Let Glance check tokens at its ``auth_url``.
 
-    keystonemiddleware looks Keystone up in the catalogue, where every URL leads to the gateway.
+    keystonemiddleware looks Keystone up in the catalogue, in which every URL leads to the gateway.
     It has no option to keep it at ``auth_url``, though keystoneauth knows such an interface.
     """
     create = AuthProtocol._create_identity_server

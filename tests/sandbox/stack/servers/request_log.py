@@ -55,7 +55,7 @@ class Entry:
         self._log = log
         self._body = body
         self._written = False
-        # 500 is what gunicorn answers where the application never came to an answer of its own.
+        # gunicorn answers 500 if the application has not answered.
         self._line: dict[str, Any] = {
             "time": time.time(),
             "server": server,
@@ -116,7 +116,7 @@ class RequestLog:
 def _log_before_the_last_chunk(chunks: Iterable[bytes], entry: Entry) -> Iterator[bytes]:
     """The same chunks, each held back until the next is there.
 
-    A client that has its whole answer may count lines at once. Where there is no chunk at all,
+    A client that has its whole answer may count lines at once. If there is no chunk at all,
     gunicorn sends the headers after the end of this iterator.
     """
     held = b""

@@ -3,7 +3,7 @@
 """One writer at a time in each SQLite database.
 
 oslo.db opens every SQLite transaction with a deferred BEGIN. One that reads and then writes fails at once with
-"database is locked" (HTTP 500, and half-deleted images) where somebody else has written in between, whatever the busy
+"database is locked" (HTTP 500, and half-deleted images) if another writer has written in between, whatever the busy
 timeout (https://www.sqlite.org/rescode.html#busy_snapshot). So:
 
 - A transaction of a write session takes SQLite's write lock when it begins.
@@ -89,7 +89,7 @@ def serialize_writers(lock_file: str, database: ModuleType, *reexporters: Module
 
 
 def begin_immediately(wanted: Callable[[], bool]) -> None:
-    """Let a transaction take the write lock when it begins, where ``wanted()`` is true at that moment."""
+    """Let a transaction take the write lock when it begins, if ``wanted()`` is true at that moment."""
 
     @sqlalchemy.event.listens_for(sqlalchemy.engine.Engine, "before_cursor_execute", retval=True)
     def begin(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> tuple[str, Any]:
