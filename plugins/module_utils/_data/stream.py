@@ -29,6 +29,7 @@ from .._errors import (
 )
 from .._image.attributes import SERVICE_ALGORITHMS
 from .._redact import redacted
+from .format import MAX_MAGIC_BYTES, MAX_START_BYTES, compression_of
 
 T = TypeVar("T")
 
@@ -38,27 +39,8 @@ NOT_A_WORD = re.compile(r"\W+")
 MAX_ALGORITHM_LENGTH = 20
 HEX = re.compile(r"[0-9a-fA-F]+")
 
-MAGIC = {
-    b"\x1f\x8b": "gz",
-    b"BZh": "bz2",
-    b"\xfd7zXZ\x00": "xz",
-    b"\x28\xb5\x2f\xfd": "zst",
-    b"PK\x03\x04": "zip",
-    b"7z\xbc\xaf\x27\x1c": "7z",
-    b"Rar!\x1a\x07": "rar",
-    b"\x04\x22\x4d\x18": "lz4",
-    b"LZIP": "lzip",
-    b"\x1f\x9d": "compress (.Z)",
-    b"\x89LZO": "lzop",
-}
-MAX_MAGIC_BYTES = max(map(len, MAGIC))
-
 # In bytes: what a file of `xz -9` asks for, and a little for its filters. The next larger dictionary asks for 97 MiB.
 MAX_XZ_MEMORY = 66 << 20
-
-QCOW2_MAGIC = b"QFI\xfb"
-# How many bytes of what was sent are kept: those of a qcow2 up to its virtual size (QEMU, docs/interop/qcow2.txt).
-KEPT_OF_START = 32
 
 
 @dataclass(frozen=True)
@@ -308,11 +290,11 @@ class Stream:
             of_source = shared or _hash(self.stated.algorithm)
         of_sent = [digest for digest in hashes.values() if digest is not of_source]
         size, held = 0, b""
-        for block in self._unpacked(reading, of_source):
+        for block in _begun(self._unpacked(reading, of_source)):
             if held:
                 yield held
             else:
-                self.start = block[:KEPT_OF_START]
+                self.start = block[:MAX_START_BYTES]
             held = block
             size += len(block)
             for digest in of_sent:
@@ -355,13 +337,6 @@ class Stream:
             )
 
 
-def virtual_size_of(start: bytes) -> int | None:
-    """The size of the disk in a qcow2 that begins with these bytes; None if that cannot be read from them."""
-    if not start.startswith(QCOW2_MAGIC) or len(start) < KEPT_OF_START:
-        return None
-    return int.from_bytes(start[24:KEPT_OF_START], "big")
-
-
 class Body:
     """An iterable that requests sends block by block; with `len` it declares the size, else it sends chunks."""
 
@@ -394,14 +369,6 @@ class _Raw(io.RawIOBase):
             buffer[filled : filled + len(block)] = block
             filled += len(block)
         return filled
-
-
-def compression_of(start: bytes) -> str | None:
-    """The name of the compression that bytes begin with, None where none is known."""
-    # A frame of zstd that holds no data may stand at the beginning (RFC 8878, section 3.1.2).
-    if start[1:4] == b"\x2a\x4d\x18" and 0x50 <= start[0] <= 0x5F:
-        return "zst"
-    return next((kind for magic, kind in MAGIC.items() if start.startswith(magic)), None)
 
 
 def digest_from(option: str, text: str) -> tuple[str, str]:
@@ -462,6 +429,18 @@ def _hashing(read: Callable[[int], bytes], digest: Any) -> Callable[[int], bytes
 def _read_on(read: Callable[[int], bytes]) -> Iterator[bytes]:
     while block := read(BLOCK):
         yield block
+
+
+def _begun(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """The same bytes, the first block of which is enough to tell what they are."""
+    start = b""
+    for block in blocks:
+        start += block
+        if len(start) >= MAX_START_BYTES:
+            break
+    if start:
+        yield start
+    yield from blocks
 
 
 def _unpacked_once(read: Callable[[int], bytes], kind: str, source: str) -> Iterator[bytes]:

@@ -33,7 +33,7 @@ from .._redact import (
     redacted,
     secrets_in,
 )
-from .stream import MAX_MAGIC_BYTES, compression_of
+from .format import MAX_MAGIC_BYTES, compression_of
 
 try:
     import requests

@@ -19,11 +19,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ansible_collections.platform9.pcd.plugins.module_utils._data.format import MAGIC, MAX_MAGIC_BYTES, MAX_START_BYTES
 from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import (
     BLOCK,
-    KEPT_OF_START,
-    MAGIC,
-    MAX_MAGIC_BYTES,
     SERVICE_ALGORITHMS,
     Content,
     Digest,
@@ -33,7 +31,6 @@ from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import 
     digest_from,
     digest_of,
     hash_of,
-    virtual_size_of,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError, DataError
 
@@ -194,7 +191,7 @@ def test_exactly_the_bytes_of_the_source_go_out_whatever_its_size(size: int, pie
     stream = Stream(source)
     assert sent(stream) == PATTERN[:size]
     assert stream.content == content_of(PATTERN[:size])
-    assert stream.start == PATTERN[: min(size, piece, KEPT_OF_START)]
+    assert stream.start == PATTERN[: min(size, MAX_START_BYTES)]
     assert source.finished
 
 
@@ -722,19 +719,3 @@ def test_a_hash_that_this_python_does_not_know_is_told(algorithm: str) -> None:
         return
     with pytest.raises(DataError, match="is not known to this Python"):
         hash_of(algorithm)
-
-
-# --- what the first bytes tell -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("start", "size"),
-    [
-        (b"QFI\xfb\x00\x00\x00\x03" + bytes(16) + (10 << 30).to_bytes(8, "big"), 10 << 30),
-        (b"QFI\xfb\x00\x00\x00\x03" + bytes(16) + b"\x00\x00\x00", None),
-        (bytes(32), None),
-        (b"", None),
-    ],
-)
-def test_the_virtual_size_stands_in_the_header_of_a_qcow2(start: bytes, size: int | None) -> None:
-    assert virtual_size_of(start) == size

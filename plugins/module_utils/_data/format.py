@@ -1,0 +1,164 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What bytes are, by their beginning: the format of a disk, or a compression. Pure.
+
+What is recognised and refused follows oslo_utils/imageutils/format_inspector.py and glance/location.py
+(set_data), which refuse it too, but only after the whole upload, and only in newer releases.
+"""
+
+from __future__ import annotations
+
+import re
+
+from .._errors import DataError
+
+# So many of the first bytes tell what data is: the mark of an ISO 9660 stands at 32 KiB.
+MAX_START_BYTES = 1 << 16
+
+MAGIC = {
+    b"\x1f\x8b": "gz",
+    b"BZh": "bz2",
+    b"\xfd7zXZ\x00": "xz",
+    b"\x28\xb5\x2f\xfd": "zst",
+    b"PK\x03\x04": "zip",
+    b"7z\xbc\xaf\x27\x1c": "7z",
+    b"Rar!\x1a\x07": "rar",
+    b"\x04\x22\x4d\x18": "lz4",
+    b"LZIP": "lzip",
+    b"\x1f\x9d": "compress (.Z)",
+    b"\x89LZO": "lzop",
+}
+MAX_MAGIC_BYTES = max(map(len, MAGIC))
+# What `decompress` unpacks.
+UNPACKED = ("gz", "bz2", "xz", "zst")
+
+QCOW2_MAGIC = b"QFI\xfb"
+VMDK_MAGIC = b"KDMV"
+# A VMDK that is a text and names other files (QEMU, block/vmdk.c, vmdk_probe).
+VMDK_TEXT = b"# disk descriptorfile"
+VDI_MAGIC = b"\x7f\x10\xda\xbe"
+FORMATS = {
+    QCOW2_MAGIC: "qcow2",
+    VMDK_MAGIC: "vmdk",
+    b"conectix": "vhd",
+    b"vhdxfile": "vhdx",
+    # QEMU, block/parallels.c
+    b"WithoutFreeSpace": "ploop",
+    b"WithouFreSpacExt": "ploop",
+}
+# ISO 9660 and UDF.
+ISO_MARKS = (b"CD001", b"NSR02", b"NSR03")
+ISO_MARK_AT = (32 << 10) + 1
+
+# Of these, the beginning always shows what they are. A VHD of fixed size has its mark at its end only.
+ALWAYS_MARKED = ("qcow2", "vmdk", "vhdx", "vdi", "iso")
+# The parts of an Amazon image: a kernel and its initial RAM disk are packed as a rule.
+AMAZON_FORMATS = ("ami", "ari", "aki")
+
+# The kinds of VMDK that hold all their data.
+WHOLE_VMDKS = ("monolithicsparse", "streamoptimized")
+VMDK_SECTOR = 512
+VMDK_TYPE = re.compile(r'createtype\s*=\s*"?([^"\r\n]*)')
+VMDK_EXTENT = re.compile(r"^\s*(?:rw|rdonly|noaccess)\s.*", re.MULTILINE)
+
+
+def compression_of(start: bytes) -> str | None:
+    """The name of the compression that bytes begin with, None where none is known."""
+    # A frame of zstd that holds no data may stand at the beginning (RFC 8878, section 3.1.2).
+    if start[1:4] == b"\x2a\x4d\x18" and 0x50 <= start[0] <= 0x5F:
+        return "zst"
+    return next((kind for magic, kind in MAGIC.items() if start.startswith(magic)), None)
+
+
+def format_of(start: bytes) -> str | None:
+    """The disk format of data that begins with these bytes (see MAX_START_BYTES); None if it shows none.
+
+    That is raw data, as a rule, whatever partitions and systems of files it holds.
+    """
+    for magic, disk_format in FORMATS.items():
+        if start.startswith(magic):
+            return disk_format
+    if start[64:68] == VDI_MAGIC:
+        return "vdi"
+    if start[: len(VMDK_TEXT)].lower() == VMDK_TEXT:
+        return "vmdk"
+    return "iso" if start[ISO_MARK_AT : ISO_MARK_AT + 5] in ISO_MARKS else None
+
+
+def check_format(start: bytes, declared: str, source: str) -> None:
+    """Raises DataError if data that begins so is not of the declared format, or needs other files."""
+    found = format_of(start)
+    if found is None and declared not in AMAZON_FORMATS:
+        _refuse_packed(start, source)
+    # A hybrid ISO is a disk as well.
+    fits = found == declared or (found == "iso" and declared == "raw")
+    if found is None:
+        fits = declared not in ALWAYS_MARKED
+    if not fits:
+        raise DataError(
+            f"disk_format: {source} is {found or 'raw data'} by its first bytes, and {declared} was declared. No "
+            f"instance would boot from it. Declare disk_format: {found or 'raw'}, or give the right file."
+        )
+    reason = needs_other_files(start)
+    if reason is not None:
+        raise DataError(
+            f"disk_format: {source} {reason}. Such an image is not complete, and could show files of the host that "
+            "opens it. Make one file of it first, such as with qemu-img convert."
+        )
+
+
+def _refuse_packed(start: bytes, source: str) -> None:
+    kind = compression_of(start)
+    # Two bytes are too few to tell from any other data. The third one says how gz is packed, in the only way there is,
+    # and how many bits a code of .Z has.
+    third = {"gz": range(8, 9), "compress (.Z)": range(0x89, 0x91)}.get(str(kind))
+    if kind is None or (third is not None and (len(start) < 3 or start[2] not in third)):
+        return
+    advice = "Set decompress: true." if kind in UNPACKED else "Unpack the file first."
+    raise DataError(
+        f"decompress: {source} is packed ({kind}). The image service would keep the packed bytes, from which no "
+        f"instance boots. {advice}"
+    )
+
+
+def needs_other_files(start: bytes) -> str | None:
+    """What is wrong with a disk that takes a part of its data from other files; None if it does not."""
+    if start.startswith(QCOW2_MAGIC):
+        return _needs_of_qcow2(start)
+    return _needs_of_vmdk(start) if format_of(start) == "vmdk" else None
+
+
+def _needs_of_qcow2(start: bytes) -> str | None:
+    # QEMU, docs/interop/qcow2.txt. CVE-2024-32498 is about the external data file.
+    if any(start[8:16]):
+        return "is a qcow2 with a backing file"
+    if int.from_bytes(start[4:8], "big") >= 3 and int.from_bytes(start[72:80], "big") & 0b100:
+        return "is a qcow2 with an external data file"
+    return None
+
+
+def _needs_of_vmdk(start: bytes) -> str | None:
+    # CVE-2022-47951: a descriptor that names any file of the host.
+    if not start.startswith(VMDK_MAGIC):
+        return "is a VMDK that only names the files with its data"
+    first = int.from_bytes(start[28:36], "little") * VMDK_SECTOR
+    count = int.from_bytes(start[36:44], "little") * VMDK_SECTOR
+    text = start[first : first + count].partition(b"\0")[0].decode("ascii", errors="replace").lower()
+    kinds = VMDK_TYPE.findall(text)
+    if not kinds or any(kind not in WHOLE_VMDKS for kind in kinds):
+        return "is a VMDK that is neither monolithicSparse nor streamOptimized"
+    if any("/" in extent for extent in VMDK_EXTENT.findall(text)):
+        return "is a VMDK with an extent in another folder"
+    return None
+
+
+def virtual_size_of(start: bytes) -> int | None:
+    """The size of the disk in data that begins with these bytes; None if that cannot be read from them."""
+    # Where the number stands, in which order, and the bytes of one unit.
+    places = {"qcow2": (24, "big", 1), "vhd": (40, "big", 1), "vdi": (368, "little", 1), "vmdk": (12, "little", 512)}
+    found = format_of(start)
+    if found not in places or (found == "vmdk" and not start.startswith(VMDK_MAGIC)):
+        return None
+    at, order, unit = places[found]
+    number = start[at : at + 8]
+    return int.from_bytes(number, "big" if order == "big" else "little") * unit if len(number) == 8 else None
