@@ -16,17 +16,16 @@ import ssl
 import struct
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from http.server import ThreadingHTTPServer
 from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible_collections.platform9.pcd.tests.support.web_server import Handler
+from ansible_collections.platform9.pcd.tests.support.web_server import Handler, serve
 
 BLOCK = 1 << 16
 # Seconds after which a client or a service that does not answer is given up; no test waits for it.
@@ -72,9 +71,10 @@ INSIDE_DATA = "short unannounced"
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens to the nth request of a kind, and to those after it, `times` in all.
+    """What happens to the nth request of a kind, or with a method, and to those after it, `times` in all.
 
-    `when` is "before" the service has seen it, "inside" its body, or "after" the service has answered it.
+    `when` is "before" the service has seen it, "early", when the proxy has read a block of its body and no more,
+    "inside" its body, or "after" the service has answered it.
     """
 
     what: str
@@ -114,7 +114,7 @@ class Seen:
 
 
 @dataclass
-class Reply:
+class Answer:
     """An answer of the service, whole."""
 
     status: int
@@ -126,7 +126,8 @@ class Reply:
 class Proxy:
     """`url` is without a path. `other` lists what has come to the host that redirects lead to.
 
-    Nobody listens at `nobody_url`.
+    Nobody listens at `nobody_url`. `halfway` is called in the middle of the data of a request that nothing strikes;
+    `watch` with each request, before it is passed on (False) and after the service has answered it (True).
     """
 
     url: str
@@ -135,7 +136,9 @@ class Proxy:
     seen: list[Seen] = field(default_factory=list)
     other: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
-    _strike: Fault | Hold | None = None
+    halfway: Callable[[], object] = lambda: None
+    watch: Callable[[Seen, bool], object] = lambda seen, answered: None
+    _strikes: Sequence[Fault | Hold] = ()
     _counts: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -143,23 +146,36 @@ class Proxy:
     def auth_url(self) -> str:
         return f"{self.url}/keystone/v3"
 
-    def arm(self, strike: Fault | Hold | None = None) -> None:
-        """Begin to count anew."""
+    @property
+    def image_url(self) -> str:
+        return f"{self.url}/glance/v2"
+
+    def through(self, login: Mapping[str, Any]) -> dict[str, Any]:
+        """The options of this login whose images are asked for through the proxy."""
+        return {**login, "image_endpoint_override": self.image_url}
+
+    def arm(self, *strikes: Fault | Hold) -> None:
+        """Begin to count again."""
         with self._lock:
-            self.seen, self._counts, self._strike = [], Counter(), strike
+            self.seen, self._counts, self._strikes = [], Counter(), strikes
+
+    def count(self, *methods: str) -> int:
+        """The requests with these methods that it has got."""
+        with self._lock:
+            return sum(self._counts[method] for method in methods)
 
     def enter(self, method: str, path: str) -> tuple[Seen, Fault | Hold | None]:
         """The request as it is kept, and what shall happen to it."""
         kind = kind_of(method, path)
         with self._lock:
-            self._counts[kind] += 1
+            self._counts.update((kind, method))
             seen = Seen(kind, self._counts[kind], method, path)
             self.seen.append(seen)
-            strike = self._strike
-        if strike is None or strike.kind != kind or not strike.nth <= seen.nth < strike.nth + strike.times:
-            return seen, None
-        seen.struck = True
-        return seen, strike
+            for strike in self._strikes:
+                if strike.kind in (kind, method) and 0 <= self._counts[strike.kind] - strike.nth < strike.times:
+                    seen.struck = True
+                    return seen, strike
+        return seen, None
 
 
 def kind_of(method: str, path: str) -> str:
@@ -190,11 +206,12 @@ def open_proxy(sandbox: Mapping[str, Any], tls: bool = True) -> Iterator[Proxy]:
     class PassesOn(Handler):
         def pass_on(self) -> None:
             seen, strike = proxy.enter(self.command, self.path)
+            proxy.watch(seen, False)
             try:
                 if isinstance(strike, Hold):
                     self.hold(seen, strike)
                 elif strike is None:
-                    self.answer(self.ask(seen, self.blocks()))
+                    self.answer(self.ask(seen, self.watched_blocks()))
                 else:
                     getattr(self, f"spoil_{strike.when}")(seen, strike)
             except (OSError, http.client.HTTPException) as error:
@@ -222,7 +239,12 @@ def open_proxy(sandbox: Mapping[str, Any], tls: bool = True) -> Iterator[Proxy]:
 
         def spoil_before(self, seen: Seen, fault: Fault) -> None:
             sent = b"".join(self.blocks())
-            self.spoil(fault, sent, Reply(DOCUMENTED.get(seen.kind, 200), [], b'{"images": [{"id": "0'))
+            self.spoil(fault, sent, Answer(DOCUMENTED.get(seen.kind, 200), [], b'{"images": [{"id": "0'))
+
+        def spoil_early(self, seen: Seen, fault: Fault) -> None:
+            sent = self.rfile.read(min(int(self.headers.get("Content-Length") or 0), BLOCK))
+            self.spoil(fault, sent, Answer(DOCUMENTED.get(seen.kind, 200), [], b""))
+            self.close_connection = True
 
         def spoil_after(self, seen: Seen, fault: Fault) -> None:
             sent = b"".join(self.blocks())
@@ -246,7 +268,7 @@ def open_proxy(sandbox: Mapping[str, Any], tls: bool = True) -> Iterator[Proxy]:
             except ConnectionAbortedError:
                 self.end(fault.what == "reset")
 
-        def spoil(self, fault: Fault, sent: bytes, reply: Reply) -> None:
+        def spoil(self, fault: Fault, sent: bytes, reply: Answer) -> None:
             what = fault.what
             status = 200 if reply.status == 204 else reply.status
             if what in ("close", "reset"):
@@ -260,18 +282,18 @@ def open_proxy(sandbox: Mapping[str, Any], tls: bool = True) -> Iterator[Proxy]:
             elif what == NOBODY:
                 self.answer(replace(reply, body=reply.body.replace(proxy.url.encode(), proxy.nobody_url.encode())))
             elif what == "redirect":
-                self.answer(Reply(307, [("Location", proxy.other_url + self.path)], b""))
+                self.answer(Answer(307, [("Location", proxy.other_url + self.path)], b""))
             elif what.startswith("html"):
-                number = status if what == "html 200" else 502
-                self.answer(Reply(number, [("Content-Type", "text/html")], self.page(sent)))
+                number = status if what == "html 200" else int(what.removeprefix("html "))
+                self.answer(Answer(number, [("Content-Type", "text/html")], self.page(sent)))
             elif what in ("empty", "null", "half"):
                 body = {"empty": b"", "null": b"null", "half": reply.body[: len(reply.body) // 2 + 1] or b'{"id": "0'}
-                self.answer(Reply(status, [("Content-Type", "application/json"), *self.kept(reply)], body[what]))
+                self.answer(Answer(status, [("Content-Type", "application/json"), *self.kept(reply)], body[what]))
             else:
                 headers = [("Content-Type", "text/plain"), *([("Retry-After", "1")] if what == "429" else [])]
-                self.answer(Reply(int(what), headers, b"The proxy does not let this through."))
+                self.answer(Answer(int(what), headers, b"The proxy does not let this through."))
 
-        def kept(self, reply: Reply) -> list[tuple[str, str]]:
+        def kept(self, reply: Answer) -> list[tuple[str, str]]:
             return [(name, value) for name, value in reply.headers if name.lower() == "x-subject-token"]
 
         def page(self, sent: bytes) -> bytes:
@@ -284,15 +306,23 @@ def open_proxy(sandbox: Mapping[str, Any], tls: bool = True) -> Iterator[Proxy]:
                 + b"</pre>\n<hr></body>\n</html>\n"
             )
 
-        def blocks(self, skipped: int = 0) -> Iterator[bytes]:
-            """The rest of the request's body, of which so many bytes have been read."""
+        def watched_blocks(self) -> Iterator[bytes]:
+            """The request's body, with a look at its middle where it is data."""
+            half = int(self.headers.get("Content-Length") or 0) // 2 if self.command == "PUT" else 0
+            if half:
+                yield from self.blocks(end=half)
+                proxy.halfway()
+            yield from self.blocks(half)
+
+        def blocks(self, skipped: int = 0, end: int | None = None) -> Iterator[bytes]:
+            """The rest of the request's body, or what is left of it up to `end`; so many bytes have been read."""
             if "chunked" in (self.headers.get("Transfer-Encoding") or ""):
                 while size := int(self.rfile.readline().partition(b";")[0], 16):
                     yield self.whole(size)
                     self.rfile.readline()
                 self.rfile.readline()
                 return
-            left = int(self.headers.get("Content-Length") or 0) - skipped
+            left = (int(self.headers.get("Content-Length") or 0) if end is None else end) - skipped
             while left > 0:
                 yield self.whole(min(left, BLOCK))
                 left -= BLOCK
@@ -314,7 +344,7 @@ def open_proxy(sandbox: Mapping[str, Any], tls: bool = True) -> Iterator[Proxy]:
                 raise ConnectionAbortedError("the client has gone")
             return block
 
-        def ask(self, seen: Seen, blocks: Iterator[bytes], changed: Mapping[str, str | None] | None = None) -> Reply:
+        def ask(self, seen: Seen, blocks: Iterator[bytes], changed: Mapping[str, str | None] | None = None) -> Answer:
             """What the service answers to the request with this body."""
             target = urlsplit(library if seen.path.startswith("/glance") else sandbox["keystone_url"])
             headers = {name.lower(): value for name, value in self.headers.items() if name.lower() != "host"}
@@ -340,13 +370,14 @@ def open_proxy(sandbox: Mapping[str, Any], tls: bool = True) -> Iterator[Proxy]:
                 response = connection.getresponse()
                 body = response.read()
                 seen.status = response.status
+                proxy.watch(seen, True)
             finally:
                 connection.close()
             if seen.kind == "login":
                 body = body.replace(library.removesuffix("/v2").encode(), f"{proxy.url}/glance".encode())
-            return Reply(response.status, response.getheaders(), body)
+            return Answer(response.status, response.getheaders(), body)
 
-        def answer(self, reply: Reply, cut: int | None = None) -> None:
+        def answer(self, reply: Answer, cut: int | None = None) -> None:
             """Send the answer; with `cut`, only so many bytes of it, or all but so many, and no more on this way."""
             skipped = ("transfer-encoding", "content-length", "connection", "keep-alive")
             lines = [f"{name}: {value}" for name, value in reply.headers if name.lower() not in skipped]
@@ -380,8 +411,8 @@ def open_proxy(sandbox: Mapping[str, Any], tls: bool = True) -> Iterator[Proxy]:
         do_GET = do_PUT = do_POST = do_PATCH = do_DELETE = pass_on
 
     with (
-        _serving(Records, None) as other_url,
-        _serving(PassesOn, certificate if tls else None) as url,
+        serve(Records) as other_url,
+        serve(PassesOn, certificate if tls else None) as url,
         socket.socket() as deaf,
     ):
         deaf.bind(("127.0.0.1", 0))
@@ -390,20 +421,3 @@ def open_proxy(sandbox: Mapping[str, Any], tls: bool = True) -> Iterator[Proxy]:
             yield proxy
         finally:
             proxy.arm()
-
-
-@contextmanager
-def _serving(handler: type[Handler], certificate: ssl.SSLContext | None) -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
-    if certificate is not None:
-        # The handshake belongs to the connection's own thread.
-        server.socket = certificate.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
-        yield f"{'http' if certificate is None else 'https'}://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -14,7 +14,7 @@ from dataclasses import astuple
 
 from stack import layout, processes
 from stack.client_files import write_client_files
-from stack.folders import SandboxError, say
+from stack.folders import SOURCE, SandboxError, say
 from stack.golden import Golden, point_catalogue, seed_key
 from stack.state import State, render_configuration
 from stack.venv import Venv
@@ -120,7 +120,7 @@ class Sandbox:
             self.state.remember(seed=golden.key, ids=golden.ids())
         if not self.state.ca_file.exists():
             files = (self.state.ca_file, self.state.certificate, self.state.private_key)
-            argv = [self.keystone.python, "-m", "stack.setup.certificates", *files]
+            argv = [self.keystone.python, SOURCE.parent / "support" / "certificates.py", *files]
             if processes.spawn(self.state.root, "setup.log", argv).wait():
                 raise SandboxError(f"no certificate\n{processes.tail(self.state.log_folder / 'setup.log')}")
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.platform9.pcd.tests.support.fault_proxy import Proxy, open_proxy
 from ansible_collections.platform9.pcd.tests.support.glance_client import Server, unused
 from ansible_collections.platform9.pcd.tests.support.module_runner import MODULES, Runner
-from ansible_collections.platform9.pcd.tests.support.upload_proxy import Proxy, open_proxy
 
 pytest_plugins = ["ansible_collections.platform9.pcd.tests.support.fixtures"]
 
@@ -52,5 +52,5 @@ def name() -> str:
 @pytest.fixture
 def proxy(sandbox: dict[str, Any]) -> Iterator[Proxy]:
     """A proxy in front of the image library."""
-    with open_proxy(sandbox["library_url"], sandbox["ca_file"]) as proxy:
+    with open_proxy(sandbox, tls=False) as proxy:
         yield proxy

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.platform9.pcd.tests.support.fault_proxy import Proxy, Seen
 from ansible_collections.platform9.pcd.tests.support.glance_client import BYTES, Server
 from ansible_collections.platform9.pcd.tests.support.module_runner import Runner
-from ansible_collections.platform9.pcd.tests.support.upload_proxy import Proxy, through
 
 FORMATS: dict[str, Any] = {"disk_format": "raw", "container_format": "bare"}
 
@@ -114,12 +114,13 @@ def test_without_create_an_image_that_goes_before_the_change_is_not_made(
         server.remember(image["id"])
     server.remember_name(name)
 
-    def delete(number: int, answered: bool) -> None:
-        if number == 1 and not answered:
+    def delete(seen: Seen, answered: bool) -> None:
+        if seen.method != "GET" and not answered:
+            proxy.watch = lambda seen, answered: None
             server.delete(image["id"])
 
     proxy.watch = delete
-    refused = run("pcd_image", None, name=name, min_disk=4, create=False, **through(proxy, server))
+    refused = run("pcd_image", None, name=name, min_disk=4, create=False, **proxy.through(server.login("member")))
     assert refused.failed
     assert refused.writes == ["DELETE", "PATCH"]
     assert server.named(name) == []

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,9 @@ import pytest
 
 from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes import new_id
 from ansible_collections.platform9.pcd.tests.support.certificates import make_certificates
+from ansible_collections.platform9.pcd.tests.support.fault_proxy import Fault, Proxy
 from ansible_collections.platform9.pcd.tests.support.glance_client import Server, unused
 from ansible_collections.platform9.pcd.tests.support.module_runner import Outcome, Runner
-from ansible_collections.platform9.pcd.tests.support.upload_proxy import Proxy
 from ansible_collections.platform9.pcd.tests.support.vendor import PASSWORD, USER, Vendor, open_vendor
 
 RAW: dict[str, Any] = {"disk_format": "raw", "container_format": "bare"}
@@ -48,11 +49,7 @@ def file(tmp_path: Path) -> Path:
 
 def through(proxy: Proxy, server: Server) -> dict[str, Any]:
     """The options that lead through the proxy instead of logging in."""
-    return {
-        "token": server.token(),
-        "image_endpoint_override": proxy.url,
-        "project_id": server.project_id(),
-    }
+    return proxy.through({"token": server.token(), "project_id": server.project_id()})
 
 
 def stored(server: Server, image_id: str, through: str = "library") -> bytes:
@@ -265,7 +262,7 @@ def test_a_file_that_changes_while_it_is_sent_leaves_no_image(
         # More than the buffers on the way hold, so that the end has not been read when the middle arrives.
         stream.truncate(64 << 20)
 
-    proxy.meanwhile = lambda: change(path)
+    proxy.halfway = lambda: change(path)
     failed = run("pcd_image", None, name=name, path=str(path), **RAW, **through(proxy, server))
     assert "was changed while it was read" in failed.msg
     assert server.named(name) == []
@@ -1269,32 +1266,35 @@ def test_an_override_that_is_the_library_is_not_warned_of(
 # A proxy that spoils it
 
 
-@pytest.mark.parametrize("spoil", ["503 early", "503 late", "reset"])
+REFUSED, BROKEN = Fault("html 503", "early", "PUT"), Fault("cut", "inside", "PUT")
+
+
+@pytest.mark.parametrize("fault", [REFUSED, Fault("html 503", "after", "PUT"), BROKEN], ids=lambda fault: fault.when)
 def test_an_upload_that_a_proxy_spoils_is_sent_again_from_its_first_byte(
-    run: Runner, server: Server, proxy: Proxy, name: str, file: Path, spoil: str
+    run: Runner, server: Server, proxy: Proxy, name: str, file: Path, fault: Fault
 ) -> None:
-    proxy.spoil = [spoil]
+    proxy.arm(fault)
     done = run("pcd_image", None, name=name, path=str(file), **RAW, **through(proxy, server))
     holds(server, done, CONTENT)
     # What the service has got already is not sent again.
-    assert proxy.uploads == (1 if spoil == "503 late" else 2)
+    assert proxy.count("PUT") == (1 if fault.when == "after" else 2)
 
 
-@pytest.mark.parametrize("spoil", ["503 early", "reset"])
+@pytest.mark.parametrize("fault", [REFUSED, BROKEN], ids=lambda fault: fault.when)
 def test_an_upload_that_is_spoilt_each_time_leaves_no_image(
-    run: Runner, server: Server, proxy: Proxy, name: str, file: Path, spoil: str
+    run: Runner, server: Server, proxy: Proxy, name: str, file: Path, fault: Fault
 ) -> None:
-    proxy.spoil = [spoil] * 9
+    proxy.arm(replace(fault, times=9))
     failed = run("pcd_image", None, name=name, path=str(file), retries=1, **RAW, **through(proxy, server))
     assert "removed again" in failed.msg
-    assert proxy.uploads == 2
+    assert proxy.count("PUT") == 2
     assert server.named(name) == []
 
 
 def test_an_upload_that_was_cut_on_its_way_leaves_no_image(
     run: Runner, server: Server, proxy: Proxy, name: str, file: Path
 ) -> None:
-    proxy.spoil = ["cut"]
+    proxy.arm(Fault("short unannounced", "inside", "PUT"))
     failed = run("pcd_image", None, name=name, path=str(file), **RAW, **through(proxy, server))
     assert failed.result["expected"] == hashlib.md5(CONTENT).hexdigest() or failed.result["algorithm"] == "sha512"
     assert server.named(name) == []
@@ -1304,7 +1304,7 @@ def test_an_upload_into_a_record_that_was_there_and_was_cut_is_taken_out_of_use(
     run: Runner, server: Server, proxy: Proxy, name: str, file: Path
 ) -> None:
     there = server.create(name, **RAW)
-    proxy.spoil = ["cut"]
+    proxy.arm(Fault("short unannounced", "inside", "PUT"))
     assert "deactivated" in run("pcd_image", None, name=name, path=str(file), **through(proxy, server)).msg
     assert server.get(there["id"])["status"] == "deactivated"
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.platform9.pcd.tests.support.fault_proxy import Fault, Proxy, Seen
 from ansible_collections.platform9.pcd.tests.support.glance_client import Server
 from ansible_collections.platform9.pcd.tests.support.module_runner import INTERRUPTIBLE, MODULES, Runner
-from ansible_collections.platform9.pcd.tests.support.upload_proxy import Proxy, through
 
 FORMATS: dict[str, Any] = {"disk_format": "raw", "container_format": "bare"}
 DATA = b"the bytes of an image that somebody kills" * 5000
@@ -29,16 +29,21 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-# What is lost or refused on the way, and by how many requests the service is asked for it then.
-SPOILT = {"lost": 1, "503 late": 1, "503 early": 1, "401": 1}
+# What is lost or refused on the way, and when.
+SPOILT = {
+    "lost": ("close", "after"),
+    "503 late": ("html 503", "after"),
+    "503 early": ("html 503", "early"),
+    "401": ("html 401", "early"),
+}
 
 
 @pytest.mark.parametrize("spoil", SPOILT)
 def test_a_create_whose_answer_does_not_come_makes_one_image(
     spoil: str, run: Runner, server: Server, name: str, proxy: Proxy
 ) -> None:
-    proxy.others = {"POST": [spoil]}
-    outcome = run("pcd_image", None, name=name, tags=["a"], **through(proxy, server))
+    proxy.arm(Fault(*SPOILT[spoil], "POST"))
+    outcome = run("pcd_image", None, name=name, tags=["a"], **proxy.through(server.login("member")))
     (left,) = server.named(name)
     assert (outcome.changed, outcome.image["id"], left["tags"]) == (True, left["id"], ["a"])
     assert outcome.writes == ["POST"]
@@ -51,8 +56,10 @@ def test_an_update_whose_answer_does_not_come_is_made(
     count: int, spoil: str, run: Runner, server: Server, name: str, proxy: Proxy
 ) -> None:
     image_id = server.create(name)["id"]
-    proxy.others = {"PATCH": [spoil] * (1 if spoil == "401" else count)}
-    outcome = run("pcd_image", None, id=image_id, min_disk=5, properties={"a": "b"}, **through(proxy, server))
+    proxy.arm(Fault(*SPOILT[spoil], "PATCH", times=1 if spoil == "401" else count))
+    outcome = run(
+        "pcd_image", None, id=image_id, min_disk=5, properties={"a": "b"}, **proxy.through(server.login("member"))
+    )
     after = server.get(image_id)
     assert (outcome.changed, after["min_disk"], after["a"]) == (True, 5, "b")
     assert outcome.writes == ["PATCH"]
@@ -63,8 +70,8 @@ def test_a_deletion_whose_answer_does_not_come_is_made(
     spoil: str, run: Runner, server: Server, name: str, proxy: Proxy
 ) -> None:
     image_id = server.create(name, protected=True)["id"]
-    proxy.others = {"DELETE": [spoil]}
-    outcome = run("pcd_image", None, name=name, state="absent", force=True, **through(proxy, server))
+    proxy.arm(Fault(*SPOILT[spoil], "DELETE"))
+    outcome = run("pcd_image", None, name=name, state="absent", force=True, **proxy.through(server.login("member")))
     assert outcome.changed
     assert outcome.writes == ["PATCH", "DELETE"]
     assert not server.is_there(image_id)
@@ -78,8 +85,8 @@ def test_a_state_whose_answer_does_not_come_is_set(
     image_id = server.create(name, active=True)["id"]
     if state == "active":
         server.act(image_id, "deactivate")
-    proxy.others = {"POST": [spoil]}
-    outcome = run("pcd_image_state", None, id=image_id, state=state, **through(proxy, server))
+    proxy.arm(Fault(*SPOILT[spoil], "POST"))
+    outcome = run("pcd_image_state", None, id=image_id, state=state, **proxy.through(server.login("member")))
     assert (outcome.changed, server.get(image_id)["status"]) == (True, state)
     assert outcome.writes == ["POST"]
 
@@ -89,9 +96,10 @@ def test_a_state_whose_answer_does_not_come_is_set(
 def test_data_whose_answer_does_not_come_is_there_once(
     method: str, spoil: str, run: Runner, server: Server, name: str, proxy: Proxy, path: Path
 ) -> None:
-    proxy.spoil = [spoil]
-    proxy.others = {"POST": ["", spoil]}
-    outcome = run("pcd_image", None, name=name, path=str(path), method=method, **FORMATS, **through(proxy, server))
+    proxy.arm(Fault(*SPOILT[spoil], "PUT"), Fault(*SPOILT[spoil], "POST", nth=2))
+    outcome = run(
+        "pcd_image", None, name=name, path=str(path), method=method, **FORMATS, **proxy.through(server.login("member"))
+    )
     (left,) = server.named(name)
     assert (outcome.changed, left["status"]) == (True, "active")
     assert left["os_hash_value"] == hashlib.sha512(DATA).hexdigest()
@@ -100,8 +108,8 @@ def test_data_whose_answer_does_not_come_is_there_once(
 
 def test_a_token_that_was_given_cannot_be_renewed(run: Runner, server: Server, name: str, proxy: Proxy) -> None:
     image_id = server.create(name)["id"]
-    proxy.others = {"PATCH": ["401"]}
-    options = {**through(proxy, server), "username": None, "password": None, "token": server.token()}
+    proxy.arm(Fault(*SPOILT["401"], "PATCH"))
+    options = {**proxy.through(server.login("member")), "username": None, "password": None, "token": server.token()}
     outcome = run("pcd_image", None, id=image_id, min_disk=5, **options)
     assert "The token is not valid, or has expired. Get a new one." in outcome.msg
     assert (outcome.writes, server.get(image_id)["min_disk"]) == ([], 0)
@@ -143,7 +151,7 @@ def test_a_run_that_ends_at_any_write_is_continued_by_the_next(
     while True:
         old = server.create(name, active=True) if task == "replace" else None
         server.remember_name(name)
-        reached = kill_at(number, answered, {**options, **through(proxy, server)}, end, proxy)
+        reached = kill_at(number, answered, {**options, **proxy.through(server.login("member"))}, end, proxy)
         again = run("pcd_image", **options)
         assert not again.failed, (number, answered, again.msg)
         (left,) = server.named(name)
@@ -172,18 +180,20 @@ def kill_at(number: int, answered: bool, options: dict[str, Any], end: signal.Si
         if end == signal.SIGKILL:
             process.wait()
 
-    def watch(at: int, is_answered: bool) -> None:
-        if number and (at, is_answered) == (number, answered):
+    def watch(seen: Seen, is_answered: bool) -> None:
+        # Reads leave nothing behind, wherever a run ends among them.
+        if seen.method != "GET" and (proxy.count("POST", "PUT", "PATCH", "DELETE"), is_answered) == (number, answered):
             stop()
 
-    proxy.writes, proxy.watch = 0, watch
-    proxy.meanwhile = (lambda: None) if number else stop
+    proxy.arm()
+    proxy.watch = watch
+    proxy.halfway = (lambda: None) if number else stop
     process = start(options)
     try:
         stdout, stderr = process.communicate(timeout=300)
     finally:
         process.kill()
-        proxy.watch, proxy.meanwhile = (lambda number, answered: None), (lambda: None)
+        proxy.watch, proxy.halfway = (lambda seen, answered: None), (lambda: None)
     assert "Traceback" not in stderr, stderr
     if end == signal.SIGINT and reached:
         assert "Run it again" in json.loads(stdout)["msg"]

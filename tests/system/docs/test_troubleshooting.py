@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.platform9.pcd.tests.support.fault_proxy import Fault, Proxy, Seen, open_proxy
 from ansible_collections.platform9.pcd.tests.support.glance_client import BYTES, Server
 from ansible_collections.platform9.pcd.tests.support.module_runner import Outcome, Runner
-from ansible_collections.platform9.pcd.tests.support.upload_proxy import Proxy, open_proxy, through
 from ansible_collections.platform9.pcd.tests.support.vendor import Vendor, open_vendor
 from ansible_collections.platform9.pcd.tests.system.docs.documents import COLLECTION, blocks_of
 from ansible_collections.platform9.pcd.tests.system.docs.follow import pattern_of
@@ -53,8 +53,8 @@ class Scene:
     @contextmanager
     def proxy(self) -> Iterator[tuple[Proxy, dict[str, Any]]]:
         """A proxy before the image library, and the options that lead through it."""
-        with open_proxy(self.server.sandbox["library_url"], self.ca) as proxy:
-            yield proxy, through(proxy, self.server)
+        with open_proxy(self.server.sandbox, tls=False) as proxy:
+            yield proxy, proxy.through(self.server.login("member"))
 
     def state(self, **options: Any) -> Outcome:
         return self.run("pcd_image_state", **{"name": "appliance", "state": "deactivated", **options})
@@ -269,8 +269,8 @@ def forbidden(scene: Scene) -> Outcome:
 def undone(scene: Scene) -> Outcome:
     image_id = scene.server.create("appliance", min_disk=7)["id"]
 
-    def undo(number: int, answered: bool) -> None:
-        if number and answered:
+    def undo(seen: Seen, answered: bool) -> None:
+        if seen.method != "GET" and answered:
             scene.server.change(image_id, min_disk=7)
 
     with scene.proxy() as (proxy, way):
@@ -281,7 +281,7 @@ def undone(scene: Scene) -> Outcome:
 @case
 def unavailable(scene: Scene) -> Outcome:
     with scene.proxy() as (proxy, way):
-        proxy.others = {"GET": ["503 early"] * 2}
+        proxy.arm(Fault("html 503", "early", "GET", times=2))
         return scene.image(None, **way, retries=1)
 
 
@@ -289,7 +289,7 @@ def unavailable(scene: Scene) -> Outcome:
 def unclear(scene: Scene) -> Outcome:
     scene.server.create("appliance")
     with scene.proxy() as (proxy, way):
-        proxy.others = {"PATCH": ["503 late"], "GET": ["", "503 early"]}
+        proxy.arm(Fault("html 503", "after", "PATCH"), Fault("html 503", "early", "GET", nth=2))
         return scene.image(None, **way, min_disk=20, retries=0)
 
 

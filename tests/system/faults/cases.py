@@ -114,7 +114,7 @@ class Worker:
 
     def run(self, module: str, options: Mapping[str, Any], strike: Fault | Hold | None = None) -> Run:
         """Run the module to its end, logged in through the proxy."""
-        self.proxy.arm(strike)
+        self.proxy.arm(*([] if strike is None else [strike]))
         self._write_order(options)
         rc, dummy = self._forkserver.run(f"{MODULES}.{module}", self._environ)
         return self._outcome(rc)

@@ -1,3 +1,3 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Programs that prepare databases and certificates, run in the virtual environment only."""
+"""Programs that prepare databases, run in the virtual environment only."""
