@@ -176,7 +176,7 @@ class Glance(Images):
         return self.offered_stores
 
 
-class Shelf(Images):
+class RecordingImages(Images):
     """It notes each operation in `done`. What `failures` has under the name of one is raised instead of it."""
 
     def __init__(self, *images: Image, **failures: PcdError) -> None:

@@ -68,7 +68,7 @@ class Reply:
 
 
 @dataclass(frozen=True)
-class Fault:
+class BrokenReply:
     """No whole answer: the connection is closed, or kept open, after `sent`.
 
     With `reads`, so many bytes of the body have been read by then, and no more.
@@ -79,18 +79,18 @@ class Fault:
     reads: int | None = None
 
 
-BREAK_OFF = Fault()
-SILENCE = Fault(stays_open=True)
-HALF_AN_ANSWER = Fault(b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"images": [')
-HALF_AN_ANSWER_THEN_SILENCE = Fault(HALF_AN_ANSWER.sent, stays_open=True)
+BREAK_OFF = BrokenReply()
+SILENCE = BrokenReply(stays_open=True)
+HALF_AN_ANSWER = BrokenReply(b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"images": [')
+HALF_AN_ANSWER_THEN_SILENCE = BrokenReply(HALF_AN_ANSWER.sent, stays_open=True)
 
-ReplyFunction: TypeAlias = Callable[[Request], "Reply | Fault"]
+ReplyFunction: TypeAlias = Callable[[Request], "Reply | BrokenReply"]
 
 
 class Service:
     """Gives the replies in turn and stays with the last one; a function among them is asked for its reply."""
 
-    def __init__(self, *replies: Reply | Fault | ReplyFunction, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, *replies: Reply | BrokenReply | ReplyFunction, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[Request] = []
         self._replies = list(replies)
         self._lock = Lock()
@@ -114,7 +114,7 @@ class Service:
         self._server.server_close()
         self._thread.join()
 
-    def replies(self, *replies: Reply | Fault | ReplyFunction) -> None:
+    def replies(self, *replies: Reply | BrokenReply | ReplyFunction) -> None:
         """From now on these, where they have to name the address of the server itself."""
         with self._lock:
             self._replies = list(replies)
@@ -129,7 +129,7 @@ class Service:
             assert self._arrived.wait_for(lambda: len(self.requests) >= count, 10)
             return list(self.requests)
 
-    def answer(self, request: Request) -> Reply | Fault:
+    def answer(self, request: Request) -> Reply | BrokenReply:
         with self._lock:
             self.requests.append(request)
             self._arrived.notify_all()
@@ -145,7 +145,7 @@ class Service:
     def most_to_read(self) -> int | None:
         """How much of the body of the next request is read; None for all of it."""
         with self._lock:
-            return self._replies[0].reads if isinstance(self._replies[0], Fault) else None
+            return self._replies[0].reads if isinstance(self._replies[0], BrokenReply) else None
 
     def wait_for_end(self) -> None:
         self._closing.wait()
@@ -169,7 +169,10 @@ class Serve(Protocol):
     """The fixture `serve`: starts a service, with TLS where it gets certificates."""
 
     def __call__(
-        self, *replies: Reply | Fault | ReplyFunction, tls: Certificates | None = None, client_certificate: bool = False
+        self,
+        *replies: Reply | BrokenReply | ReplyFunction,
+        tls: Certificates | None = None,
+        client_certificate: bool = False,
     ) -> Service:
         """The service, which gives these answers one after the other, and the last one for ever."""
 
@@ -200,7 +203,7 @@ def _handler(service: Service) -> type[BaseHTTPRequestHandler]:
                 self.close_connection = True
                 return
             reply = service.answer(request)
-            if isinstance(reply, Fault):
+            if isinstance(reply, BrokenReply):
                 self.wfile.write(reply.sent)
                 self.wfile.flush()
                 if reply.stays_open:

@@ -13,7 +13,13 @@ import pytest
 from hypothesis import settings
 
 from ansible_collections.platform9.pcd.tests.support.certificates import Certificates, make_certificates
-from ansible_collections.platform9.pcd.tests.support.scripted_server import Fault, Reply, ReplyFunction, Serve, Service
+from ansible_collections.platform9.pcd.tests.support.scripted_server import (
+    BrokenReply,
+    Reply,
+    ReplyFunction,
+    Serve,
+    Service,
+)
 
 # The same commit gives the same answer every time; `--hypothesis-profile=search` looks further and elsewhere.
 settings.register_profile("repeatable", derandomize=True, database=None, deadline=None, max_examples=100)
@@ -44,7 +50,9 @@ def serve() -> Iterator[Serve]:
     with ExitStack() as stack:
 
         def start(
-            *replies: Reply | Fault | ReplyFunction, tls: Certificates | None = None, client_certificate: bool = False
+            *replies: Reply | BrokenReply | ReplyFunction,
+            tls: Certificates | None = None,
+            client_certificate: bool = False,
         ) -> Service:
             context = tls.server_context(client_certificate) if tls else None
             return stack.enter_context(Service(*replies, tls=context))

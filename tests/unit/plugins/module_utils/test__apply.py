@@ -53,7 +53,13 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image.plan import (
     plan_present,
     plan_status,
 )
-from ansible_collections.platform9.pcd.tests.support.glance_in_memory import Glance, Shelf, error, hashed, session_with
+from ansible_collections.platform9.pcd.tests.support.glance_in_memory import (
+    Glance,
+    RecordingImages,
+    error,
+    hashed,
+    session_with,
+)
 from ansible_collections.platform9.pcd.tests.support.samples import (
     ID,
     OTHER_ID,
@@ -68,14 +74,14 @@ from ansible_collections.platform9.pcd.tests.support.samples import (
 
 
 def test_a_plan_without_steps_sends_nothing() -> None:
-    shelf = Shelf()
+    shelf = RecordingImages()
     assert applier_of(session_with(shelf)).apply(Plan(image(), image())) == image()
     assert applier_of(session_with(shelf)).apply(Plan(None, None)) is None
     assert shelf.done == []
 
 
 def test_the_image_after_a_step_is_what_the_service_says() -> None:
-    shelf = Shelf(image())
+    shelf = RecordingImages(image())
     patch = [{"op": "replace", "path": "/min_disk", "value": 20}]
     after = applier_of(session_with(shelf)).apply(Plan(image(), image(min_disk=20), (Update(patch),)))
     assert shelf.done == [("update", ID, patch), ("get", ID)]
@@ -84,7 +90,7 @@ def test_the_image_after_a_step_is_what_the_service_says() -> None:
 
 
 def test_a_new_image_is_what_the_service_says() -> None:
-    shelf = Shelf()
+    shelf = RecordingImages()
     after = applier_of(session_with(shelf)).apply(plan_present({"name": "new"}, None))
     assert [operation for operation, *dummy in shelf.done] == ["create"]
     sent = shelf.done[0][1]
@@ -94,13 +100,13 @@ def test_a_new_image_is_what_the_service_says() -> None:
 
 
 def test_an_id_that_is_wished_goes_before_one_of_ours() -> None:
-    shelf = Shelf()
+    shelf = RecordingImages()
     applier_of(session_with(shelf)).apply(plan_present({"name": "new"}, None, new_id=ID))
     assert shelf.done == [("create", {"id": ID, "name": "new"})]
 
 
 def test_an_id_that_was_used_before_is_explained() -> None:
-    shelf = Shelf(create=error(Conflict, 409, "Image ID already exists!"))
+    shelf = RecordingImages(create=error(Conflict, 409, "Image ID already exists!"))
     with pytest.raises(Conflict, match="Image ID already exists! An id is never given twice") as caught:
         applier_of(session_with(shelf)).apply(plan_present({"name": "new"}, None, new_id=ID))
     assert caught.value.status == 409
@@ -110,31 +116,33 @@ def test_an_id_that_was_used_before_is_explained() -> None:
 
 def test_another_conflict_of_a_new_image_is_told_as_it_is() -> None:
     with pytest.raises(Conflict, match="^said so$"):
-        applier_of(session_with(Shelf(create=error(Conflict, 409)))).apply(plan_present({"name": "new"}, None))
+        applier_of(session_with(RecordingImages(create=error(Conflict, 409)))).apply(
+            plan_present({"name": "new"}, None)
+        )
 
 
 @pytest.mark.parametrize(("wanted", "action"), [("deactivated", "deactivate"), ("active", "reactivate")])
 def test_the_status_is_read_again_after_it_was_set(wanted: str, action: str) -> None:
-    shelf = Shelf(image(status=wanted))
+    shelf = RecordingImages(image(status=wanted))
     after = applier_of(session_with(shelf)).apply(Plan(image(), image(status=wanted), (SetStatus(action),)))
     assert shelf.done == [(action, ID), ("get", ID)]
     assert after == image(status=wanted)
 
 
 def test_a_status_that_was_accepted_and_is_not_there_is_an_error() -> None:
-    shelf = Shelf(image(status="active"))
+    shelf = RecordingImages(image(status="active"))
     with pytest.raises(PlanError, match="deactivate.*its status is active.*run the task again"):
         applier_of(session_with(shelf)).apply(plan_status("deactivated", image()))
 
 
 def test_an_image_is_deleted_in_one_request() -> None:
-    shelf = Shelf(image())
+    shelf = RecordingImages(image())
     assert applier_of(session_with(shelf)).apply(plan_absent(image())) is None
     assert shelf.done == [("delete", ID)]
 
 
 def test_an_image_that_somebody_else_deletes_at_the_same_moment_is_gone_all_the_same() -> None:
-    assert applier_of(session_with(Shelf(delete=error(NotFound, 404)))).apply(plan_absent(image())) is None
+    assert applier_of(session_with(RecordingImages(delete=error(NotFound, 404)))).apply(plan_absent(image())) is None
 
 
 UNPROTECT = [{"op": "replace", "path": "/protected", "value": False}]
@@ -142,14 +150,14 @@ PROTECT = [{"op": "replace", "path": "/protected", "value": True}]
 
 
 def test_a_forced_deletion_takes_the_protection_off_first() -> None:
-    shelf = Shelf(image(protected=True))
+    shelf = RecordingImages(image(protected=True))
     assert applier_of(session_with(shelf)).apply(plan_absent(image(protected=True), force=True)) is None
     assert shelf.done == [("update", ID, UNPROTECT), ("delete", ID)]
 
 
 @pytest.mark.parametrize("failure", [error(Forbidden, 403), error(Conflict, 409), error(ApiError, 500)])
 def test_a_forced_deletion_that_is_refused_leaves_the_image_protected(failure: ApiError) -> None:
-    shelf = Shelf(image(protected=True), delete=failure)
+    shelf = RecordingImages(image(protected=True), delete=failure)
     with pytest.raises(type(failure)) as caught:
         applier_of(session_with(shelf)).apply(plan_absent(image(protected=True), force=True))
     assert caught.value is failure
@@ -162,20 +170,20 @@ def test_a_forced_deletion_that_is_refused_leaves_the_image_protected(failure: A
 
 
 def test_a_deletion_that_was_not_forced_protects_nothing() -> None:
-    shelf = Shelf(delete=error(Forbidden, 403))
+    shelf = RecordingImages(delete=error(Forbidden, 403))
     with pytest.raises(Forbidden):
         applier_of(session_with(shelf)).apply(plan_absent(image()))
     assert shelf.done == [("delete", ID)]
 
 
 def test_a_forced_deletion_that_finds_the_image_gone_protects_nothing() -> None:
-    shelf = Shelf(image(protected=True), delete=error(NotFound, 404))
+    shelf = RecordingImages(image(protected=True), delete=error(NotFound, 404))
     assert applier_of(session_with(shelf)).apply(plan_absent(image(protected=True), force=True)) is None
     assert shelf.done == [("update", ID, UNPROTECT), ("delete", ID)]
 
 
 def test_a_protection_that_could_not_be_put_back_is_told_beside_the_refusal() -> None:
-    class Stubborn(Shelf):
+    class Stubborn(RecordingImages):
         def update(self, image_id: str, patch: Sequence[dict[str, Any]]) -> Image:
             if patch == PROTECT:
                 raise error(ApiError, 503, "out of order")
@@ -188,7 +196,7 @@ def test_a_protection_that_could_not_be_put_back_is_told_beside_the_refusal() ->
 
 
 def test_a_forced_deletion_whose_first_step_is_refused_deletes_nothing() -> None:
-    shelf = Shelf(update=error(Forbidden, 403))
+    shelf = RecordingImages(update=error(Forbidden, 403))
     with pytest.raises(Forbidden):
         applier_of(session_with(shelf)).apply(plan_absent(image(protected=True), force=True))
     assert shelf.done == [("update", ID, UNPROTECT)]
@@ -205,7 +213,7 @@ def test_a_forced_deletion_whose_first_step_is_refused_deletes_nothing() -> None
 )
 def test_what_the_service_refuses_fails(plan: Plan, failures: Mapping[str, ApiError]) -> None:
     with pytest.raises(ApiError, match="said so"):
-        applier_of(session_with(Shelf(**failures))).apply(plan)
+        applier_of(session_with(RecordingImages(**failures))).apply(plan)
 
 
 # --- answers that do not say what was done ------------------------------------------------------------------------

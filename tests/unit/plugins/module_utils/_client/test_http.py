@@ -49,7 +49,7 @@ from ansible_collections.platform9.pcd.tests.support.scripted_server import (
     HALF_AN_ANSWER,
     HALF_AN_ANSWER_THEN_SILENCE,
     SILENCE,
-    Fault,
+    BrokenReply,
     Reply,
     Request,
     Serve,
@@ -512,7 +512,7 @@ TRANSIENT = [
 @pytest.mark.parametrize("transient", TRANSIENT)
 @pytest.mark.parametrize("operation", READS)
 def test_what_only_reads_is_asked_again_after_a_failure_that_passes(
-    transient: Reply | Fault, operation: str, sleep: Sleep, serve: Serve
+    transient: Reply | BrokenReply, operation: str, sleep: Sleep, serve: Serve
 ) -> None:
     answer = Reply(200, {**image(), "images": []})
     service = serve(transient, transient, answer)
@@ -524,7 +524,7 @@ def test_what_only_reads_is_asked_again_after_a_failure_that_passes(
 @pytest.mark.parametrize("transient", [Reply(503), BREAK_OFF])
 @pytest.mark.parametrize("retries", [0, 1, 4])
 def test_it_is_asked_again_as_often_as_wished_and_then_the_failure_is_told(
-    transient: Reply | Fault, retries: int, sleep: Sleep, serve: Serve
+    transient: Reply | BrokenReply, retries: int, sleep: Sleep, serve: Serve
 ) -> None:
     service = serve(transient)
     with pytest.raises((ApiError, ConnectionFailed), match="Could not look up image") as caught:
@@ -537,7 +537,7 @@ def test_it_is_asked_again_as_often_as_wished_and_then_the_failure_is_told(
 @pytest.mark.parametrize("failure", TRANSIENT)
 @pytest.mark.parametrize("operation", WRITES)
 def test_what_changes_something_is_never_sent_twice(
-    failure: Reply | Fault, operation: str, sleep: Sleep, serve: Serve
+    failure: Reply | BrokenReply, operation: str, sleep: Sleep, serve: Serve
 ) -> None:
     service = serve(failure)
     with pytest.raises((ApiError, ConnectionFailed), match=f"Could not {WANTED[operation]}: ") as caught:
@@ -562,7 +562,9 @@ def test_an_answer_that_stays_the_same_is_not_asked_for_again(
 
 @pytest.mark.parametrize("silence", [SILENCE, HALF_AN_ANSWER_THEN_SILENCE])
 @pytest.mark.parametrize("operation", READS)
-def test_a_service_that_falls_silent_is_asked_again(silence: Fault, operation: str, sleep: Sleep, serve: Serve) -> None:
+def test_a_service_that_falls_silent_is_asked_again(
+    silence: BrokenReply, operation: str, sleep: Sleep, serve: Serve
+) -> None:
     service = serve(silence)
     with pytest.raises(ConnectionFailed, match=r"did not answer within 0\.2 seconds") as caught:
         OPERATIONS[operation](images_of(service, sleep, timeout=0.2, retries=1))
@@ -652,7 +654,7 @@ def test_a_body_that_is_cut_is_noticed_with_every_release(
 ) -> None:
     as_urllib3(monkeypatch, notices)
     document = json.dumps(image()).encode()
-    cut = Fault(b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n%b" % (status, len(document) + 1, document))
+    cut = BrokenReply(b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n%b" % (status, len(document) + 1, document))
     service = serve(cut, Reply(200, image()))
     assert images_of(service, sleep, retries=1).get(ID) == image()
     assert len(service.requests) == 2

@@ -29,7 +29,7 @@ from ansible_collections.platform9.pcd.tests.support.samples import ID, TOKEN, C
 from ansible_collections.platform9.pcd.tests.support.scripted_server import (
     BREAK_OFF,
     SILENCE,
-    Fault,
+    BrokenReply,
     Reply,
     Serve,
     Service,
@@ -101,7 +101,7 @@ def test_the_store_is_named_where_one_is_meant(serve: Serve) -> None:
 
 @PATHS
 @pytest.mark.parametrize("failure", [Reply(503), Reply(429), Reply(500), BREAK_OFF])
-def test_data_is_never_sent_twice_by_itself(path: str, failure: Reply | Fault, serve: Serve) -> None:
+def test_data_is_never_sent_twice_by_itself(path: str, failure: Reply | BrokenReply, serve: Serve) -> None:
     """What has been read once is gone; only a stream that is opened anew may go again."""
     service, clock = serve(failure), Clock()
     with pytest.raises((ApiError, ConnectionFailed), match=f"Could not .*data of image {ID}: "):
@@ -153,7 +153,7 @@ def test_a_redirect_of_data_is_not_followed(serve: Serve) -> None:
 
 @pytest.mark.parametrize("reads", [0, 100_000])
 def test_a_connection_that_is_reset_in_the_middle_is_told(reads: int, serve: Serve) -> None:
-    service = serve(Fault(reads=reads))
+    service = serve(BrokenReply(reads=reads))
     blocks = [LARGE[at : at + (1 << 20)] for at in range(0, len(LARGE), 1 << 20)]
     with pytest.raises(ConnectionFailed, match=f"Could not upload the data of image {ID}: ") as caught:
         SENDERS["file"](images_of(service), body(*blocks, size=len(LARGE)))
@@ -195,7 +195,7 @@ def test_an_import_is_one_post_with_its_request(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("failure", [Reply(503), Reply(409), Reply(200), Reply(204), BREAK_OFF])
-def test_an_import_is_asked_for_once(failure: Reply | Fault, serve: Serve) -> None:
+def test_an_import_is_asked_for_once(failure: Reply | BrokenReply, serve: Serve) -> None:
     service = serve(failure)
     with pytest.raises(PcdError, match=f"Could not import the data of image {ID}: "):
         images_of(service, retries=4).start_import(ID, {})
@@ -292,7 +292,9 @@ def test_an_image_without_data_is_an_empty_answer(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("transient", [Reply(503), BREAK_OFF])
-def test_a_download_is_asked_for_again_as_long_as_nothing_has_come(transient: Reply | Fault, serve: Serve) -> None:
+def test_a_download_is_asked_for_again_as_long_as_nothing_has_come(
+    transient: Reply | BrokenReply, serve: Serve
+) -> None:
     service, clock = serve(transient, Reply(200, b"abc")), Clock()
     assert downloaded(images_of(service, clock, retries=1)) == b"abc"
     assert len(clock.slept) == 1
@@ -315,7 +317,7 @@ def test_a_success_of_another_kind_is_no_download(serve: Serve) -> None:
 
 @pytest.mark.parametrize("sent", [b"", b"abc"])
 def test_a_download_that_breaks_off_is_told_as_such(sent: bytes, serve: Serve) -> None:
-    service = serve(Fault(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + sent))
+    service = serve(BrokenReply(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + sent))
     images = images_of(service)
     with pytest.raises(requests.RequestException) as caught:
         downloaded(images)

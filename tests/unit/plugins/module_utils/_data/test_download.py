@@ -46,7 +46,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._session import Runt
 from ansible_collections.platform9.pcd.tests.support.samples import ID, PROJECT, image
 from ansible_collections.platform9.pcd.tests.support.scripted_server import (
     BREAK_OFF,
-    Fault,
+    BrokenReply,
     Reply,
     ReplyFunction,
     Request,
@@ -72,13 +72,13 @@ def part(start: int, end: int = SIZE, told: int | None = None) -> Reply:
     return Reply(206, DATA[start:end], {"Content-Range": f"bytes {begin}-{end - 1}/{SIZE}"})
 
 
-def broken(start: int, end: int, stays_open: bool = False) -> Fault:
+def broken(start: int, end: int, stays_open: bool = False) -> BrokenReply:
     """An answer that announces everything from `start` on, and ends at `end`."""
     headers = f"HTTP/1.1 200 OK\r\nContent-Length: {SIZE}\r\n"
     if start:
         headers = f"HTTP/1.1 206 Partial Content\r\nContent-Length: {SIZE - start}\r\n"
         headers += f"Content-Range: bytes {start}-{SIZE - 1}/{SIZE}\r\n"
-    return Fault(f"{headers}\r\n".encode() + DATA[start:end], stays_open)
+    return BrokenReply(f"{headers}\r\n".encode() + DATA[start:end], stays_open)
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ class Plan:
     def __call__(
         self,
         dest: Path,
-        *replies: Reply | Fault | ReplyFunction,
+        *replies: Reply | BrokenReply | ReplyFunction,
         retries: int = 2,
         timeout: float = 10,
         place: Callable[[str, str], object] | None = None,
@@ -423,7 +423,7 @@ def test_a_silence_is_a_break_that_costs_one_block_at_the_most(plan: Plan, dest:
     head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(data)}\r\n\r\n".encode()
     rest = Reply(206, data[BLOCK:], {"Content-Range": f"bytes {BLOCK}-{len(data) - 1}/{len(data)}"})
     known: dict[str, Any] = {"size": len(data), "checksum": hashlib.md5(data).hexdigest(), "os_hash_value": None}
-    plan(dest, Fault(head + data[: 2 * BLOCK - 1], stays_open=True), rest, timeout=0.3, **known).apply()
+    plan(dest, BrokenReply(head + data[: 2 * BLOCK - 1], stays_open=True), rest, timeout=0.3, **known).apply()
     assert left(dest) == {"disk.raw": data}
     assert plan.asked == [None, f"bytes={BLOCK}-"]
 
@@ -439,25 +439,25 @@ def test_a_connection_that_ends_before_an_answer_is_an_error_of_its_own(plan: Pl
 
 
 def test_a_body_of_no_announced_length_that_is_short_is_a_break(plan: Plan, dest: Path) -> None:
-    short = Fault(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + DATA[:1000])
+    short = BrokenReply(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + DATA[:1000])
     plan(dest, short, part(1000)).apply()
     assert left(dest) == {"disk.raw": DATA}
 
 
 def test_a_length_that_is_no_number_is_none(plan: Plan, dest: Path) -> None:
-    plan(dest, Fault(b"HTTP/1.1 200 OK\r\nContent-Length: \xb2\r\n\r\n" + DATA)).apply()
+    plan(dest, BrokenReply(b"HTTP/1.1 200 OK\r\nContent-Length: \xb2\r\n\r\n" + DATA)).apply()
     assert left(dest) == {"disk.raw": DATA}
 
 
 def test_a_length_beside_chunks_is_of_no_account(plan: Plan, dest: Path) -> None:
     """RFC 9112, section 6.3: the chunks say where the end is."""
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n"
-    plan(dest, Fault(head + b"%x\r\n%s\r\n0\r\n\r\n" % (SIZE, DATA))).apply()
+    plan(dest, BrokenReply(head + b"%x\r\n%s\r\n0\r\n\r\n" % (SIZE, DATA))).apply()
     assert left(dest) == {"disk.raw": DATA}
 
 
 def test_chunks_that_end_early_are_a_break(plan: Plan, dest: Path) -> None:
-    short = Fault(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3e8\r\n" + DATA[:1000] + b"\r\n3e8\r\n")
+    short = BrokenReply(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3e8\r\n" + DATA[:1000] + b"\r\n3e8\r\n")
     plan(dest, short, WHOLE, size=None).apply()
     assert left(dest) == {"disk.raw": DATA}
 
@@ -485,7 +485,7 @@ def test_a_length_that_is_not_that_of_the_image_is_refused_at_once(plan: Plan, d
 
 
 def test_more_bytes_than_the_image_has_are_refused(plan: Plan, dest: Path) -> None:
-    endless = Fault(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + DATA + b"?")
+    endless = BrokenReply(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + DATA + b"?")
     error = refused(plan(dest, endless), DataError)
     assert error.facts["expected"] == SIZE
 

@@ -26,7 +26,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._data.url import MAX
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError, DataError, PcdError
 from ansible_collections.platform9.pcd.tests.support.certificates import Certificates
 from ansible_collections.platform9.pcd.tests.support.samples import PASSWORD, options
-from ansible_collections.platform9.pcd.tests.support.scripted_server import Fault, Reply, Serve
+from ansible_collections.platform9.pcd.tests.support.scripted_server import BrokenReply, Reply, Serve
 
 URL = "https://vendor.example.com/debian.qcow2"
 DATA = b"an image"
@@ -290,7 +290,7 @@ def test_no_line_of_a_checksum_file_is_taken_for_a_url_without_a_name(address: s
 
 
 def test_a_stream_of_a_url_that_breaks_off_is_begun_again(serve: Serve) -> None:
-    cut = Fault(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc")
+    cut = BrokenReply(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc")
     service = serve(cut, Reply(200, b"the whole of it"))
     assert stream_from(params(url=f"{service.url}/x"), Transport(timeout=30, retries=1)).read_through().size == 15
     assert len(service.requests) == 2

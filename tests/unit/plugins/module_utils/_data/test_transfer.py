@@ -46,7 +46,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image.plan import I
 from ansible_collections.platform9.pcd.tests.support.samples import ID, TOKEN, Clock, image
 from ansible_collections.platform9.pcd.tests.support.scripted_server import (
     BREAK_OFF,
-    Fault,
+    BrokenReply,
     Reply,
     ReplyFunction,
     Serve,
@@ -120,7 +120,7 @@ class Bench:
 
 @pytest.fixture
 def bench(serve: Serve) -> Any:
-    def make(*replies: Reply | Fault | ReplyFunction, repeats: int = 0, timeout: float = 30) -> Bench:
+    def make(*replies: Reply | BrokenReply | ReplyFunction, repeats: int = 0, timeout: float = 30) -> Bench:
         return Bench(serve(*replies), repeats, timeout)
 
     return make
@@ -158,9 +158,11 @@ def test_an_image_that_is_still_saving_is_waited_for(bench: Any, stream: Stream)
     assert len(made.clock.slept) == 2
 
 
-@pytest.mark.parametrize("failure", [Reply(503), Reply(502), Reply(504), Reply(429), BREAK_OFF, Fault(reads=BLOCK)])
+@pytest.mark.parametrize(
+    "failure", [Reply(503), Reply(502), Reply(504), Reply(429), BREAK_OFF, BrokenReply(reads=BLOCK)]
+)
 def test_an_upload_that_broke_off_is_sent_again_from_its_first_byte(
-    failure: Reply | Fault, bench: Any, stream: Stream
+    failure: Reply | BrokenReply, bench: Any, stream: Stream
 ) -> None:
     made = bench(failure, shown(queued()), Reply(204), shown(active()), repeats=1)
     assert made.upload(stream) == active()
@@ -193,7 +195,7 @@ def test_it_is_sent_as_often_as_wished_and_no_more(repeats: int, bench: Any, str
 def test_before_it_is_sent_again_the_service_must_have_noticed(bench: Any, stream: Stream) -> None:
     """As long as it is saving, another upload would be a conflict."""
     saving = shown(queued(status="saving"))
-    made = bench(Fault(reads=10), saving, saving, shown(queued()), Reply(204), shown(active()), repeats=1)
+    made = bench(BrokenReply(reads=10), saving, saving, shown(queued()), Reply(204), shown(active()), repeats=1)
     assert made.upload(stream) == active()
     assert made.asked == ["PUT file", LOOK, LOOK, LOOK, "PUT file", LOOK]
 
@@ -214,9 +216,9 @@ def test_what_stays_refused_is_not_sent_again(status: int, kind: type[ApiError],
     assert made.asked == ["PUT file", LOOK]
 
 
-@pytest.mark.parametrize("lost", [Reply(502), Reply(503), Reply(504), Fault()])
+@pytest.mark.parametrize("lost", [Reply(502), Reply(503), Reply(504), BrokenReply()])
 def test_an_answer_that_is_lost_is_no_failure_where_the_image_has_everything(
-    lost: Reply | Fault, bench: Any, stream: Stream
+    lost: Reply | BrokenReply, bench: Any, stream: Stream
 ) -> None:
     made = bench(lost, shown(queued(status="saving")), shown(active()), repeats=3)
     assert made.upload(stream) == active()
@@ -245,7 +247,7 @@ def test_an_image_that_is_full_though_it_was_not_sent_to_its_end_is_wrong(
     status: str, bench: Any, stream: Stream
 ) -> None:
     """openstacksdk has left images of fewer bytes behind a proxy that answered early."""
-    made = bench(Fault(reads=BLOCK), shown(active(DATA[:BLOCK], status=status)), repeats=3)
+    made = bench(BrokenReply(reads=BLOCK), shown(active(DATA[:BLOCK], status=status)), repeats=3)
     with pytest.raises(WrongData, match=f"has become {status}, though its data was not sent to the end") as caught:
         made.upload(stream)
     assert caught.value.image_id == ID
@@ -276,9 +278,9 @@ def test_an_image_that_is_not_active_after_all_is_an_error(status: str, bench: A
         bench(Reply(204), shown(active(status=status, checksum=None))).upload(stream)
 
 
-@pytest.mark.parametrize("refusal", [Reply(415, {"message": "Disk format is not qcow2"}), Fault(reads=BLOCK)])
+@pytest.mark.parametrize("refusal", [Reply(415, {"message": "Disk format is not qcow2"}), BrokenReply(reads=BLOCK)])
 def test_data_that_the_record_was_poisoned_with_is_refused_and_not_sent_again(
-    refusal: Reply | Fault, bench: Any, stream: Stream
+    refusal: Reply | BrokenReply, bench: Any, stream: Stream
 ) -> None:
     """A refused upload may reset the connection before its answer is read."""
     made = bench(refusal, shown(queued(checksum="a" * 32, size=5, stores="library")), repeats=3)
@@ -486,8 +488,8 @@ def test_staged_data_is_looked_at_once(bench: Any, stream: Stream) -> None:
     assert made.service.requests[0].body == DATA
 
 
-@pytest.mark.parametrize("failure", [Reply(503), Fault(reads=BLOCK)])
-def test_staging_that_broke_off_is_begun_again(failure: Reply | Fault, bench: Any, stream: Stream) -> None:
+@pytest.mark.parametrize("failure", [Reply(503), BrokenReply(reads=BLOCK)])
+def test_staging_that_broke_off_is_begun_again(failure: Reply | BrokenReply, bench: Any, stream: Stream) -> None:
     made = bench(failure, shown(queued()), Reply(204), STAGED, repeats=1)
     made.stage(stream)
     assert made.asked == ["PUT stage", LOOK, "PUT stage", LOOK]
@@ -495,9 +497,9 @@ def test_staging_that_broke_off_is_begun_again(failure: Reply | Fault, bench: An
 
 
 @pytest.mark.parametrize("looks", [0, 1, 5])
-@pytest.mark.parametrize("failure", [BREAK_OFF, Fault(reads=BLOCK)])
+@pytest.mark.parametrize("failure", [BREAK_OFF, BrokenReply(reads=BLOCK)])
 def test_staging_is_begun_again_once_the_service_has_noticed_that_it_broke_off(
-    failure: Fault, looks: int, bench: Any, stream: Stream
+    failure: BrokenReply, looks: int, bench: Any, stream: Stream
 ) -> None:
     """Until then it says that the data is on its way, and would refuse more of it."""
     made = bench(failure, *[STAGING] * looks, shown(queued()), Reply(204), STAGED, repeats=1)
@@ -507,10 +509,10 @@ def test_staging_is_begun_again_once_the_service_has_noticed_that_it_broke_off(
     assert len(made.clock.slept) == looks + 1
 
 
-@pytest.mark.parametrize("lost", [Reply(502), Reply(503), Reply(504), Fault()])
+@pytest.mark.parametrize("lost", [Reply(502), Reply(503), Reply(504), BrokenReply()])
 @pytest.mark.parametrize("looks", [0, 1, 5])
 def test_staging_whose_answer_is_lost_is_done_where_the_service_has_everything(
-    lost: Reply | Fault, looks: int, bench: Any, stream: Stream
+    lost: Reply | BrokenReply, looks: int, bench: Any, stream: Stream
 ) -> None:
     made = bench(lost, *[STAGING] * looks, STAGED, repeats=3)
     assert made.stage(stream)["status"] == "uploading"
@@ -758,11 +760,11 @@ def test_reading_back_that_breaks_off_is_no_wrong_data(
 ) -> None:
     as_urllib3(monkeypatch, notices)
     with pytest.raises(ConnectionFailed, match=f"^Could not download the data of image {ID}: "):
-        bench(*DONE, Fault(sent)).run_import(READ_BACK)
+        bench(*DONE, BrokenReply(sent)).run_import(READ_BACK)
 
 
 def test_reading_back_that_falls_silent_is_told_as_such(bench: Any) -> None:
-    made = bench(*DONE, Fault(HALF, stays_open=True), timeout=0.5)
+    made = bench(*DONE, BrokenReply(HALF, stays_open=True), timeout=0.5)
     with pytest.raises(ConnectionFailed, match=f"{made.service.host} did not answer within 0.5 seconds"):
         made.run_import(READ_BACK)
 

@@ -32,7 +32,7 @@ from ansible_collections.platform9.pcd.tests.support.samples import PASSWORD, Cl
 from ansible_collections.platform9.pcd.tests.support.scripted_server import (
     BREAK_OFF,
     SILENCE,
-    Fault,
+    BrokenReply,
     Reply,
     Request,
     Serve,
@@ -190,7 +190,7 @@ def test_a_packed_file_that_is_called_packed_for_the_way_stays_as_it_came(
     coding = CODINGS.get(ending, "gzip")
     for name in sorted({coding, coding.removeprefix("x-"), coding.upper()}):
         head = b"HTTP/1.1 200 OK\r\nContent-Encoding: %s\r\n\r\n" % name.encode()
-        reply = Reply(200, packed, {"Content-Encoding": name}) if announced else Fault(head + packed)
+        reply = Reply(200, packed, {"Content-Encoding": name}) if announced else BrokenReply(head + packed)
         assert fetched(url(serve(reply), f"/debian.raw.{ending}")) == packed
 
 
@@ -232,7 +232,7 @@ def test_a_file_that_was_packed_for_the_way_all_the_same_is_not_the_file(
 def test_bytes_that_are_packed_as_they_are_transferred_are_not_the_file(serve: Serve) -> None:
     """Transfer-Encoding: gzip, chunked; what comes out of the chunks is packed."""
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"
-    service = serve(Fault(head + b"%x\r\n" % len(GZ) + GZ + b"\r\n0\r\n\r\n"))
+    service = serve(BrokenReply(head + b"%x\r\n" % len(GZ) + GZ + b"\r\n0\r\n\r\n"))
     for name in ("debian.raw", "debian.raw.gz"):
         assert refused(url(service, f"/{name}")).facts == {"content_encoding": "gzip"}
 
@@ -268,7 +268,7 @@ WITHOUT_LENGTH = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + DATA
 
 @pytest.mark.parametrize(("answer", "size"), [(CHUNKED, 1000), (WITHOUT_LENGTH, len(DATA))])
 def test_a_server_need_not_say_how_much_will_come(answer: bytes, size: int, serve: Serve) -> None:
-    service = serve(Fault(answer))
+    service = serve(BrokenReply(answer))
     with url(service).open() as reading:
         assert reading.size is None
     assert fetched(url(service)) == DATA[:size]
@@ -565,7 +565,7 @@ def test_another_answer_than_the_file_is_told_with_its_status(status: int, advic
 
 
 @pytest.mark.parametrize("transient", [Reply(429), Reply(502), Reply(503), Reply(504), BREAK_OFF])
-def test_what_passes_is_asked_again(transient: Reply | Fault, serve: Serve) -> None:
+def test_what_passes_is_asked_again(transient: Reply | BrokenReply, serve: Serve) -> None:
     service, clock = serve(transient, transient, Reply(200, DATA)), Clock()
     assert fetched(url(service, clock=clock, retries=2, **LOGIN)) == DATA
     assert [credentials(request) for request in service.requests] == [GIVEN] * 3
@@ -574,7 +574,7 @@ def test_what_passes_is_asked_again(transient: Reply | Fault, serve: Serve) -> N
 
 @pytest.mark.parametrize("retries", [0, 1, 3])
 @pytest.mark.parametrize("transient", [Reply(503), BREAK_OFF])
-def test_it_is_asked_as_often_as_wished_and_no_more(transient: Reply | Fault, retries: int, serve: Serve) -> None:
+def test_it_is_asked_as_often_as_wished_and_no_more(transient: Reply | BrokenReply, retries: int, serve: Serve) -> None:
     service, clock = serve(transient), Clock()
     refused(url(service, clock=clock, retries=retries))
     assert len(service.requests) == 1 + retries
@@ -582,7 +582,7 @@ def test_it_is_asked_as_often_as_wished_and_no_more(transient: Reply | Fault, re
 
 
 @pytest.mark.parametrize("transient", [Reply(503, "", {"Retry-After": "7"}), BREAK_OFF])
-def test_nothing_is_asked_again_after_the_deadline(transient: Reply | Fault, serve: Serve) -> None:
+def test_nothing_is_asked_again_after_the_deadline(transient: Reply | BrokenReply, serve: Serve) -> None:
     service, clock = serve(transient), Clock()
     refused(url(service, clock=clock, retries=3, deadline=0))
     assert len(service.requests) == 1
@@ -660,8 +660,8 @@ def test_a_name_that_is_not_ascii_is_looked_up_as_such(monkeypatch: pytest.Monke
     assert asked == ["xn--bcher-kva.invalid"]
 
 
-@pytest.mark.parametrize("fault", [BREAK_OFF, SILENCE, Fault(b"no HTTP at all\r\n\r\n")])
-def test_no_message_tells_who_is_in_the_address(fault: Fault, serve: Serve) -> None:
+@pytest.mark.parametrize("fault", [BREAK_OFF, SILENCE, BrokenReply(b"no HTTP at all\r\n\r\n")])
+def test_no_message_tells_who_is_in_the_address(fault: BrokenReply, serve: Serve) -> None:
     service = serve(fault)
     address = f"http://{USER}:{PASSWORD}@{service.host}/x?sig={SIGNATURE}"
     assert f"fetch http://{service.host}/x: " in str(refused(url(address, timeout=0.2)))
@@ -689,8 +689,8 @@ def test_a_server_that_falls_silent_is_given_its_time_once(serve: Serve) -> None
     assert clock.slept == []
 
 
-def announced(length: int, sent: bytes, stays_open: bool = False) -> Fault:
-    return Fault(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % length + sent, stays_open)
+def announced(length: int, sent: bytes, stays_open: bool = False) -> BrokenReply:
+    return BrokenReply(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % length + sent, stays_open)
 
 
 LARGE = DATA * (2 * BLOCK // len(DATA) + 1)
@@ -721,7 +721,7 @@ def test_urllib3_is_told_to_notice_a_body_that_ends_early(serve: Serve, monkeypa
 
 def test_a_length_that_is_no_number_is_none(serve: Serve) -> None:
     for length in (b"\xb2", b"many", b"", b"-5"):
-        service = serve(Fault(b"HTTP/1.1 200 OK\r\nContent-Length: " + length + b"\r\n\r\n" + DATA))
+        service = serve(BrokenReply(b"HTTP/1.1 200 OK\r\nContent-Length: " + length + b"\r\n\r\n" + DATA))
         with url(service).open() as reading:
             assert reading.size is None
         assert fetched(url(service)) == DATA
@@ -731,11 +731,11 @@ def test_a_length_that_is_no_number_is_none(serve: Serve) -> None:
 def test_a_length_beside_chunks_is_of_no_account(length: int, serve: Serve) -> None:
     """RFC 9112, section 6.3: the chunks say where the end is."""
     answer = CHUNKED.replace(b"\r\n", b"\r\nContent-Length: %d\r\n" % length, 1)
-    service = serve(Fault(answer))
+    service = serve(BrokenReply(answer))
     with url(service).open() as reading:
         assert reading.size is None
     assert fetched(url(service)) == DATA[:1000]
-    refused(url(serve(Fault(answer[:-7]))))
+    refused(url(serve(BrokenReply(answer[:-7]))))
 
 
 def test_of_a_download_that_ends_early_less_goes_out_than_was_promised(serve: Serve) -> None:
@@ -752,7 +752,7 @@ def test_of_a_download_that_ends_early_less_goes_out_than_was_promised(serve: Se
 
 def test_chunks_that_end_early_are_no_whole_file(serve: Serve) -> None:
     for cut in (5, 7, 60, 200):
-        service = serve(Fault(CHUNKED[:-cut]))
+        service = serve(BrokenReply(CHUNKED[:-cut]))
         error = refused(url(service, f"/x?sig={SIGNATURE}"))
         assert str(error).startswith(f"url: the download of {service.url}/x broke off after ")
 
@@ -766,7 +766,7 @@ def test_a_download_that_falls_silent_is_told(serve: Serve) -> None:
 
 
 def test_chunks_that_fall_silent_are_told(serve: Serve) -> None:
-    service = serve(Fault(CHUNKED[:-60], stays_open=True))
+    service = serve(BrokenReply(CHUNKED[:-60], stays_open=True))
     address = f"http://{USER}:{PASSWORD}@{service.host}/x?sig={SIGNATURE}"
     error = refused(url(address, timeout=0.2))
     assert str(error).startswith(f"url: the download of {service.url}/x broke off after ")
@@ -802,8 +802,8 @@ def test_an_image_in_place_of_a_checksum_file_is_not_read_to_its_end(serve: Serv
         url(service, option="checksum").text()
 
 
-@pytest.mark.parametrize("cut", [announced(100, b"abc"), Fault(CHUNKED[:-60]), BREAK_OFF])
-def test_a_checksum_file_that_breaks_off_is_asked_for_again(cut: Fault, serve: Serve) -> None:
+@pytest.mark.parametrize("cut", [announced(100, b"abc"), BrokenReply(CHUNKED[:-60]), BREAK_OFF])
+def test_a_checksum_file_that_breaks_off_is_asked_for_again(cut: BrokenReply, serve: Serve) -> None:
     clock = Clock()
     service = serve(cut, cut, Reply(200, "text"))
     assert url(service, retries=2, clock=clock).text() == "text"
@@ -824,7 +824,7 @@ def test_a_checksum_file_that_falls_silent_is_given_its_time_once(serve: Serve) 
 def test_a_download_that_breaks_off_is_said_to_be_passing(serve: Serve) -> None:
     for cut, transient in (
         (announced(len(DATA) + 1, DATA), True),
-        (Fault(CHUNKED[:-60]), True),
+        (BrokenReply(CHUNKED[:-60]), True),
         (announced(len(DATA) + 1, DATA, stays_open=True), False),
         (Reply(404), False),
     ):

@@ -30,7 +30,7 @@ def params(**given: Any) -> dict[str, Any]:
     return options(SPEC, **given)
 
 
-class Shelf(Images):
+class RecordingImages(Images):
     """Gives the images it was made with, and remembers what was asked."""
 
     def __init__(self, *images: Image) -> None:
@@ -47,11 +47,11 @@ def unheard(warning: str) -> None:
     raise AssertionError(warning)
 
 
-def session_with(shelf: Shelf) -> Session:
+def session_with(shelf: RecordingImages) -> Session:
     return Session(shelf, PROJECT, Transport(), unheard)
 
 
-def read(shelf: Shelf, **given: Any) -> list[str]:
+def read(shelf: RecordingImages, **given: Any) -> list[str]:
     return [each["id"] for each in read_listing(params(**given), session_with(shelf))["images"]]
 
 
@@ -217,7 +217,7 @@ def test_images_that_are_equal_by_the_key_follow_by_their_time_as_in_glance(give
 
 
 def test_one_image_by_its_id_is_no_list() -> None:
-    class ById(Shelf):
+    class ById(RecordingImages):
         def get(self, image_id: str) -> Image:
             return image(id=image_id)
 
@@ -227,24 +227,24 @@ def test_one_image_by_its_id_is_no_list() -> None:
 
 
 def test_images_come_in_the_shape_that_users_get() -> None:
-    assert read_listing(params(), session_with(Shelf(image()))) == {"images": [image_shape(image())]}
+    assert read_listing(params(), session_with(RecordingImages(image()))) == {"images": [image_shape(image())]}
 
 
 def test_the_limit_is_for_what_is_returned() -> None:
-    shelf = Shelf(*named("a 1", "b 2", "c 3"))
+    shelf = RecordingImages(*named("a 1", "b 2", "c 3"))
     assert read(shelf, limit=2) == ["1", "2"]
     assert shelf.asked == [([], 2)]
 
 
 def test_the_newest_is_asked_for_alone() -> None:
-    shelf = Shelf(*named("b 2", "a 1"))
+    shelf = RecordingImages(*named("b 2", "a 1"))
     assert read(shelf, most_recent=True) == ["2"]
     assert shelf.asked == [([("sort_key", "created_at"), ("sort_dir", "desc")], 1)]
 
 
 def test_hidden_or_not_is_two_lists_in_one_order() -> None:
     hidden = [{**each, "os_hidden": True} for each in named("b 4", "a 2")]
-    shelf = Shelf(*named("c 3", "d 1"), *hidden)
+    shelf = RecordingImages(*named("c 3", "d 1"), *hidden)
     assert read(shelf, hidden="any") == ["4", "3", "2", "1"]
     assert [query for query, dummy in shelf.asked] == [[("os_hidden", "false")], [("os_hidden", "true")]]
     assert read(shelf, hidden="any", limit=3) == ["4", "3", "2"]
@@ -253,6 +253,6 @@ def test_hidden_or_not_is_two_lists_in_one_order() -> None:
 
 def test_a_name_is_compared_exactly_even_where_the_database_does_not() -> None:
     """MySQL finds Ubuntu for ubuntu, and a name for the same name with a blank at its end."""
-    shelf = Shelf(image(id="1", name="Ubuntu"), image(id="2", name="ubuntu"), image(id="3", name="ubuntu "))
+    shelf = RecordingImages(image(id="1", name="Ubuntu"), image(id="2", name="ubuntu"), image(id="3", name="ubuntu "))
     assert read(shelf, name="ubuntu") == ["2"]
     assert read(shelf, name="ubuntu", limit=1) == ["2"]
