@@ -1,0 +1,90 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is refused of the options before Ansible sees them. The contract tries every option of every module."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.platform9.pcd.plugins.module_utils._arguments import (
+    LONGEST,
+    OMITTED,
+    check_arguments,
+    without_nulls,
+)
+from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError
+from ansible_collections.platform9.pcd.plugins.module_utils._redact import PLACEHOLDER
+
+SPEC: dict[str, Any] = {
+    "id": {},
+    "name": {},
+    "count": {"type": "int"},
+    "tags": {"type": "list"},
+    "force": {"type": "bool"},
+    "kind": {"choices": ["a"]},
+    "properties": {"type": "dict"},
+    "headers": {"type": "dict", "no_log": True},
+    "password": {"no_log": True},
+}
+
+
+def test_null_means_not_given_for_the_options_of_the_spec_only() -> None:
+    given: dict[str, Any] = {"name": None, "count": 0, "tags": [], "_ansible_tmpdir": None}
+    assert without_nulls(given, SPEC) == {"count": 0, "tags": [], "_ansible_tmpdir": None}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"name": None},
+        {"id": None, "name": "a"},
+        {"name": "ä ö", "count": "7", "tags": ["a", 1], "force": True, "kind": "a"},
+        {"count": "many"},  # Ansible says what is wrong with it
+        {"tags": "one"},
+        {"name": "two\nlines\tand a tab"},
+        {"properties": {"a": {"b": [1, 2.5, None]}}},
+        {"headers": {"X-Key": "any\x01thing"}, "password": "x" * (LONGEST + 1)},
+    ],
+)
+def test_what_can_be_used_passes(given: dict[str, Any]) -> None:
+    check_arguments(given, SPEC, ("name",))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"id": ""}, "^id: it is empty"),
+        ({"id": None}, "^id: it is null, and no other option says which image is meant"),
+        ({"name": ["a"]}, "^name: a list was given"),
+        ({"name": {"a": 1}}, "^name: a dictionary was given"),
+        ({"tags": ["a", ["b"]]}, "^tags: a list was given"),
+        ({"force": ["yes"]}, "^force: a list was given"),
+        ({"count": True}, "^count: a boolean was given"),
+        ({"count": float("inf")}, "^count: "),
+        ({"count": 10**400}, "^count: "),
+        ({"properties": {"a": float("nan")}}, "^properties.a: nan "),
+        ({"properties": {"a": {"b": "\x07"}}}, r"^properties.a.b: it holds a control character \(U\+0007\)"),
+        ({"properties": {"\ud800": "a"}}, r"^properties: it holds a byte that is no text \(U\+D800\)"),
+        ({"password": "a\0b"}, r"^password: it holds a control character \(U\+0000\)"),
+        ({"headers": {"X Key": "a"}}, "^headers: one of its names"),
+        ({"tags": [f"{OMITTED}abc"]}, "^tags: it holds __omit_place_holder__"),
+        ({"name": f"a {PLACEHOLDER}"}, "^name: it holds VALUE_SPECIFIED"),
+        ({"name": "x" * (LONGEST + 1)}, f"^name: {LONGEST + 1} characters"),
+        ({"kind": "a\nb"}, "^kind: it holds a line break"),
+        ({"count": "1\n2"}, "^count: it holds a line break"),
+    ],
+)
+def test_what_would_be_misread_is_refused_by_the_name_of_the_option(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        check_arguments(given, SPEC, ("name",))
+
+
+@pytest.mark.parametrize("option", ["password", "headers"])
+def test_no_message_quotes_what_may_be_a_secret(option: str) -> None:
+    secret = "S3cret-in-the-wr0ng-place\0"
+    with pytest.raises(ConfigurationError, match=f"^{option}") as caught:
+        check_arguments({option: {"X": secret} if option == "headers" else secret}, SPEC)
+    assert "S3cret" not in str(caught.value)
