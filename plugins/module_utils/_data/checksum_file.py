@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from .._errors import DataError, quoted
-from .stream import HEX, Digest, hash_of
+from .digest import HEX, Digest, hash_of
 
 FOLDERS = re.compile(r"^(\.{0,2}/)+")
 BSD_LINE = re.compile(r"(?P<algorithm>[A-Za-z0-9-]+) ?\((?P<name>.+)\) ?= ?(?P<value>[0-9a-fA-F]+)")
@@ -88,6 +88,7 @@ def _entries(lines: Iterable[str], algorithm: str) -> Iterator[_Entry]:
         if heading is not None:
             section = _plain(heading["algorithm"])
             continue
+        written: str | None
         bsd = BSD_LINE.fullmatch(line)
         if bsd is not None:
             written, name, value = _plain(bsd["algorithm"]), bsd["name"], bsd["value"]

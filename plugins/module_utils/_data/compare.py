@@ -5,14 +5,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any, NamedTuple
 
-from .._errors import DataError, PlanError, quoted
+from .._errors import PlanError, quoted
 from .._image.attributes import (
     BOUND_TO,
     CREATED,
     FIXED_BY_DATA,
+    FULL_STATUSES,
     IMPORT_LOCK,
     MAX_TEXT_LENGTH,
     REPLACES,
@@ -44,7 +44,8 @@ from .._image.plan import (
     plan_present,
     pointer,
 )
-from .stream import Content, Digest, Stream, hash_of
+from .digest import Content, Digest
+from .stream import Stream
 
 # Properties that describe the very bytes: openstacksdk's hashes, and signatures.
 ABOUT_OLD_DATA = (
@@ -59,8 +60,6 @@ FAILED_IMPORT = "os_glance_failed_import"
 IMPORTING_TO = "os_glance_importing_to_stores"
 # Set here, never by a service: the task that holds the import lock of the image has failed, and nothing works on it.
 STALE_LOCK = "os_glance_stale_lock"
-# Those of an image that has its data.
-FULL_STATUSES = ("active", "deactivated")
 
 
 class Delivery(NamedTuple):
@@ -172,16 +171,6 @@ def is_settled(image: Image) -> bool:
 def has_failed(image: Image) -> bool:
     """Whether an import into the record has failed, which may have left data behind that keeps other data out."""
     return image["status"] == "queued" and bool(image.get(FAILED_IMPORT)) and not image.get(IMPORT_LOCK)
-
-
-def digest_of_image(image: Image) -> Digest | None:
-    """The strongest digest that the service tells of the data and that this Python can compute; None where none is."""
-    for algorithm, value in ((image.get("os_hash_algo"), image.get("os_hash_value")), ("md5", image.get("checksum"))):
-        with suppress(DataError):
-            # Those of variable length (shake_*) have no digest of their own.
-            if algorithm and value and hash_of(algorithm).digest_size:
-                return Digest(algorithm, value.lower())
-    return None
 
 
 def choose_method(asked: str | None, is_file: bool, is_public: bool, stores: Stores, offered: Sequence[str]) -> str:

@@ -29,11 +29,11 @@ from .._errors import (
     PcdError,
     PlanError,
 )
-from .._image.attributes import check_identity, image_shape
+from .._image.attributes import FULL_STATUSES, check_identity, image_shape
 from .._image.find import find_existing
 from .._image.plan import Image, describe
 from .._session import Params, Result, Session
-from .compare import FULL_STATUSES, digest_of_image
+from .digest import BLOCK, Digest, digest_of_image, hash_of, hash_of_file
 from .file_attributes import (
     BY_PATH,
     FileAttributes,
@@ -50,7 +50,6 @@ from .folder import (
     remove_leftovers,
 )
 from .stores import UNREADABLE, elsewhere
-from .stream import BLOCK, Digest, hash_of
 
 try:
     import requests
@@ -196,7 +195,7 @@ class _File:
             with folder.opened(name) as descriptor:
                 found = os.fstat(descriptor)
                 _refuse_no_file(path, found)
-                hexdigest = _hash_of_file(descriptor, digest.algorithm)
+                hexdigest = hash_of_file(descriptor, digest.algorithm)
         except OSError as error:
             raise _unreadable(path, error) from None
         return cls(found.st_size, Digest(digest.algorithm, hexdigest), found)
@@ -540,14 +539,6 @@ def _begins_at(start: int, response: requests.Response) -> bool:
 
 def _checksum(digest: Digest | None) -> str | None:
     return None if digest is None else f"{digest.algorithm}:{digest.value}"
-
-
-def _hash_of_file(descriptor: int, algorithm: str) -> str:
-    digest = hash_of(algorithm)
-    with open(descriptor, "rb", buffering=0, closefd=False) as stream:
-        while block := stream.read(BLOCK):
-            digest.update(block)
-    return str(digest.hexdigest())
 
 
 def _refuse_no_file(path: str, found: os.stat_result) -> None:

@@ -9,6 +9,7 @@ What is recognised and refused follows oslo_utils/imageutils/format_inspector.py
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from .._errors import DataError
 
@@ -162,3 +163,15 @@ def virtual_size_of(start: bytes) -> int | None:
     at, order, unit = places[found]
     number = start[at : at + 8]
     return int.from_bytes(number, "big" if order == "big" else "little") * unit if len(number) == 8 else None
+
+
+def with_start(blocks: Iterator[bytes], count: int) -> Iterator[bytes]:
+    """The same bytes; the first block has so many of them that they tell what they are, if there are as many."""
+    start = b""
+    for block in blocks:
+        start += block
+        if len(start) >= count:
+            break
+    if start:
+        yield start
+    yield from blocks

@@ -8,13 +8,9 @@ from typing import Any
 
 from .._client.images import Images
 from .._errors import ApiError, PcdError
+from .._image.attributes import IMPORT_LOCK
 from .._image.plan import Image
-from .compare import (
-    FAILED_IMPORT,
-    IMPORT_LOCK,
-    IMPORTING_TO,
-    STALE_LOCK,
-)
+from .compare import FAILED_IMPORT, IMPORTING_TO, STALE_LOCK
 
 # After so many looks without a change, the tasks of the image are read, too: once a minute, if an import takes long.
 LOOKS_FOR_A_FAILURE = 6

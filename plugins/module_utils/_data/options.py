@@ -14,7 +14,8 @@ from .._image.plan import Stores
 from .._redact import SHORTEST_PASSWORD, redacted
 
 if TYPE_CHECKING:
-    from .stream import Digest, File, Stream
+    from .digest import Digest
+    from .stream import File, Stream
     from .url import Url
 
 # What only data needs is imported where there is some: most tasks are about attributes alone.
@@ -128,7 +129,8 @@ def _stated(params: Params, place: tuple[File | Url, Transport] | None) -> Diges
     if params["checksum"] is None:
         return None
     from .checksum_file import digest_in, is_beside
-    from .stream import File, digest_from, digest_of
+    from .digest import digest_from, digest_of
+    from .stream import File
     from .url import Url
 
     algorithm, rest = digest_from("checksum", params["checksum"])

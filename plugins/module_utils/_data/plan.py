@@ -18,6 +18,8 @@ from .._errors import (
 )
 from .._image.attributes import (
     FIXED_BY_DATA,
+    FULL_STATUSES,
+    IMPORT_LOCK,
     REPLACES,
     SOURCE,
     is_ours,
@@ -39,14 +41,11 @@ from .._image.plan import (
 )
 from .._session import Params, Session
 from .compare import (
-    FULL_STATUSES,
-    IMPORT_LOCK,
     Delivery,
     as_sent,
     can_continue,
     check_stores,
     choose_method,
-    digest_of_image,
     has_failed,
     is_same,
     is_settled,
@@ -63,9 +62,10 @@ from .compare import (
     with_delivery,
     with_ending,
 )
+from .digest import Content, digest_of_image
 from .options import has_source, stores_from, stream_from
 from .stores import unreadable_here
-from .stream import Content, File, Stream
+from .stream import File, Stream
 from .transfer import transfers_of
 from .url import Url
 

@@ -1,62 +1,24 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bytes on their way: read, hash, unpack and hand on in one pass, in blocks, whatever the size."""
+"""The bytes that a task sends: read, hashed, unpacked and passed on in one pass, in blocks, whatever the size."""
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import hashlib
 import io
-import lzma
 import os
-import re
 import stat
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
-from importlib import import_module
 from typing import Any, Protocol, TypeVar
 
 from .._arguments import FuturePath
 from .._client.retry import SYSTEM_CLOCK, Attempts, is_transient
-from .._errors import (
-    ConfigurationError,
-    DataError,
-    MissingPath,
-    quoted,
-)
+from .._errors import DataError, MissingPath
 from .._image.attributes import SERVICE_ALGORITHMS
-from .._redact import redacted
-from .format import MAX_MAGIC_BYTES, MAX_START_BYTES, compression_of
+from .digest import BLOCK, Content, Digest, hash_of
+from .format import MAX_START_BYTES, with_start
 
 T = TypeVar("T")
-
-BLOCK = 1 << 20
-
-NOT_A_WORD = re.compile(r"\W+")
-MAX_ALGORITHM_LENGTH = 20
-HEX = re.compile(r"[0-9a-fA-F]+")
-
-# In bytes: what a file of `xz -9` asks for, and a little for its filters. The next larger dictionary asks for 97 MiB.
-MAX_XZ_MEMORY = 66 << 20
-
-
-@dataclass(frozen=True)
-class Digest:
-    """A hash value in lowercase hexadecimal digits; `algorithm` is a name that hashlib knows."""
-
-    algorithm: str
-    value: str
-
-
-@dataclass(frozen=True)
-class Content:
-    """What is known about some bytes: their number, None where unknown, and digests by algorithm."""
-
-    size: int | None
-    digests: Mapping[str, str]
 
 
 class Reading(Protocol):
@@ -282,15 +244,15 @@ class Stream:
 
         So a service that has been promised a size never gets a complete image with wrong bytes.
         """
-        hashes = {algorithm: _hash(algorithm) for algorithm in self._algorithms}
+        hashes = {algorithm: hash_of(algorithm) for algorithm in self._algorithms}
         of_source = None
         if self.stated is not None:
             # Unpacked bytes are others than those of the source; otherwise one pass serves both.
             shared = None if self.decompress else hashes.get(self.stated.algorithm)
-            of_source = shared or _hash(self.stated.algorithm)
+            of_source = shared or hash_of(self.stated.algorithm)
         of_sent = [digest for digest in hashes.values() if digest is not of_source]
         size, held = 0, b""
-        for block in _begun(self._unpacked(reading, of_source)):
+        for block in with_start(self._unpacked(reading, of_source), MAX_START_BYTES):
             if held:
                 yield held
             else:
@@ -310,21 +272,11 @@ class Stream:
     def _unpacked(self, reading: Reading, of_source: Any) -> Iterator[bytes]:
         read = _hashing(reading.read, of_source)
         if not self.decompress:
-            yield from _read_on(read)
-            return
-        raw = io.BufferedReader(_Raw(read), BLOCK)
-        kind = compression_of(raw.peek(MAX_MAGIC_BYTES))
-        if kind is None:
-            yield from _read_on(raw.read)
-            return
-        unpack = _unpacker(kind, str(self.source))
-        try:
-            yield from _unpacked_once(unpack(raw).read, kind, str(self.source))
-            # What stands behind the packed bytes belongs to the stated digest, too.
-            for dummy in _read_on(raw.read):
-                pass
-        except (OSError, EOFError, ValueError, zlib.error) as error:
-            raise _not_unpacked(kind, str(self.source), error) from None
+            return iter(lambda: read(BLOCK), b"")
+        # Imported here, because most files are not packed, and their tasks need no library for it.
+        from .decompress import unpacked
+
+        return unpacked(read, str(self.source))
 
     def _compare(self, stated: Digest, actual: str) -> None:
         if actual != stated.value:
@@ -353,67 +305,6 @@ class Body:
         yield from self._blocks
 
 
-class _Raw(io.RawIOBase):
-    """The file object that the decompressors of the standard library want."""
-
-    def __init__(self, read: Callable[[int], bytes]) -> None:
-        self._read = read
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        # At least as much as tells what it is, however little a source gives at a time.
-        filled = 0
-        while filled < min(len(buffer), MAX_MAGIC_BYTES) and (block := self._read(len(buffer) - filled)):
-            buffer[filled : filled + len(block)] = block
-            filled += len(block)
-        return filled
-
-
-def digest_from(option: str, text: str) -> tuple[str, str]:
-    """Algorithm and rest of `<algorithm>:<hexadecimal digits or URL>`."""
-    algorithm, colon, rest = text.partition(":")
-    algorithm = algorithm.strip().lower()
-    if not colon or not rest.strip() or algorithm not in _algorithms():
-        found = quoted(redacted(algorithm)[:MAX_ALGORITHM_LENGTH])
-        raise ConfigurationError(
-            f"{option}: {found} does not begin <algorithm>:<checksum>, such as "
-            "sha256:0123abcd..., or sha256:https://vendor.example.com/SHA256SUMS. The algorithms are "
-            f"{', '.join(_algorithms())}."
-        )
-    return algorithm, rest.strip()
-
-
-def digest_of(option: str, algorithm: str, value: str) -> Digest:
-    digits = _hash(algorithm).digest_size * 2
-    # Copied from a web page, it may bring characters along that nobody sees.
-    seen = NOT_A_WORD.sub("", value)
-    if not HEX.fullmatch(seen) or len(seen) != digits:
-        raise ConfigurationError(
-            f"{option}: {quoted(redacted(value))} is no {algorithm} checksum, which has {digits} hexadecimal digits."
-        )
-    return Digest(algorithm, seen.lower())
-
-
-def _algorithms() -> list[str]:
-    # Those of variable length (shake_*) have no digest of their own.
-    return sorted(name for name in hashlib.algorithms_guaranteed if not name.startswith("shake_"))
-
-
-def _hash(algorithm: str) -> Any:
-    # For comparison, not for security: md5 is what the service has, and hardened systems refuse it otherwise.
-    return hashlib.new(algorithm, usedforsecurity=False)
-
-
-def hash_of(algorithm: str) -> Any:
-    """A new hash object; DataError where this Python does not know the algorithm."""
-    try:
-        return _hash(algorithm)
-    except ValueError:
-        raise DataError(f"The hash algorithm {algorithm} of the service is not known to this Python.") from None
-
-
 def _hashing(read: Callable[[int], bytes], digest: Any) -> Callable[[int], bytes]:
     if digest is None:
         return read
@@ -424,151 +315,3 @@ def _hashing(read: Callable[[int], bytes], digest: Any) -> Callable[[int], bytes
         return block
 
     return read_and_hash
-
-
-def _read_on(read: Callable[[int], bytes]) -> Iterator[bytes]:
-    while block := read(BLOCK):
-        yield block
-
-
-def _begun(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """The same bytes, the first block of which is enough to tell what they are."""
-    start = b""
-    for block in blocks:
-        start += block
-        if len(start) >= MAX_START_BYTES:
-            break
-    if start:
-        yield start
-    yield from blocks
-
-
-def _unpacked_once(read: Callable[[int], bytes], kind: str, source: str) -> Iterator[bytes]:
-    """The unpacked bytes, unless they are packed again: a service takes those for an image that boots nothing."""
-    blocks, start = _read_on(read), b""
-    for block in blocks:
-        start += block
-        if len(start) >= MAX_MAGIC_BYTES:
-            break
-    again = compression_of(start)
-    if again is not None:
-        raise DataError(
-            f"decompress: {source} is {kind}, and what it holds is packed again ({again}). One packing is undone, not "
-            "two; unpack the file first and give its path. If it comes from a url, the server may have packed it."
-        )
-    if start:
-        yield start
-    yield from blocks
-
-
-def _not_unpacked(kind: str, source: str, error: Exception) -> DataError:
-    # The libraries have no error of its own for it: "Memory usage limit exceeded" (liblzma), "Frame requires too much
-    # memory for decoding" (libzstd, which allows 128 MiB).
-    if kind in ("xz", "zst") and "memory" in str(error).lower():
-        limit = f"{MAX_XZ_MEMORY >> 20} MiB" if kind == "xz" else "128 MiB"
-        return DataError(
-            f"decompress: {source} is {kind} and asks for more memory than it gets, {limit} ({error}). Nothing of it "
-            "is used; unpack the file first and give its path, or pack it with a smaller dictionary, such as xz -9."
-        )
-    return DataError(f"decompress: {source} is {kind}, but broken: {error}. Nothing of it is used; get the file again.")
-
-
-def _unpacker(kind: str, source: str) -> Callable[[Any], Any]:
-    if kind == "gz":
-        return lambda raw: gzip.GzipFile(fileobj=raw)
-    if kind == "bz2":
-        return lambda raw: _Members(raw, bz2.BZ2Decompressor, padding=b"\0")
-    if kind == "xz":
-        # Zeros may follow (the .xz file format, section 2.2), as gzip and bzip2 let them, too.
-        return lambda raw: _Members(raw, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, MAX_XZ_MEMORY), padding=b"\0")
-    if kind == "zst":
-        return _zstd_unpacker(source)
-    raise DataError(
-        f"decompress: {source} is {kind}, which is not supported; gz, bz2, xz and zst are. Unpack the file first."
-    )
-
-
-def _zstd_unpacker(source: str) -> Callable[[Any], Any]:
-    try:
-        decompressor: Callable[[], Any] = import_module("compression.zstd").ZstdDecompressor  # since Python 3.14
-    except ImportError:
-        pass
-    else:
-        return lambda raw: _Members(raw, decompressor)
-    try:
-        from zstandard import ZstdDecompressor
-    except ImportError:
-        raise DataError(
-            f"decompress: {source} is zst, which this Python cannot unpack. Install the Python library zstandard "
-            "on the host where the task runs, or unpack the file first."
-        ) from None
-    return lambda raw: _Zstandard(raw, ZstdDecompressor().decompressobj)
-
-
-class _Members:
-    """What the file objects of the standard library lack: they take a broken second member for the end of the first."""
-
-    def __init__(self, raw: Any, new: Callable[[], Any], padding: bytes = b"") -> None:
-        self._raw = raw
-        self._new = new
-        self._padding = padding
-        self._member: Any = new()
-        self._rest = b""
-
-    def read(self, count: int) -> bytes:
-        """At most `count` bytes, none at the end."""
-        while True:
-            if self._member.eof:
-                self._rest = (self._member.unused_data or self._raw.read(BLOCK)).lstrip(self._padding)
-                while self._padding and not self._rest and (more := self._raw.read(BLOCK)):
-                    self._rest = more.lstrip(self._padding)
-                if not self._rest:
-                    return b""
-                self._member = self._new()
-            packed = b""
-            if self._member.needs_input:
-                packed = self._rest or self._raw.read(BLOCK)
-                self._rest = b""
-                if not packed:
-                    raise EOFError("it ends in the middle")
-            try:
-                unpacked: bytes = self._member.decompress(packed, count)
-            except Exception as error:
-                # Each decompressor has an error of its own, and that of zstd cannot be named on an older Python.
-                raise ValueError(str(error)) from None
-            if unpacked:
-                return unpacked
-
-
-class _Zstandard:
-    """What zstandard's own reader lacks: it takes an end before the end of the frame for a good one."""
-
-    # A block of 128 KiB may take 4 bytes, and all that comes of one step lies in memory.
-    STEP = 256
-
-    def __init__(self, raw: Any, frame: Callable[[], Any]) -> None:
-        self._raw = raw
-        self._new_frame = frame
-        self._frame = frame()
-        self._started = False
-        self._rest = b""
-
-    def read(self, dummy_count: int) -> bytes:
-        """Some bytes, none at the end."""
-        while True:
-            packed = self._rest or self._raw.read(self.STEP)
-            self._rest = b""
-            if not packed:
-                if self._started:
-                    raise EOFError("it ends in the middle")
-                return b""
-            try:
-                unpacked: bytes = self._frame.decompress(packed)
-            except Exception as error:
-                # ZstdError, which cannot be named where the library may be missing.
-                raise ValueError(str(error)) from None
-            self._started = not self._frame.eof
-            if self._frame.eof:
-                self._rest, self._frame = self._frame.unused_data, self._new_frame()
-            if unpacked:
-                return unpacked

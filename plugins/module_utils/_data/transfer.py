@@ -25,6 +25,8 @@ from .._errors import (
     WrongData,
 )
 from .._image.attributes import (
+    FULL_STATUSES,
+    IMPORT_LOCK,
     SERVICE_HASH,
     SOURCE,
     Origin,
@@ -45,8 +47,6 @@ from .._session import Session
 from .compare import (
     BUSY_STATUSES,
     FAILED_IMPORT,
-    FULL_STATUSES,
-    IMPORT_LOCK,
     IMPORTING_TO,
     STALE_LOCK,
     difference,
@@ -56,16 +56,10 @@ from .compare import (
     is_settled,
     is_unusable,
 )
+from .digest import BLOCK, Content, Digest, hash_of
 from .format import QCOW2_MAGIC, compression_of, virtual_size_of
 from .locks import Locks
-from .stream import (
-    BLOCK,
-    Body,
-    Content,
-    Digest,
-    Stream,
-    hash_of,
-)
+from .stream import Body, Stream
 
 LEFT_BEHIND = (
     " An earlier import into this record has failed, too, and may have left data behind that keeps other data out: "

@@ -103,6 +103,8 @@ SOURCE = "pcd_source"
 SOURCE_VALUE = re.compile(
     r"(?P<algorithm>[a-z0-9_]+):(?P<value>[0-9a-f]+)=(?P<data>[a-z0-9_]+:[0-9a-f]+)( from (?P<disk_format>[a-z0-9]+))?"
 )
+# The statuses of an image that has its data.
+FULL_STATUSES = ("active", "deactivated")
 # The id of the image that REPLACES and RETIRED are written onto, so that a copy on another image is void.
 BOUND_TO = "pcd_bound_to"
 # glance/api/v2/images.py: RequestDeserializer._reserved_properties and _reserved_namespaces; `stores` is computed.

@@ -21,7 +21,8 @@ from .attributes import (
 )
 
 if TYPE_CHECKING:
-    from .._data.stream import Content, Digest, Stream
+    from .._data.digest import Content, Digest
+    from .._data.stream import Stream
 
 Image = Mapping[str, Any]
 Patch = list[dict[str, Any]]

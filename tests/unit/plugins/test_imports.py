@@ -34,6 +34,7 @@ LAYERS = (
 # For the types of what a step sends, and nothing at run time.
 FOR_TYPES = {
     ("module_utils._client.images", "module_utils._data.stream"),
+    ("module_utils._image.plan", "module_utils._data.digest"),
     ("module_utils._image.plan", "module_utils._data.stream"),
 }
 

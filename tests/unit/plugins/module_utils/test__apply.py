@@ -14,7 +14,6 @@ from ansible_collections.platform9.pcd.plugins.module_utils._apply import MAX_RO
 from ansible_collections.platform9.pcd.plugins.module_utils._client.images import Image
 from ansible_collections.platform9.pcd.plugins.module_utils._data.compare import (
     Delivery,
-    Stores,
     plan_replacement,
     retirement_of,
     with_delivery,
@@ -48,6 +47,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image.plan import (
     Delete,
     Plan,
     SetStatus,
+    Stores,
     Update,
     plan_absent,
     plan_present,

@@ -16,12 +16,9 @@ from ansible_collections.platform9.pcd.plugins.module_utils._change import Image
 from ansible_collections.platform9.pcd.plugins.module_utils._client.images import Image, Query
 from ansible_collections.platform9.pcd.plugins.module_utils._client.options import CONNECTION_OPTIONS
 from ansible_collections.platform9.pcd.plugins.module_utils._client.transport import Transport
-from ansible_collections.platform9.pcd.plugins.module_utils._data.compare import (
-    Delivery,
-    Stores,
-    with_delivery,
-)
-from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import Digest, File, Stream
+from ansible_collections.platform9.pcd.plugins.module_utils._data.compare import Delivery, with_delivery
+from ansible_collections.platform9.pcd.plugins.module_utils._data.digest import Digest
+from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import File, Stream
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     ApiError,
     ConfigurationError,
@@ -39,6 +36,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes im
 from ansible_collections.platform9.pcd.plugins.module_utils._image.find import MAX_LISTED, find
 from ansible_collections.platform9.pcd.plugins.module_utils._image.plan import (
     Plan,
+    Stores,
     plan_absent,
     plan_present,
 )

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.platform9.pcd.plugins.module_utils._data.checksum_file import digest_in, is_beside
-from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import Digest
+from ansible_collections.platform9.pcd.plugins.module_utils._data.digest import Digest
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import DataError
 
 

@@ -15,9 +15,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.platform9.pcd.plugins.module_utils._data.compare import (
     BUSY_STATUSES,
-    FULL_STATUSES,
     Delivery,
-    Stores,
     as_sent,
     check_stores,
     choose_method,
@@ -40,10 +38,12 @@ from ansible_collections.platform9.pcd.plugins.module_utils._data.compare import
     with_delivery,
     with_ending,
 )
-from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import Content, Digest, File, Stream
+from ansible_collections.platform9.pcd.plugins.module_utils._data.digest import Content, Digest
+from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import File, Stream
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import PlanError
 from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes import (
     BOUND_TO,
+    FULL_STATUSES,
     MAX_TEXT_LENGTH,
     REPLACES,
     RETIRED,
@@ -62,6 +62,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image.plan import (
     Retire,
     SetStatus,
     Stage,
+    Stores,
     Update,
     Upload,
     plan_present,

@@ -23,16 +23,15 @@ from ansible_collections.platform9.pcd.plugins.module_utils._client.images impor
 from ansible_collections.platform9.pcd.plugins.module_utils._client.retry import Clock
 from ansible_collections.platform9.pcd.plugins.module_utils._client.transport import Transport
 from ansible_collections.platform9.pcd.plugins.module_utils._data import download as _download
+from ansible_collections.platform9.pcd.plugins.module_utils._data.digest import BLOCK, Digest, digest_of_image
 from ansible_collections.platform9.pcd.plugins.module_utils._data.download import (
     MAX_FILE_NAME_BYTES,
     Download,
     check_download,
-    digest_of_image,
     file_name,
     plan_download,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._data.folder import Folder, NewFile, new_file
-from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import BLOCK, Digest
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     ApiError,
     ConfigurationError,

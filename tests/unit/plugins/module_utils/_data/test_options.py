@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.platform9.pcd.plugins.module_utils._client.transport import Transport
-from ansible_collections.platform9.pcd.plugins.module_utils._data.compare import Stores
+from ansible_collections.platform9.pcd.plugins.module_utils._data.digest import Digest
 from ansible_collections.platform9.pcd.plugins.module_utils._data.options import (
     DATA_OPTIONS,
     check_data,
@@ -21,9 +21,10 @@ from ansible_collections.platform9.pcd.plugins.module_utils._data.options import
     stores_from,
     stream_from,
 )
-from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import Digest, File
+from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import File
 from ansible_collections.platform9.pcd.plugins.module_utils._data.url import MAX_LISTING_CHARACTERS, Url
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError, DataError, PcdError
+from ansible_collections.platform9.pcd.plugins.module_utils._image.plan import Stores
 from ansible_collections.platform9.pcd.tests.support.certificates import Certificates
 from ansible_collections.platform9.pcd.tests.support.samples import PASSWORD, options
 from ansible_collections.platform9.pcd.tests.support.scripted_server import BrokenReply, Reply, Serve

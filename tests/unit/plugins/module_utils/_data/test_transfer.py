@@ -23,8 +23,9 @@ from ansible_collections.platform9.pcd.plugins.module_utils._client.http import 
 from ansible_collections.platform9.pcd.plugins.module_utils._client.images import Images
 from ansible_collections.platform9.pcd.plugins.module_utils._client.retry import MAX_PAUSE_SECONDS, Attempts
 from ansible_collections.platform9.pcd.plugins.module_utils._client.transport import Transport
+from ansible_collections.platform9.pcd.plugins.module_utils._data.digest import BLOCK, Content, Digest
 from ansible_collections.platform9.pcd.plugins.module_utils._data.locks import LOOKS_FOR_A_FAILURE
-from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import BLOCK, Content, Digest, File, Stream
+from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import File, Stream
 from ansible_collections.platform9.pcd.plugins.module_utils._data.transfer import LOOKS_FOR_A_TRACE, Transfers
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     ApiError,

@@ -19,7 +19,8 @@ from urllib3.util import connection
 
 from ansible_collections.platform9.pcd.plugins.module_utils._client.retry import is_transient
 from ansible_collections.platform9.pcd.plugins.module_utils._client.transport import Transport
-from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import BLOCK, Content, Digest, Stream
+from ansible_collections.platform9.pcd.plugins.module_utils._data.digest import BLOCK, Content, Digest
+from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import Stream
 from ansible_collections.platform9.pcd.plugins.module_utils._data.url import (
     DEFAULT_PORTS,
     MAX_LISTING_CHARACTERS,

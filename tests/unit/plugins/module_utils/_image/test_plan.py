@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import Content, File, Stream
+from ansible_collections.platform9.pcd.plugins.module_utils._data.digest import Content
+from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import File, Stream
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import PlanError
 from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes import (
     ATTRIBUTES,
