@@ -25,6 +25,22 @@ options:
       - If neither is set, and neither options nor variables give an address or credentials, the file is used if it has
         only one entry.
     type: str
+  application_credential_id:
+    description:
+      - The id of an application credential. An application credential is recommended for automation. It is bound to
+        its project.
+      - If not set, the environment variable E(OS_APPLICATION_CREDENTIAL_ID) is used.
+    type: str
+  application_credential_name:
+    description:
+      - The name of an application credential. It requires O(username) or O(user_id).
+      - If not set, the environment variable E(OS_APPLICATION_CREDENTIAL_NAME) is used.
+    type: str
+  application_credential_secret:
+    description:
+      - The secret of the application credential.
+      - If not set, the environment variable E(OS_APPLICATION_CREDENTIAL_SECRET) is used.
+    type: str
   token:
     description:
       - A token that Keystone has issued.
@@ -81,22 +97,6 @@ options:
     description:
       - The id of the project's domain.
       - If not set, the environment variable E(OS_PROJECT_DOMAIN_ID) is used.
-    type: str
-  application_credential_id:
-    description:
-      - The id of an application credential. An application credential is recommended for automation. It is bound to
-        its project.
-      - If not set, the environment variable E(OS_APPLICATION_CREDENTIAL_ID) is used.
-    type: str
-  application_credential_name:
-    description:
-      - The name of an application credential. It requires O(username) or O(user_id).
-      - If not set, the environment variable E(OS_APPLICATION_CREDENTIAL_NAME) is used.
-    type: str
-  application_credential_secret:
-    description:
-      - The secret of the application credential.
-      - If not set, the environment variable E(OS_APPLICATION_CREDENTIAL_SECRET) is used.
     type: str
   region_name:
     description:

@@ -80,8 +80,8 @@ def open_session(
         access.image_endpoint,
         connection.transport,
         headers={"X-Auth-Token": access.token},
-        secrets=(*connection.secrets, access.token, *secrets),
+        secrets=(*connection.credential.secrets, access.token, *secrets),
         session=runtime.tokens.session(connection),
-        renew=renewed if connection.can_log_in_again else None,
+        renew=renewed if connection.credential.can_renew else None,
     )
     return Session(Images(http), access.project_id, connection.transport, warn, access.library, runtime)

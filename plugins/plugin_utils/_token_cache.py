@@ -92,10 +92,18 @@ class TokenCache(TokenProvider):
 
     def _key(self, connection: Connection) -> str:
         """A name that tells nothing of the connection, whose secrets are a part of it."""
-        transport = connection.transport
-        place = [transport.verify, transport.client_cert]
-        told = [type(connection.credential).__name__, *connection[:6], connection.trust_id, *place]
-        return hashlib.blake2b(json.dumps(told).encode(), key=self._secret, digest_size=20).hexdigest()
+        fields = {
+            "auth_url": connection.auth_url,
+            "identity": connection.credential.identity_json(),
+            "project": connection.project,
+            "trust_id": connection.trust_id,
+            "region_name": connection.region_name,
+            "interface": connection.interface,
+            "image_endpoint_override": connection.image_endpoint_override,
+            "verify": connection.transport.verify,
+            "client_cert": connection.transport.client_cert,
+        }
+        return hashlib.blake2b(json.dumps(fields).encode(), key=self._secret, digest_size=20).hexdigest()
 
     @contextmanager
     def _private_folder(self) -> Iterator[int]:

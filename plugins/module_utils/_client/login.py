@@ -11,20 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from .._errors import (
     ApiError,
     ConfigurationError,
-    NotFound,
     PcdError,
-    Unauthorized,
 )
+from .credentials import Credential, Project, options_naming
 from .http import Answer, Http
-from .options import (
-    ApplicationCredential,
-    Connection,
-    Domain,
-    Password,
-    Project,
-    Token,
-    User,
-)
+from .options import Connection
 from .retry import is_transient
 
 if TYPE_CHECKING:
@@ -69,9 +60,9 @@ class TokenProvider:
 def log_in(connection: Connection) -> Access:
     """A token for the project, and where its images are; no request where token and endpoint are both given."""
     credential, override = connection.credential, connection.image_endpoint_override
-    if isinstance(credential, Token) and override:
+    if credential.issued_token is not None and override:
         project_id = connection.project.id if connection.project else None
-        return Access(credential.token, versioned(override, "v2"), project_id, None)
+        return Access(credential.issued_token, versioned(override, "v2"), project_id, None)
     try:
         token, body = _logged_in(connection)
         endpoint = override or choose_endpoint(body.get("catalog") or [], connection.region_name, connection.interface)
@@ -87,17 +78,17 @@ def log_in(connection: Connection) -> Access:
 def _logged_in(connection: Connection) -> tuple[str, Mapping[str, Any]]:
     """The token, and what Keystone says of it."""
     credential = connection.credential
-    keystone = Http(versioned(str(connection.auth_url), "v3"), connection.transport, secrets=connection.secrets)
+    keystone = Http(
+        versioned(str(connection.auth_url), "v3"), connection.transport, secrets=connection.credential.secrets
+    )
     try:
-        if isinstance(credential, Token):
-            token, body = _with_token(keystone, credential.token, connection)
+        if credential.issued_token is not None:
+            token, body = _with_token(keystone, credential.issued_token, connection)
         else:
-            token, body = _issue(keystone, _identity(credential), _scope(connection), _is_repeatable(connection))
-    except Unauthorized as error:
-        raise _refused(error, connection, keystone) from None
+            # Authentication changes nothing on the service, but may spend the credential.
+            token, body = _issue(keystone, credential, _scope(connection), credential.can_renew)
     except ApiError as error:
-        if isinstance(error, NotFound) and isinstance(credential, ApplicationCredential):
-            # So Keystone answers where no credential has this id, in JSON; another server's 404 is no NotFound.
+        if isinstance(error, credential.refused_with):
             raise _refused(error, connection, keystone) from None
         if error.status not in (404, 405) and not 300 <= error.status < 400:
             raise
@@ -107,8 +98,7 @@ def _logged_in(connection: Connection) -> tuple[str, Mapping[str, Any]]:
             **error.facts,
         ) from None
     project = body.get("project") or {}
-    is_bound = isinstance(credential, ApplicationCredential)
-    if is_bound and connection.project is not None and not _is_for(project, connection.project):
+    if not credential.takes_scope and connection.project is not None and not _is_for(project, connection.project):
         raise ConfigurationError(
             f"project_name: the application credential belongs to project {project.get('name')}, "
             f"but {connection.project.name or connection.project.id} was asked for. "
@@ -213,13 +203,13 @@ def _with_token(keystone: Http, token: str, connection: Connection) -> tuple[str
         return token, body
     if connection.trust_id is not None and (body.get("OS-TRUST:trust") or {}).get("id") == connection.trust_id:
         return token, body
-    return _issue(keystone, {"methods": ["token"], "token": {"id": token}}, scope, repeatable=True)
+    return _issue(keystone, connection.credential, scope, repeatable=True)
 
 
 def _issue(
-    keystone: Http, identity: Mapping[str, Any], scope: Mapping[str, Any] | None, repeatable: bool
+    keystone: Http, credential: Credential, scope: Mapping[str, Any] | None, repeatable: bool
 ) -> tuple[str, Mapping[str, Any]]:
-    auth: dict[str, Any] = {"identity": identity}
+    auth: dict[str, Any] = {"identity": credential.identity_json()}
     if scope:
         auth["scope"] = scope
     answer = keystone.request(
@@ -257,50 +247,13 @@ def _are_objects(items: Any) -> bool:
     return isinstance(items, list) and all(isinstance(item, dict) for item in items)
 
 
-def _is_repeatable(connection: Connection) -> bool:
-    # A login changes nothing, but a one-time passcode is spent by it.
-    return not (isinstance(connection.credential, Password) and connection.credential.passcode)
-
-
-def _identity(credential: Password | ApplicationCredential) -> dict[str, Any]:
-    if isinstance(credential, ApplicationCredential):
-        described: dict[str, Any] = {"secret": credential.secret}
-        if credential.user is None:
-            described["id"] = credential.id
-        else:
-            described.update(name=credential.name, user=_user_json(credential.user))
-        return {"methods": ["application_credential"], "application_credential": described}
-    identity: dict[str, Any] = {"methods": []}
-    for method, key, secret in (
-        ("password", "password", credential.password),
-        ("totp", "passcode", credential.passcode),
-    ):
-        if secret:
-            identity["methods"].append(method)
-            identity[method] = {"user": {**_user_json(credential.user), key: secret}}
-    return identity
-
-
 def _scope(connection: Connection) -> dict[str, Any] | None:
     if connection.trust_id is not None:
         # keystone/api/_shared/authentication.py; the project is that of the trust.
         return {"OS-TRUST:trust": {"id": connection.trust_id}}
-    # An application credential is bound to its project; Keystone refuses a scope beside it.
-    if isinstance(connection.credential, ApplicationCredential) or connection.project is None:
+    if not connection.credential.takes_scope or connection.project is None:
         return None
-    return {"project": _project_json(connection.project)}
-
-
-def _user_json(user: User) -> dict[str, Any]:
-    return {"id": user.id} if user.id else {"name": user.name, "domain": _domain_json(user.domain)}
-
-
-def _project_json(project: Project) -> dict[str, Any]:
-    return {"id": project.id} if project.id else {"name": project.name, "domain": _domain_json(project.domain)}
-
-
-def _domain_json(domain: Domain) -> dict[str, Any]:
-    return {"id": domain.id} if domain.id else {"name": domain.name}
+    return {"project": connection.project.as_json}
 
 
 def _is_for(found: Mapping[str, Any], project: Project) -> bool:
@@ -313,42 +266,13 @@ def _is_for(found: Mapping[str, Any], project: Project) -> bool:
 
 
 def _refused(error: ApiError, connection: Connection, keystone: Http) -> PcdError:
-    credential, project = connection.credential, connection.project
-    where = f" for project {project.name or project.id}" if project else ""
-    where = f" for trust {connection.trust_id}" if connection.trust_id else where
-    if isinstance(credential, Token):
-        message = (
-            f"Keystone at {keystone.base_url} does not accept the token{where}: it is not valid, has expired, or does "
-            "not reach this project. Get a new one, or give other credentials."
-        )
-    elif isinstance(credential, ApplicationCredential):
-        message = (
-            f"Keystone at {keystone.base_url} does not accept application credential "
-            f"{credential.id or credential.name}. Check application_credential_id (or application_credential_name and "
-            "its user) and application_credential_secret, and whether it has expired."
-        )
-    else:
-        user = credential.user.name or credential.user.id
-        message = (
-            f"Keystone at {keystone.base_url} refused to log in user {user}{where}. "
-            f"Check {', '.join(_given(credential, connection))}; where the account has a second factor, give a fresh "
-            "passcode."
-        )
+    project = connection.project
+    scope = f" for project {project.name or project.id}" if project else ""
+    scope = f" for trust {connection.trust_id}" if connection.trust_id else scope
+    scope_options = options_naming("project", project) if project else []
+    scope_options += ["trust_id"] if connection.trust_id else []
+    message = f"Keystone at {keystone.base_url} {connection.credential.refusal(scope, scope_options)}"
     return error.with_message(message + (f" Keystone says: {error.server_message}" if error.server_message else ""))
-
-
-def _given(credential: Password, connection: Connection) -> list[str]:
-    """The options that a login by password consists of."""
-    given = [option for option in ("password", "passcode") if getattr(credential, option)]
-    for kind, who in (("user", credential.user), ("project", connection.project)):
-        if who is None:
-            continue
-        if who.id:
-            given.append(f"{kind}_id")
-        else:
-            given += ["username" if kind == "user" else "project_name"]
-            given.append(f"{kind}_domain_{'id' if who.domain.id else 'name'}")
-    return given + (["trust_id"] if connection.trust_id else [])
 
 
 def _offer(endpoints: list[Mapping[str, Any]]) -> str:

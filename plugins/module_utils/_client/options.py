@@ -14,11 +14,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from .._errors import ConfigurationError, quoted
+from .credentials import METHODS, Credential, Project, domain_from
 from .proxies import is_host
+from .sources import Source, first, group, place
 from .transport import Transport
 
 if TYPE_CHECKING:
@@ -27,20 +29,11 @@ if TYPE_CHECKING:
 CONNECTION_OPTIONS: dict[str, Any] = {
     "auth_url": {"type": "str"},
     "cloud": {"type": "str"},
-    "token": {"type": "str", "no_log": True},
-    "username": {"type": "str"},
-    "user_id": {"type": "str"},
-    "password": {"type": "str", "no_log": True},
-    "passcode": {"type": "str", "no_log": True},
-    "user_domain_name": {"type": "str"},
-    "user_domain_id": {"type": "str"},
+    **{option: rules for method in METHODS for option, rules in method.options.items()},
     "project_name": {"type": "str"},
     "project_id": {"type": "str"},
     "project_domain_name": {"type": "str"},
     "project_domain_id": {"type": "str"},
-    "application_credential_id": {"type": "str"},
-    "application_credential_name": {"type": "str"},
-    "application_credential_secret": {"type": "str", "no_log": True},
     "region_name": {"type": "str"},
     "interface": {"type": "str", "choices": ["admin", "internal", "public"]},
     "image_endpoint_override": {"type": "str"},
@@ -60,13 +53,7 @@ ADDRESSES = ("auth_url", "image_endpoint_override")
 # The variables of an openrc file; where several mean the same, the first one that is set counts.
 VARIABLES: dict[str, tuple[str, ...]] = {
     "auth_url": ("OS_AUTH_URL",),
-    "token": ("OS_TOKEN", "OS_AUTH_TOKEN"),
-    "username": ("OS_USERNAME",),
-    "user_id": ("OS_USER_ID",),
-    "password": ("OS_PASSWORD",),
-    "passcode": ("OS_PASSCODE",),
-    "user_domain_name": ("OS_USER_DOMAIN_NAME",),
-    "user_domain_id": ("OS_USER_DOMAIN_ID",),
+    **{option: names for method in METHODS for option, names in method.variables.items()},
     "project_name": ("OS_PROJECT_NAME", "OS_TENANT_NAME"),
     "project_id": ("OS_PROJECT_ID", "OS_TENANT_ID"),
     "project_domain_name": ("OS_PROJECT_DOMAIN_NAME",),
@@ -75,9 +62,6 @@ VARIABLES: dict[str, tuple[str, ...]] = {
     "domain_id": ("OS_DOMAIN_ID",),
     "default_domain_name": ("OS_DEFAULT_DOMAIN_NAME",),
     "default_domain_id": ("OS_DEFAULT_DOMAIN_ID", "OS_DEFAULT_DOMAIN"),
-    "application_credential_id": ("OS_APPLICATION_CREDENTIAL_ID",),
-    "application_credential_name": ("OS_APPLICATION_CREDENTIAL_NAME",),
-    "application_credential_secret": ("OS_APPLICATION_CREDENTIAL_SECRET",),
     "trust_id": ("OS_TRUST_ID",),
     "system_scope": ("OS_SYSTEM_SCOPE",),
     "auth_type": ("OS_AUTH_TYPE", "OS_AUTH_PLUGIN"),
@@ -92,98 +76,14 @@ VARIABLES: dict[str, tuple[str, ...]] = {
     "client_key": ("OS_KEY",),
 }
 
-# keystoneauth's names of the ways to log in, as auth_type has them, and the secrets that each asks for.
-SECRETS_OF_AUTH_TYPE: dict[str, tuple[str, ...]] = {
-    "password": ("password",),
-    "v3password": ("password",),
-    "v3totp": ("passcode",),
-    "v3multifactor": ("password", "passcode"),
-    "token": ("token",),
-    "v3token": ("token",),
-    "v3applicationcredential": ("application_credential_secret",),
-}
-# The factors that v3multifactor may name.
-FACTORS = ("v3password", "v3totp", "password", "totp")
-
-# In one source, the first of these that is there says how to log in, unless auth_type does.
-METHOD_OF_SECRET = {
-    secret: method
-    for method, secrets in (
-        ("application_credential", ("application_credential_secret",)),
-        ("token", ("token",)),
-        ("password", ("password", "passcode")),
-    )
-    for secret in secrets
-}
-USERS = ("user_id", "username")
-CREDENTIALS = ("application_credential_id", "application_credential_name")
-# Whoever says one of these says who logs in.
-WHO = {*USERS, *CREDENTIALS, *METHOD_OF_SECRET}
-# What says for what one logs in; only one of them can.
+METHOD_OF_SECRET = {secret: method for method in METHODS for secret in method.secret_options}
+METHOD_OF_IDENTITY = {option: method for method in METHODS for option in method.identity_options}
+METHOD_OF_AUTH_TYPE = {name: method for method in METHODS for name in method.auth_types}
+# A source with one of these says who authenticates.
+WHO = {*METHOD_OF_IDENTITY, *METHOD_OF_SECRET}
+# What a token is for; only one of them can be.
 PROJECTS = ("project_id", "project_name")
 SCOPES = (*PROJECTS, "trust_id", "system_scope")
-# Said of a user and of a project, if nothing is said of their domains in particular.
-ANY_DOMAIN = ("domain", "default_domain")
-
-Source = Mapping[str, str]
-
-
-class Domain(NamedTuple):
-    """A domain by id or by name; one of both is set."""
-
-    id: str | None = None
-    name: str | None = None
-
-
-class User(NamedTuple):
-    """By id, or by name within its domain."""
-
-    id: str | None
-    name: str | None
-    domain: Domain
-
-
-class Project(NamedTuple):
-    """By id, or by name within its domain."""
-
-    id: str | None
-    name: str | None
-    domain: Domain
-
-
-class Password(NamedTuple):
-    """A login by password, and by one-time passcode where the account asks for both."""
-
-    user: User
-    password: str | None
-    passcode: str | None
-
-    def __repr__(self) -> str:
-        return type(self).__name__  # secrets may stand in no message
-
-
-class Token(NamedTuple):
-    """A token that somebody else got from Keystone."""
-
-    token: str
-
-    def __repr__(self) -> str:
-        return type(self).__name__  # the token may stand in no message
-
-
-class ApplicationCredential(NamedTuple):
-    """By id, or by name together with its user."""
-
-    id: str | None
-    name: str | None
-    user: User | None
-    secret: str
-
-    def __repr__(self) -> str:
-        return type(self).__name__  # the secret may stand in no message
-
-
-Credential: TypeAlias = "Password | Token | ApplicationCredential"
 
 
 class Connection(NamedTuple):
@@ -202,20 +102,6 @@ class Connection(NamedTuple):
     warnings: tuple[str, ...] = ()
     trust_id: str | None = None
     hint: str = ""
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """What may stand in no message."""
-        credential = self.credential
-        if isinstance(credential, Password):
-            return tuple(secret for secret in (credential.password, credential.passcode) if secret)
-        return (credential.token if isinstance(credential, Token) else credential.secret,)
-
-    @property
-    def can_log_in_again(self) -> bool:
-        """Whether the credential gives another token; one that was given, and a one-time passcode, do not."""
-        credential = self.credential
-        return not isinstance(credential, Token) and not (isinstance(credential, Password) and credential.passcode)
 
 
 class _Sources(NamedTuple):
@@ -248,12 +134,13 @@ def connection_from(params: Mapping[str, Any], environ: Mapping[str, str]) -> Co
     login = _login(sources)
     # The addresses of another login are not those of the cloud that a task names.
     auth_url, override = (
-        _address(key, _first(login.partners if sources.is_named else sources.order, key)) for key in ADDRESSES
+        _address(key, first(login.partners if sources.is_named else sources.order, key)) for key in ADDRESSES
     )
     project, trust_id = _scope(login)
-    if auth_url is None and (override is None or trust_id or not isinstance(login.credential, Token)):
+    is_issued = login.credential.issued_token is not None
+    if auth_url is None and (override is None or trust_id or not is_issued):
         raise ConfigurationError(_no_auth_url(sources))
-    if override and trust_id and isinstance(login.credential, Token):
+    if override and trust_id and is_issued:
         raise ConfigurationError(
             "trust_id: a token together with image_endpoint_override is used as it is, without Keystone, and not "
             "exchanged for one of a trust. Leave image_endpoint_override out, or give a token of the trust."
@@ -264,8 +151,8 @@ def connection_from(params: Mapping[str, Any], environ: Mapping[str, str]) -> Co
         auth_url=auth_url,
         credential=login.credential,
         project=project,
-        region_name=_first(sources.order, "region_name"),
-        interface=_interface(_first(sources.order, "interface")),
+        region_name=first(sources.order, "region_name"),
+        interface=_interface(first(sources.order, "interface")),
         image_endpoint_override=override,
         transport=transport,
         warnings=(*_warnings(sources, login, transport), *_plain_http(auth_url, override)),
@@ -303,7 +190,7 @@ def _warnings(sources: _Sources, login: _Login, transport: Transport) -> list[st
     warnings += cloud.warnings
     if sources.is_named:
         variables = sources.order[2]
-        filled = [key for key in ("interface", "region_name") if _first(sources.order[:2], key) is None]
+        filled = [key for key in ("interface", "region_name") if first(sources.order[:2], key) is None]
         filled = [key for key in filled if key in variables]
         # They are about another login, and so perhaps about another cloud.
         if filled and not any(partner is variables for partner in login.partners):
@@ -355,7 +242,7 @@ def _hint(sources: _Sources) -> str:
 
 
 def _check_version(sources: list[Source]) -> None:
-    version = _first(sources, "identity_api_version")
+    version = first(sources, "identity_api_version")
     if version is not None and version.strip().lower().removeprefix("v").partition(".")[0] != "3":
         raise ConfigurationError(
             f"identity_api_version: {quoted(version)} (OS_IDENTITY_API_VERSION or clouds.yaml) is not spoken, only "
@@ -383,23 +270,13 @@ def _from_variables(environ: Mapping[str, str]) -> Source:
 
 
 def _login(sources: _Sources) -> _Login:
-    """Who logs in and how, which the first source that holds something secret decides."""
+    """Who authenticates and how, which the first source that has a secret decides."""
     order = sources.order
     method, at = _method(order)
     _check_who(method, order[:at], order)
-    last = at
-    if method != "token":
-        last = max(at, _place(order, USERS if method == "password" else CREDENTIALS))
+    last = max(at, place(order, method.identity_options))
     partners = _partners(sources, last)
-    if method == "token":
-        credential: Credential = Token(_token(str(_first(order[at:], "token"))))
-    elif method == "application_credential":
-        credential = _application_credential(partners)
-    else:
-        user = _user(partners, "username: a password or passcode was given, but no user.")
-        credential = Password(user, password=_first(partners, "password"), passcode=_first(partners, "passcode"))
-    # A token and an application credential have their project; one of a lower source is not about them.
-    return _Login(credential, partners, partners if method == "password" else order[: last + 1])
+    return _Login(method.from_sources(partners), partners, order[: last + 1] if method.has_project else partners)
 
 
 def _partners(sources: _Sources, last: int) -> list[Source]:
@@ -415,97 +292,63 @@ def _partners(sources: _Sources, last: int) -> list[Source]:
     return [*order[:own], *(source for source in order[own:] if not WHO & source.keys())]
 
 
-def _place(sources: list[Source], keys: tuple[str, ...]) -> int:
-    """The number of the first source that has one of the keys; 0 if none has."""
-    return next((number for number, source in enumerate(sources) if any(key in source for key in keys)), 0)
-
-
-def _method(sources: list[Source]) -> tuple[str, int]:
-    """The way to log in, and the number of the source whose secret decides it."""
+def _method(sources: list[Source]) -> tuple[type[Credential], int]:
+    """The method of authentication, and the number of the source whose secret decides it."""
     for number, source in enumerate(sources):
         if source.get("auth_type"):
             return _asked_for(source, sources, number)
         for secret, method in METHOD_OF_SECRET.items():
             if secret in source:
                 return method, number
-    for key, value in _group(sources, *USERS, *CREDENTIALS).items():
+    for key, value in group(sources, *METHOD_OF_IDENTITY).items():
         raise ConfigurationError(_lacking(key, value))
+    *examples, last = (method.example for method in METHODS)
     raise ConfigurationError(
-        "No credentials were given. Give token, or application_credential_id with application_credential_secret, or "
-        "username with password; as options, as OS_* variables (source an RC file), or in a cloud of clouds.yaml."
+        f"No credentials were given. Give {', '.join(examples)}, or {last}; as options, as OS_* variables (source an "
+        "RC file), or in a cloud of clouds.yaml."
     )
 
 
-def _asked_for(source: Source, sources: list[Source], number: int) -> tuple[str, int]:
-    """The way to log in that `auth_type` of the source asks for, and where its secret is; never another way."""
+def _asked_for(source: Source, sources: list[Source], number: int) -> tuple[type[Credential], int]:
+    """The method that `auth_type` of the source asks for, and where its secret is; never another method."""
     auth_type = source["auth_type"].lower()
-    if auth_type not in SECRETS_OF_AUTH_TYPE:
+    method = METHOD_OF_AUTH_TYPE.get(auth_type)
+    if method is None:
         raise ConfigurationError(
             f"auth_type: {quoted(source['auth_type'])} (OS_AUTH_TYPE or clouds.yaml) is not supported. "
-            f"Supported are {', '.join(sorted(SECRETS_OF_AUTH_TYPE))}."
+            f"Supported are {', '.join(sorted(METHOD_OF_AUTH_TYPE))}."
         )
-    factors = [word.strip() for word in source.get("auth_methods", "").split(",") if word.strip()]
-    if auth_type == "v3multifactor" and not set(factors) <= set(FACTORS):
-        raise ConfigurationError(
-            f"auth_methods: {quoted(source['auth_methods'])} (OS_AUTH_METHODS or clouds.yaml) is not supported. "
-            "Supported are v3password and v3totp."
-        )
-    secrets = SECRETS_OF_AUTH_TYPE[auth_type]
-    for place, below in enumerate(sources[number:], start=number):
-        found = next((secret for secret in secrets if secret in below), None)
-        if found:
-            return METHOD_OF_SECRET[found], place
+    method.check_auth_type(auth_type, source)
+    secrets = method.auth_types[auth_type]
+    for below, other in enumerate(sources[number:], start=number):
+        if any(secret in other for secret in secrets):
+            return method, below
     raise ConfigurationError(
         f"{secrets[0]}: it is missing, and auth_type {source['auth_type']} (OS_AUTH_TYPE or clouds.yaml) logs in with "
         "it. Give it, or remove auth_type (unset OS_AUTH_TYPE) to log in in another way."
     )
 
 
-def _check_who(method: str, above: list[Source], order: list[Source]) -> None:
-    """Raises if a source above the one with the secret names somebody who does not log in in this way."""
-    for key, value in _group(above, *CREDENTIALS).items():
-        if method != "application_credential":
-            raise ConfigurationError(_lacking(key, value))
-    # An application credential that is named by its id has its user.
-    is_anothers = method == "token" or "application_credential_id" in _group(order, *CREDENTIALS)
-    for key, value in _group(above, *USERS).items():
-        if method != "password" and is_anothers:
-            raise ConfigurationError(_lacking(key, value))
+def _check_who(method: type[Credential], above: list[Source], order: list[Source]) -> None:
+    """Raises if a source above the one with the secret names somebody who does not authenticate in this way."""
+    for each in METHODS:
+        for key, value in group(above, *each.identity_options).items():
+            if not method.accepts(key, order):
+                raise ConfigurationError(_lacking(key, value))
 
 
 def _lacking(key: str, value: str) -> str:
-    secret = "application_credential_secret" if key in CREDENTIALS else "password"
+    secret = METHOD_OF_IDENTITY[key].secret_options[0]
     return (
         f"{secret}: it is missing, to log in with {key} {value}. Give it as an option, as its OS_* variable, or in "
         "clouds.yaml or secure.yaml."
     )
 
 
-def _application_credential(sources: list[Source]) -> ApplicationCredential:
-    secret = str(_first(sources, "application_credential_secret"))
-    found = _group(sources, "application_credential_id", "application_credential_name")
-    if "application_credential_id" in found:
-        return ApplicationCredential(found["application_credential_id"], None, None, secret)
-    if not found:
-        raise ConfigurationError(
-            "application_credential_id: application_credential_secret was given, but not whose secret it is. "
-            "Give application_credential_id, or application_credential_name with username or user_id."
-        )
-    user = _user(sources, "username: application_credential_name is known for one user alone, and none was given.")
-    return ApplicationCredential(None, found["application_credential_name"], user, secret)
-
-
-def _user(sources: list[Source], lacking: str) -> User:
-    found = _group(sources, "user_id", "username")
-    if not found:
-        raise ConfigurationError(f"{lacking} Give username with user_domain_name, or user_id.")
-    return User(found.get("user_id"), found.get("username"), _domain(sources, "user", USERS))
-
-
 def _scope(login: _Login) -> tuple[Project | None, str | None]:
     """The project, or else the id of the trust that stands for one."""
     sources = login.scope
-    found = _group(sources, *SCOPES)
+    found = group(sources, *SCOPES)
     named = [key for key in found if key not in PROJECTS]
     if named and len(found) > 1:
         raise ConfigurationError(
@@ -518,58 +361,22 @@ def _scope(login: _Login) -> tuple[Project | None, str | None]:
             "images. Remove it, and give project_name or project_id."
         )
     if "trust_id" in found:
-        if isinstance(login.credential, ApplicationCredential):
+        if not login.credential.takes_scope:
             raise ConfigurationError(
                 "trust_id: an application credential is bound to its project, and logs in for no trust. Remove one of "
                 "both."
             )
         return None, found["trust_id"]
     if found:
-        return Project(found.get("project_id"), found.get("project_name"), _domain(sources, "project", PROJECTS)), None
-    domain = next(iter(_group(sources, "domain_id", "domain_name")), None)
-    if domain and not isinstance(login.credential, ApplicationCredential):
+        project_domain = domain_from(sources, "project", PROJECTS)
+        return Project(found.get("project_id"), found.get("project_name"), project_domain), None
+    domain = next(iter(group(sources, "domain_id", "domain_name")), None)
+    if domain and login.credential.takes_scope:
         raise ConfigurationError(
             f"project_name: it is missing, and {domain} alone is a login to a domain, which has no images. Give "
             "project_name or project_id."
         )
     return None, None
-
-
-def _domain(sources: list[Source], kind: str, named_by: tuple[str, ...]) -> Domain:
-    """The domain of what `named_by` names, at best from the source that names it or one above."""
-    at = _place(sources, named_by) + 1
-    particular = f"{kind}_domain"
-    order = [(source, particular) for source in sources[:at]]
-    order += [(source, group) for source in reversed(sources[:at]) for group in ANY_DOMAIN]
-    order += [(source, group) for source in sources[at:] for group in (particular, *ANY_DOMAIN)]
-    for source, group in order:
-        if f"{group}_id" in source:
-            return Domain(id=source[f"{group}_id"])
-        if f"{group}_name" in source:
-            return Domain(name=source[f"{group}_name"])
-    return Domain(id="default")
-
-
-def _group(sources: list[Source], *keys: str) -> dict[str, str]:
-    """The values of keys that say the same thing in several ways, all from the first source that has any."""
-    for source in sources:
-        found = {key: source[key] for key in keys if key in source}
-        if found:
-            return found
-    return {}
-
-
-def _first(sources: list[Source], key: str) -> str | None:
-    return next((source[key] for source in sources if key in source), None)
-
-
-def _token(value: str) -> str:
-    token = value.strip()
-    if not token or not token.isascii() or not token.isprintable() or " " in token:
-        raise ConfigurationError(
-            "token: it holds characters that no token has. Give the token alone, as `openstack token issue` prints it."
-        )
-    return token
 
 
 def _transport(params: Mapping[str, Any], sources: list[Source], environ: Mapping[str, str]) -> Transport:
@@ -581,12 +388,12 @@ def _transport(params: Mapping[str, Any], sources: list[Source], environ: Mappin
     if not 0 <= params["deadline"] <= 86400:
         raise ConfigurationError(f"deadline: {params['deadline']:g} is not a number of seconds from 0 to 86400.")
     # Who names a CA wants it to be used, unless the same source says otherwise.
-    verification = {} if params["validate_certs"] else _group(sources, "insecure", "ca_cert")
+    verification = {} if params["validate_certs"] else group(sources, "insecure", "ca_cert")
     if params["validate_certs"] is False or _true(verification.get("insecure", "")):
         verify: bool | str = False
     else:
-        verify = _file("ca_cert", _first(sources, "ca_cert")) or _bundle(environ) or True
-    client = _group(sources, "client_cert", "client_key")
+        verify = _file("ca_cert", first(sources, "ca_cert")) or _bundle(environ) or True
+    client = group(sources, "client_cert", "client_key")
     client_cert = _file("client_cert", client.get("client_cert"))
     client_key = _file("client_key", client.get("client_key"))
     if client_key and not client_cert:
