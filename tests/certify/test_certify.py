@@ -196,17 +196,12 @@ def test_the_installed_copy_documents_every_module_and_runs(installed: Path, tmp
         assert "Traceback" not in done.stdout + done.stderr
 
 
-def targets() -> dict[str, str]:
-    """The targets of the Makefile and what `make help` says of each."""
+def targets() -> list[str]:
+    """The targets of the Makefile."""
     text = (SOURCE / "Makefile").read_text(encoding="utf-8").replace("\\\n", "")
     (phony,) = re.findall(r"^\.PHONY: (.+)$", text, re.MULTILINE)
     (checks,) = re.findall(r"^checks := (.+)$", text, re.MULTILINE)
-    said = dict(re.findall(r"^([a-z-]+|\$\(checks\)):.*?## (.+)$", text, re.MULTILINE))
-    return {name: said.get(name, "") for name in phony.replace("$(checks)", checks).split()}
-
-
-def test_every_target_of_make_is_described() -> None:
-    assert [name for name, said in targets().items() if not said] == []
+    return str(phony).replace("$(checks)", checks).split()
 
 
 def workflows() -> list[Mapping[str, Any]]:

@@ -1,15 +1,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What holds for every module: its documentation, its place in the collection, and its life as a process."""
+"""What holds for every module: its documentation, its place in the collection, and the libraries that it needs."""
 
 from __future__ import annotations
 
 import fnmatch
-import json
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -24,8 +21,8 @@ from ansible_collections.platform9.pcd.plugins.doc_fragments.attributes import M
 from ansible_collections.platform9.pcd.plugins.doc_fragments.connection import ModuleDocFragment as Connection
 from ansible_collections.platform9.pcd.plugins.module_utils._client.options import CONNECTION_OPTIONS, VARIABLES
 from ansible_collections.platform9.pcd.plugins.module_utils._task import Task
-from ansible_collections.platform9.pcd.tests.support.samples import ID, PROJECT, TOKEN, image
-from ansible_collections.platform9.pcd.tests.support.scripted_server import Reply, Serve
+from ansible_collections.platform9.pcd.tests.support.module_process import run
+from ansible_collections.platform9.pcd.tests.support.samples import ID
 
 ROOT = Path(__file__).absolute().parents[4]
 PACKAGE = "ansible_collections.platform9.pcd.plugins.modules"
@@ -57,18 +54,6 @@ def test_there_are_modules() -> None:
 def test_the_action_group_holds_every_module_and_nothing_else() -> None:
     runtime = yaml.safe_load((ROOT / "meta/runtime.yml").read_text())
     assert sorted(runtime["action_groups"]["pcd"]) == MODULES
-
-
-@pytest.mark.parametrize("module", MODULES)
-def test_every_module_has_an_integration_target(module: str) -> None:
-    tasks = ROOT / "tests/integration/targets" / module / "tasks"
-    assert any(tasks.glob("main.y*ml"))
-
-
-@pytest.mark.parametrize("module", MODULES)
-def test_every_module_has_rows_in_the_contract(module: str) -> None:
-    contract = "\n".join(path.read_text() for path in (ROOT / "tests/system/contract").rglob("*.py"))
-    assert re.search(rf"\b{module}\b", contract)
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -217,53 +202,7 @@ def test_the_examples_use_options_that_there_are(module: str) -> None:
         assert example[action].keys() <= task(used).argument_spec.keys() | of_files
 
 
-# --- a module as a process ---------------------------------------------------------------------------------------
-
-# Runs a module as ansible does, where the libraries of argv[1] are not installed.
-RUN = """
-import runpy, sys
-from importlib.machinery import PathFinder
-
-hidden = sys.argv[1].split(",")
-
-class Without(PathFinder):
-    @classmethod
-    def find_spec(cls, fullname, path=None, target=None):
-        return None if fullname.partition(".")[0] in hidden else super().find_spec(fullname, path, target)
-
-sys.meta_path[:] = [Without if finder is PathFinder else finder for finder in sys.meta_path]
-module = sys.argv[2]
-del sys.argv[1:]
-runpy.run_module(module, run_name="__main__")
-"""
-
-
-def run(module: str, tmp_path: Path, *without: str, **args: Any) -> tuple[int, dict[str, Any]]:
-    """The exit status and the result of a module that runs as a process of its own."""
-    of_ansible = {
-        "_ansible_check_mode": False,
-        "_ansible_diff": False,
-        "_ansible_remote_tmp": str(tmp_path),
-        "_ansible_keep_remote_files": False,
-    }
-    (tmp_path / "collections").mkdir()
-    namespace = tmp_path / "collections/ansible_collections/platform9"
-    namespace.mkdir(parents=True)
-    (namespace / "pcd").symlink_to(ROOT)
-    paths = [str(tmp_path / "collections"), *(path for path in sys.path if path)]
-    finished = subprocess.run(
-        [sys.executable, "-c", RUN, ",".join(without), f"{PACKAGE}.{module}"],
-        input=json.dumps({"ANSIBLE_MODULE_ARGS": {**of_ansible, **args}}).encode(),
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": "1"},
-        cwd=tmp_path,
-        capture_output=True,
-        check=False,
-    )
-    assert finished.stdout, finished.stderr.decode()
-    result: dict[str, Any] = json.loads(finished.stdout)
-    # Since 2.22, ansible-core's own list of what the controller has to hide; it is no part of what users see.
-    result.pop("_ansible_new_secrets", None)
-    return finished.returncode, result
+# --- what a module needs ---------------------------------------------------------------------------------------
 
 
 REQUIRED = {
@@ -284,103 +223,6 @@ def test_a_library_that_is_not_installed_is_named(module: str, library: str, tmp
     assert result["failed"] is True
     assert result["msg"].startswith(f"Failed to import the required Python library ({library})")
     assert "exception" not in result
-
-
-def test_a_module_needs_only_the_libraries_that_it_names(tmp_path: Path, serve: Serve) -> None:
-    service = serve(Reply(200, {"images": [image()]}))
-    status, result = run(
-        "pcd_image_info", tmp_path, "jsonpatch", "yaml", token=TOKEN, image_endpoint_override=service.url
-    )
-    assert (status, [each["id"] for each in result["images"]]) == (0, [ID])
-
-
-def test_a_module_does_what_it_says_and_tells_it(tmp_path: Path, serve: Serve) -> None:
-    service = serve(Reply(200, {"images": [image()]}), Reply(200, image(min_disk=20)), Reply(200, image(min_disk=20)))
-    status, result = run(
-        "pcd_image",
-        tmp_path,
-        name="ubuntu-24.04",
-        min_disk=20,
-        token=TOKEN,
-        project_id=PROJECT,
-        image_endpoint_override=service.url,
-        _ansible_diff=True,
-    )
-    assert (status, result["changed"], result["image"]["min_disk"]) == (0, True, 20)
-    assert result["patch"] == [{"op": "replace", "path": "/min_disk", "value": 20}]
-    assert (result["diff"]["before"]["min_disk"], result["diff"]["after"]["min_disk"]) == (10, 20)
-    assert service.methods == ["GET", "PATCH", "GET"]
-    assert TOKEN not in json.dumps(result)
-
-
-def test_a_module_in_check_mode_writes_nothing(tmp_path: Path, serve: Serve) -> None:
-    service = serve(Reply(200, {"images": [image()]}))
-    status, result = run(
-        "pcd_image_state",
-        tmp_path,
-        name="ubuntu-24.04",
-        state="deactivated",
-        token=TOKEN,
-        project_id=PROJECT,
-        image_endpoint_override=service.url,
-        _ansible_check_mode=True,
-    )
-    assert (status, result["changed"], result["image"]["status"]) == (0, True, "deactivated")
-    assert service.methods == ["GET"]
-    assert "diff" not in result
-
-
-def test_an_error_is_a_message_with_facts_and_no_traceback(tmp_path: Path, serve: Serve) -> None:
-    service = serve(Reply(403, {"message": f"no right for {TOKEN}"}, {"x-openstack-request-id": "req-1"}))
-    status, result = run("pcd_image_info", tmp_path, token=TOKEN, image_endpoint_override=service.url)
-    assert (status, result["failed"], result["status"], result["request_id"]) == (1, True, 403, "req-1")
-    assert result["msg"].startswith("Could not list the images: ")
-    assert "exception" not in result
-    assert TOKEN not in json.dumps(result)
-
-
-HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
-SYSLOG = """
-LOG_USER = LOG_INFO = 0
-def openlog(*arguments): pass
-def syslog(*arguments): open("syslog.txt", "a").write(f"{arguments[-1]}\\n")
-"""
-
-
-@pytest.mark.parametrize(
-    ("given", "shown"),
-    [
-        ({"X": "raw"}, {"X": HIDDEN}),
-        ({"X": ["q7Z"]}, {"X": HIDDEN}),
-        ('{"X": "q7Z"}', HIDDEN),
-        ("X=q7Z", HIDDEN),
-        ("X: q7Z", HIDDEN),
-        (["q7Z"], HIDDEN),
-    ],
-)
-@pytest.mark.parametrize("failing", [{}, {"timeout": "q"}, {"interface": "q"}, {"nonsense": "q7Z"}])
-def test_no_leaf_of_a_secret_option_is_shown_whatever_becomes_of_the_task(
-    failing: dict[str, Any], given: Any, shown: Any, tmp_path: Path
-) -> None:
-    (tmp_path / "syslog.py").write_text(SYSLOG)
-    result = run("pcd_image", tmp_path, name="a", url="https://h/x", url_headers=given, token="ab", **failing)[1]
-    told = result.pop("invocation", {"module_args": {"url_headers": shown, "token": HIDDEN}})["module_args"]
-    assert (told["url_headers"], told["token"]) == (shown, HIDDEN)
-    assert "q7Z" not in json.dumps(told)
-    log = tmp_path / "syslog.txt"
-    assert "q7Z" not in (log.read_text() if log.exists() else "")
-
-
-def test_neither_the_answer_nor_the_log_of_the_system_has_secrets_of_an_address(tmp_path: Path) -> None:
-    (tmp_path / "syslog.py").write_text(SYSLOG)
-    url = "https://bob:Tr0ub4dor/S3cret@127.0.0.1:1/x.img?sig=5ignature"
-    status, result = run("pcd_image", tmp_path, name="a", url=url, checksum=f"sha256:{url}", token=TOKEN)
-    assert status == 1
-    log = (tmp_path / "syslog.txt").read_text()
-    assert "url=https://127.0.0.1:1/x.img" in log
-    for told in (json.dumps(result), log):
-        for secret in ("Tr0ub4dor", "S3cret", "5ignature", TOKEN):
-            assert secret not in told
 
 
 @pytest.mark.parametrize(
@@ -405,15 +247,3 @@ def test_options_that_do_not_fit_together_are_refused_by_their_names(
 ) -> None:
     validator = ArgumentSpecValidator(task(module).argument_spec, **task(module).constraints)
     assert part in " ".join(validator.validate(given).error_messages)
-
-
-def test_a_purge_says_what_stays(tmp_path: Path) -> None:
-    status, result = run("pcd_image", tmp_path, name="a", purge_properties=True)
-    assert (status, result["failed"]) == (1, True)
-    assert result["msg"].startswith("purge_properties: ")
-
-
-def test_a_connection_that_lacks_something_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
-    status, result = run("pcd_image", tmp_path, name="a")
-    assert (status, result["failed"]) == (1, True)
-    assert result["msg"].startswith("No credentials were given")
