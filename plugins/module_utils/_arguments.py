@@ -23,7 +23,7 @@ UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 # What ansible-core before 2.19 leaves of `omit` within a list or a longer text.
 OMITTED = "__omit_place_holder__"
 # The name of a header (RFC 9110, section 5.1).
-WORD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 # Above every path, address and token in use.
 LONGEST = 8192
 
@@ -62,7 +62,11 @@ def check_arguments(
                 _check_single(option, item)
         elif kind != "dict" and not (kind == "bool" and isinstance(value, bool)):
             _check_single(option, value)
-        if rules.get("no_log") and isinstance(value, Mapping) and not all(WORD.fullmatch(str(key)) for key in value):
+        if (
+            rules.get("no_log")
+            and isinstance(value, Mapping)
+            and not all(FIELD_NAME.fullmatch(str(key)) for key in value)
+        ):
             # Ansible hides the values of such a dictionary, and shows its keys.
             raise ConfigurationError(f"{option}: one of its names holds a character that no name can have. Correct it.")
         for name, leaf in _leaves(option, value):

@@ -4,38 +4,37 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from ._image.attributes import image_shape
 from ._image.plan import Image, Plan
 from ._session import Result, Session
 
 
-class ImageChange(NamedTuple):
+class ImageChange:
     """A plan for an image as the change that a task previews or applies."""
 
-    session: Session
-    plan: Plan
-    returns_patch: bool = False
+    def __init__(self, session: Session, plan: Plan, returns_patch: bool = False) -> None:
+        self._session = session
+        self._plan = plan
+        self._returns_patch = returns_patch
 
     def preview(self) -> Result:
-        stream = self.plan.stream
+        stream = self._plan.stream
         if stream is not None and stream.content is None and stream.is_there:
             stream.read_through()
-        return self._result(self.plan.expected)
+        return self._result(self._plan.expected)
 
     def apply(self) -> Result:
-        if not self.plan.changed:
-            return self._result(self.plan.before)
+        if not self._plan.changed:
+            return self._result(self._plan.before)
         # A module that changes nothing does not compile what writes.
         from ._apply import applier_of
 
-        return self._result(applier_of(self.session).apply(self.plan))
+        return self._result(applier_of(self._session).apply(self._plan))
 
     def _result(self, after: Image | None) -> Result:
         result: Result = {
-            "changed": self.plan.changed,
+            "changed": self._plan.changed,
             "image": None if after is None else image_shape(after),
-            "diff": self.plan.diff,
+            "diff": self._plan.diff,
         }
-        return {**result, "patch": self.plan.patch, "retired": self.plan.retired} if self.returns_patch else result
+        return {**result, "patch": self._plan.patch, "retired": self._plan.retired} if self._returns_patch else result

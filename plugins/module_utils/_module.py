@@ -76,7 +76,7 @@ def run_module(task: Task) -> None:
             module.fail_json(msg=missing_required_lib(library))
 
     # A rename within the folder does otherwise, and cannot be led to another file.
-    is_unsafe = bool(task.writes_file and module.params["unsafe_writes"])
+    is_unsafe = bool(module.params.get("unsafe_writes"))
 
     def place(made: str, dest: str) -> None:
         try:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ._client.http import Http
 from ._client.images import Images, Items
@@ -19,11 +19,18 @@ WANTED = "look up the API versions"
 DETAILS = ("type", "weight", "properties")
 
 
-def check_service(dummy_params: Params) -> None:
-    """There are no options but those of the connection."""
+class ServiceRequest(NamedTuple):
+    """What the service is and offers; there is nothing to choose."""
+
+    secrets: tuple[str, ...] = ()
 
 
-def read_service(dummy_params: Params, session: Session) -> Result:
+def parse_service(dummy_params: Params) -> ServiceRequest:
+    """The request of pcd_image_service_info, which has no options but those of the connection."""
+    return ServiceRequest()
+
+
+def read_service(dummy_request: ServiceRequest, session: Session) -> Result:
     images = session.images
     return {
         "endpoint": images.base_url,
@@ -34,7 +41,7 @@ def read_service(dummy_params: Params, session: Session) -> Result:
 
 
 def _versions(session: Session) -> Items:
-    # Its document stands above /v2 and is open to all, so that it needs no token.
+    # Its document is above /v2 and open to all, so that it needs no token.
     root = Http(session.images.base_url.removesuffix("/v2"), session.transport)
     try:
         answer = root.request("GET", VERSIONS, wanted=WANTED, expected=(200, 300), repeatable=True)
@@ -50,8 +57,8 @@ def _versions(session: Session) -> Items:
 
 
 def _stores(images: Images) -> Items:
-    """With the details where the service shows them; none where it has one store without a name."""
-    # The details are for administrators, and older services do not have them.
+    """The stores, with details if the service shows them; none if it has one store without a name."""
+    # Only administrators get the details, and older services do not have them.
     for detail, is_lacking in ((True, (403, 404)), (False, (404,))):
         try:
             return images.stores(detail)

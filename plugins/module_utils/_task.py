@@ -1,14 +1,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Find, plan, carry out, result: what a task does between its options and its answer.
+"""Parse, find, plan, apply, result: what a task does between its options and its answer.
 
 Nothing here knows AnsibleModule, so that the same task can run in a module's process or within the controller.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, Protocol, TypeVar
 
 from ._arguments import FuturePath
 from ._client.options import CONNECTION_OPTIONS
@@ -16,7 +16,7 @@ from ._errors import LostRace, MissingPath, NotReady, PcdError
 from ._redact import hidden_texts, hide_in, printable, redacted_text
 from ._session import Params, Result, Runtime, Session, open_session
 
-# How often a task is planned that other runs overtake.
+# How often a task is planned if other runs are faster.
 MAX_PLANS = 10
 
 IN_CHECK_MODE = (
@@ -25,34 +25,53 @@ IN_CHECK_MODE = (
 )
 
 
+class Request(Protocol):
+    """What a task is asked for: its options, parsed."""
+
+    @property
+    def secrets(self) -> Sequence[str]:
+        """What may stand in no message, beside the credentials of the cloud."""
+
+
 class Change(Protocol):
-    """Something that a task is about to do, and that it can foretell."""
+    """Something that a task is about to do, and that it can predict."""
 
     def preview(self) -> Result:
-        """The result that doing it would have."""
+        """The result that `apply` would have."""
 
     def apply(self) -> Result:
-        """The result, once it is done."""
+        """Do it; the result."""
 
 
-class Task(NamedTuple):
+R = TypeVar("R", bound=Request)
+
+
+class Task(Generic[R]):
     """The whole content of a module beside its documentation.
 
-    `check` looks at the options and raises before anything is sent. `work` looks at the service; it gives a plan for an
-    image or another deed, which is then carried out or foretold, or a result where there is only something to read.
-    `meant_by` are the options that say which images are meant if `id` does not.
-    `secrets` are those among the options that the connection does not know.
+    `parse` makes the request of the options, and raises if there is something wrong with them; nothing is sent before.
+    `work` looks at the service; it returns a change, which is then applied or previewed, or a result if there is only
+    something to read. `meant_by` are the options that say which images are meant if `id` does not.
     With `writes_file`, the result has a file as `dest`, which gets the attributes that Ansible's file options ask for.
     """
 
-    options: Mapping[str, Any]
-    check: Callable[[Params], object]
-    work: Callable[[Params, Session], Change | Result]
-    writes_file: bool = False
-    meant_by: Sequence[str] = ("name",)
-    constraints: Mapping[str, Any] = {}
-    libraries: Sequence[str] = ("requests",)
-    secrets: Callable[[Params], Iterable[str]] = lambda dummy_params: ()
+    def __init__(
+        self,
+        options: Mapping[str, Any],
+        parse: Callable[[Params], R],
+        work: Callable[[R, Session], Change | Result],
+        writes_file: bool = False,
+        meant_by: Sequence[str] = ("name",),
+        constraints: Mapping[str, Any] | None = None,
+        libraries: Sequence[str] = ("requests",),
+    ) -> None:
+        self.options = options
+        self.parse = parse
+        self.work = work
+        self.writes_file = writes_file
+        self.meant_by = meant_by
+        self.constraints = constraints or {}
+        self.libraries = libraries
 
     @property
     def argument_spec(self) -> dict[str, Any]:
@@ -60,7 +79,7 @@ class Task(NamedTuple):
 
 
 def perform(
-    task: Task,
+    task: Task[R],
     params: Params,
     check_mode: bool,
     warn: Callable[[str], object],
@@ -84,19 +103,19 @@ def perform(
 
 
 def _performed(
-    task: Task,
+    task: Task[R],
     params: Params,
     check_mode: bool,
     warn: Callable[[str], object],
     environ: Mapping[str, str],
     runtime: Runtime,
 ) -> Result:
-    params = _checked(task, params, check_mode, warn)
-    session = open_session(params, warn, environ, runtime, task.secrets(params))
+    request = _parsed(task, params, check_mode, warn)
+    session = open_session(params, warn, environ, runtime, request.secrets)
     kept = False
     for plans in range(1, MAX_PLANS + 1):
         try:
-            work = task.work(params, session)
+            work = task.work(request, session)
         except NotReady as error:
             raise error.with_note(IN_CHECK_MODE) if check_mode else error from None
         if isinstance(work, dict):
@@ -104,20 +123,20 @@ def _performed(
         try:
             result = work.preview() if check_mode else work.apply()
         except LostRace as error:
-            # What this run has made is gone again, and another one stands in its place; or another one goes on with it.
+            # What this run has made is gone again, and another image took its place; or another run goes on with it.
             kept = kept or error.kept
             if plans == MAX_PLANS:
                 raise
         else:
             return {**result, "changed": result["changed"] or kept}
-    raise AssertionError("the last plan is carried out, or raises")
+    raise AssertionError("the last plan is applied, or raises")
 
 
-def _checked(task: Task, params: Params, check_mode: bool, warn: Callable[[str], object]) -> Params:
-    """The options, once nothing is wrong with them. In check mode, a path may lead to nothing yet."""
+def _parsed(task: Task[R], params: Params, check_mode: bool, warn: Callable[[str], object]) -> R:
+    """The request. In check mode, a path may lead to nothing yet."""
     while True:
         try:
-            task.check(params)
+            return task.parse(params)
         except MissingPath as error:
             path = params[error.option]
             if not check_mode or isinstance(path, FuturePath):
@@ -127,5 +146,3 @@ def _checked(task: Task, params: Params, check_mode: bool, warn: Callable[[str],
                 "which fails otherwise. What depends on it is not predicted."
             )
             params = {**params, error.option: FuturePath(path)}
-        else:
-            return params

@@ -523,91 +523,55 @@ retired:
 """
 
 from ..module_utils._change import ImageChange
-from ..module_utils._data.options import (
-    DATA_OPTIONS,
-    check_data,
-    has_source,
-    secrets_from,
-    stores_from,
-)
-from ..module_utils._errors import ConfigurationError, quoted
-from ..module_utils._image.attributes import (
-    ATTRIBUTE_OPTIONS,
-    FIXED_BY_DATA,
-    IDENTITY_OPTIONS,
-    check_identity,
-    desired_attributes,
-    without_converted,
-)
-from ..module_utils._image.find import MATCH, UPDATED, find, find_existing
+from ..module_utils._data.options import IMAGE_CONSTRAINTS, IMAGE_OPTIONS, ImageRequest, parse_image
+from ..module_utils._image.attributes import FIXED_BY_DATA, without_converted
+from ..module_utils._image.find import UPDATED, find, find_existing
 from ..module_utils._image.marks import replaced_id
 from ..module_utils._image.plan import Plan, plan_absent, plan_present
 from ..module_utils._module import run_module
-from ..module_utils._session import Params, Session
+from ..module_utils._session import Session
 from ..module_utils._task import Task
 
 
-def check_image(params: Params) -> None:
-    check_identity(params)
-    desired_attributes(params)
-    if params["purge_properties"] and params["properties"] is None:
-        raise ConfigurationError(
-            "purge_properties: it needs properties, to say which ones stay. Give properties: {} to remove all."
-        )
-    if params["state"] == "present":
-        check_data(params)
-
-
-def plan_image(params: Params, session: Session) -> Plan:
-    if params["state"] == "absent":
-        return _plan_absent(params, session)
-    current = find(session, params) if params["create"] else find_existing(session, params, UPDATED)
-    desired = desired_attributes(params)
-    if has_source(params) or stores_from(params).are_chosen:
+def plan_image(request: ImageRequest, session: Session) -> Plan:
+    if request.state == "absent":
+        return _plan_absent(request, session)
+    target, desired = request.target, request.desired
+    current = find(session, target) if request.create else find_existing(session, target, UPDATED)
+    if request.data.is_about_data:
         # Most tasks change attributes only, and each process of a module compiles everything that it imports.
         from ..module_utils._data.plan import plan_with_data
 
-        return plan_with_data(params, session, desired, current)
+        return plan_with_data(request, session, current)
     if current is None and not any(option in desired for option in FIXED_BY_DATA):
-        called = f"No image {quoted(params['id'] or params['name'])} was found"
         session.warn(
-            f"{called}, so that the plan is a new record without data (status queued), from which no instance boots. "
-            "For a new image, give disk_format, container_format, and path or url. To change only an image that is "
-            "there, set create: false."
+            f"No image {target.called} was found, so that the plan is a new record without data (status queued), from "
+            "which no instance boots. For a new image, give disk_format, container_format, and path or url. To change "
+            "only an image that is there, set create: false."
         )
     wanted = without_converted(desired, current, session.project_id)
-    return plan_present(wanted, current, params["purge_properties"], params["id"])
+    return plan_present(wanted, current, request.purge, target.id)
 
 
-def _plan_absent(params: Params, session: Session) -> Plan:
-    current = find(session, params)
-    if current is None or params["id"] is not None or replaced_id(current) is None:
-        return plan_absent(current, params["force"])
+def _plan_absent(request: ImageRequest, session: Session) -> Plan:
+    current = find(session, request.target)
+    if current is None or request.target.id is not None or replaced_id(current) is None:
+        return plan_absent(current, request.force)
     from ..module_utils._data.plan import plan_absent_replacement
 
-    return plan_absent_replacement(params, session, current)
+    return plan_absent_replacement(request, session, current)
 
 
-def change_image(params: Params, session: Session) -> ImageChange:
-    return ImageChange(session, plan_image(params, session), returns_patch=True)
+def change_image(request: ImageRequest, session: Session) -> ImageChange:
+    return ImageChange(session, plan_image(request, session), returns_patch=True)
 
 
 TASK = Task(
-    options={
-        **IDENTITY_OPTIONS,
-        **ATTRIBUTE_OPTIONS,
-        **DATA_OPTIONS,
-        "match": MATCH,
-        "create": {"type": "bool", "default": True},
-        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-        "purge_properties": {"type": "bool", "default": False},
-        "force": {"type": "bool", "default": False},
-    },
-    constraints={"required_one_of": [("id", "name")], "mutually_exclusive": [("path", "url")]},
-    check=check_image,
+    options=IMAGE_OPTIONS,
+    constraints=IMAGE_CONSTRAINTS,
+    parse=parse_image,
     work=change_image,
     libraries=("requests", "jsonpatch"),
-    secrets=secrets_from,
 )
 
 

@@ -147,9 +147,9 @@ image:
     size: 3145728
 """
 
-from ..module_utils._data.download import check_download, plan_download
-from ..module_utils._image.attributes import IDENTITY_OPTIONS
-from ..module_utils._image.find import MATCH
+from ..module_utils._data.download import plan_download
+from ..module_utils._data.options import parse_download
+from ..module_utils._image.options import IDENTITY_OPTIONS, MATCH
 from ..module_utils._module import run_module
 from ..module_utils._task import Task
 
@@ -160,7 +160,7 @@ TASK = Task(
         "dest": {"type": "path", "required": True},
     },
     constraints={"required_one_of": [("id", "name")], "mutually_exclusive": [("id", "name")]},
-    check=check_download,
+    parse=parse_download,
     work=plan_download,
     writes_file=True,
 )

@@ -166,13 +166,8 @@ images:
         os_distro: ubuntu
 """
 
-from ..module_utils._image.attributes import IDENTITY_OPTIONS
-from ..module_utils._image.listing import (
-    FILTER_OPTIONS,
-    ORDER_OPTIONS,
-    check_listing,
-    read_listing,
-)
+from ..module_utils._image.listing import read_listing
+from ..module_utils._image.options import FILTER_OPTIONS, IDENTITY_OPTIONS, ORDER_OPTIONS, parse_listing
 from ..module_utils._module import run_module
 from ..module_utils._task import Task
 
@@ -186,7 +181,7 @@ TASK = Task(
         ],
     },
     meant_by=("name", *(option for option in FILTER_OPTIONS if option not in ORDER_OPTIONS)),
-    check=check_listing,
+    parse=parse_listing,
     work=read_listing,
 )
 

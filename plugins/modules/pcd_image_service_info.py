@@ -144,10 +144,10 @@ stores:
 """
 
 from ..module_utils._module import run_module
-from ..module_utils._service import check_service, read_service
+from ..module_utils._service import parse_service, read_service
 from ..module_utils._task import Task
 
-TASK = Task(options={}, check=check_service, work=read_service)
+TASK = Task(options={}, parse=parse_service, work=read_service)
 
 
 def main() -> None:

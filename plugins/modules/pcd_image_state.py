@@ -81,18 +81,17 @@ image:
 """
 
 from ..module_utils._change import ImageChange
-from ..module_utils._image.attributes import IDENTITY_OPTIONS, check_identity
-from ..module_utils._image.find import MATCH, find_existing
+from ..module_utils._image.find import find_existing
+from ..module_utils._image.options import IDENTITY_OPTIONS, MATCH, StateRequest, parse_state
 from ..module_utils._image.plan import plan_status
 from ..module_utils._module import run_module
-from ..module_utils._session import Params, Session
+from ..module_utils._session import Session
 from ..module_utils._task import Task
 
 
-def change_status(params: Params, session: Session) -> ImageChange:
-    state = params["state"]
-    image = find_existing(session, params, f"made {state}")
-    return ImageChange(session, plan_status(state, image))
+def change_status(request: StateRequest, session: Session) -> ImageChange:
+    image = find_existing(session, request.target, f"made {request.state}")
+    return ImageChange(session, plan_status(request.state, image))
 
 
 TASK = Task(
@@ -102,7 +101,7 @@ TASK = Task(
         "state": {"type": "str", "choices": ["active", "deactivated"], "required": True},
     },
     constraints={"required_one_of": [("id", "name")], "mutually_exclusive": [("id", "name")]},
-    check=check_identity,
+    parse=parse_state,
     work=change_status,
 )
 

@@ -45,6 +45,7 @@ from .._image.plan import (
     pointer,
 )
 from .digest import Content, Digest
+from .methods import COPY, METHODS
 from .stream import Stream
 
 # Properties that describe the very bytes: openstacksdk's hashes, and signatures.
@@ -63,7 +64,7 @@ STALE_LOCK = "os_glance_stale_lock"
 
 
 class Delivery(NamedTuple):
-    """How the data comes: `method` is upload, glance-direct or web-download.
+    """How the data comes.
 
     `stream` are the bytes that the task sends; with web-download there is none, the service fetches `address`, and
     `known` is what can be said of it. `source` are the bytes there, which the task can read, too; `otherwise` is the
@@ -83,9 +84,11 @@ class Delivery(NamedTuple):
 
     @property
     def steps(self) -> tuple[Upload | Stage | Import, ...]:
-        if self.stream is not None and self.method == "upload":
+        if self.stream is not None and not METHODS[self.method].is_import:
             return (Upload(self.stream, next(iter(self.stores.names), None), self.patience),)
-        method = {"name": self.method} if self.address is None else {"name": self.method, "uri": self.address}
+        method = {"name": self.method}
+        if self.address is not None:
+            method["uri"] = self.address
         instead: tuple[Upload | Stage | Import, ...] = ()
         if self.otherwise is not None and self.source is not None:
             instead = Delivery(self.otherwise, self.stores, self.patience, self.wait, stream=self.source).steps
@@ -173,40 +176,6 @@ def has_failed(image: Image) -> bool:
     return image["status"] == "queued" and bool(image.get(FAILED_IMPORT)) and not image.get(IMPORT_LOCK)
 
 
-def choose_method(asked: str | None, is_file: bool, is_public: bool, stores: Stores, offered: Sequence[str]) -> str:
-    """The method for these bytes; `offered` are the import methods of the service, for what needs one."""
-    several = stores.every or len(stores.names) > 1
-    if asked is None:
-        if is_file or not is_public:
-            method = "glance-direct" if several else "upload"
-        elif "web-download" in offered:
-            method = "web-download"
-        else:
-            method = "glance-direct" if several else "upload"
-    else:
-        method = asked
-    if method != "upload" and method not in offered:
-        raise PlanError(
-            f"method: the image service does not offer {method}. It offers {', '.join(offered) or 'none'}; "
-            f"method upload needs none of them{', but takes one store' if several else ''}."
-        )
-    return method
-
-
-def streamed_method(stores: Stores, offered: Sequence[str]) -> str | None:
-    """The method for data that the service does not fetch, and that the task sends; None if there is none."""
-    if not stores.every and len(stores.names) <= 1:
-        return "upload"
-    return "glance-direct" if "glance-direct" in offered else None
-
-
-def needs_offered(asked: str | None, is_file: bool, is_public: bool, stores: Stores) -> bool:
-    """Whether `choose_method` has to know what the service offers."""
-    if asked is None:
-        return stores.every or len(stores.names) > 1 or (not is_file and is_public)
-    return asked != "upload"
-
-
 def check_stores(stores: Stores, offered: Sequence[Mapping[str, Any]]) -> None:
     """Raises PlanError unless the service has the stores that are named and they can be written."""
     for name in stores.names:
@@ -233,7 +202,7 @@ def with_copies(plan: Plan, stores: Sequence[str], must_succeed: bool | None, pa
     if not stores or plan.after is None:
         return plan
     _refuse_without_data(plan.after)
-    request = {"method": {"name": "copy-image"}, **Stores(tuple(stores), must_succeed=must_succeed).request}
+    request = {"method": {"name": COPY}, **Stores(tuple(stores), must_succeed=must_succeed).request}
     everywhere = ",".join(sorted({*stores_of(plan.after), *stores}))
     after = {**plan.after, "stores": everywhere, "updated_at": None}
     return plan._replace(after=after, steps=(*plan.steps, Import(request, patience, wait)))
@@ -254,7 +223,7 @@ def with_delivery(plan: Plan, delivery: Delivery) -> Plan:
         **after,
         **({} if delivery.known is None else attributes_of(delivery.known)),
         # Nobody can foretell how far an import is that nobody waits for.
-        "status": "active" if delivery.wait or delivery.method == "upload" else None,
+        "status": "active" if delivery.wait or not METHODS[delivery.method].is_import else None,
         "updated_at": None,
     }
     if delivery.stores.names:

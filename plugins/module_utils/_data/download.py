@@ -10,7 +10,7 @@ import re
 import signal
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -24,18 +24,16 @@ from .._errors import (
     ConfigurationError,
     DataError,
     Forbidden,
-    MissingPath,
     NotReady,
     PcdError,
     PlanError,
 )
-from .._image.attributes import FULL_STATUSES, check_identity, image_shape
+from .._image.attributes import FULL_STATUSES, image_shape
 from .._image.find import find_existing
 from .._image.plan import Image, describe
-from .._session import Params, Result, Session
+from .._session import Result, Session
 from .digest import BLOCK, Digest, digest_of_image, hash_of, hash_of_file
 from .file_attributes import (
-    BY_PATH,
     FileAttributes,
     about_file,
     mode_of_new_files,
@@ -49,6 +47,7 @@ from .folder import (
     open_folder,
     remove_leftovers,
 )
+from .options import DownloadRequest
 from .stores import UNREADABLE, elsewhere
 
 try:
@@ -66,42 +65,9 @@ CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
-def check_download(params: Params) -> None:
-    """Raises unless there is a folder for the file, and a user, a group and a mode as they are asked for."""
-    check_identity(params)
-    FileAttributes.from_params(params)
-    dest = params["dest"]
-    if not dest:
-        raise ConfigurationError("dest: it is empty. Give the path of a file, or of a folder that is there.")
-    _check_folder(dest if dest.endswith("/") else os.path.dirname(os.path.abspath(dest)), isinstance(dest, FuturePath))
-
-
-def _check_folder(folder: str, may_be_made: bool) -> None:
-    """Raises unless there is this folder; MissingPath only if nothing is there, so that a task could make it."""
-    try:
-        if stat.S_ISDIR(os.stat(folder).st_mode):
-            return
-        reason = "Not a directory"
-    except FileNotFoundError:
-        if may_be_made:
-            return
-        raise MissingPath(
-            f"dest: there is no folder {folder} for the file. Create it first (ansible.builtin.file with state: "
-            "directory), or give another dest.",
-            "dest",
-        ) from None
-    except OSError as error:
-        reason = error.strerror or str(error)
-    raise ConfigurationError(
-        f"dest: {folder} cannot be used as the folder of the file: {reason}. It must be a folder that the user of this "
-        "task can enter. Give another dest."
-    )
-
-
-def plan_download(params: Params, session: Session) -> Download:
+def plan_download(request: DownloadRequest, session: Session) -> Download:
     """What is to be done so that the file at `dest` has the data of the image."""
-    # The option owner is that of the file here, and no project.
-    image = find_existing(session, {**params, "owner": None}, "downloaded")
+    image = find_existing(session, request.target, "downloaded")
     if image["status"] not in FULL_STATUSES:
         raise NotReady(
             f"{describe(image)} has status {image['status']}, so that there is no data to download. Upload its data "
@@ -112,14 +78,13 @@ def plan_download(params: Params, session: Session) -> Download:
         session.warn(
             f"The service tells no hash of {describe(image)}; that a file has its data is only as certain as its size."
         )
-    path = path_of(params["dest"], image)
-    wanted = FileAttributes.from_params(params)
-    if isinstance(params["dest"], FuturePath):
-        return Download(session, image, path, _File(None, None), digest, wanted, (0, 0))
+    path = path_of(request.dest, image)
+    if isinstance(request.dest, FuturePath):
+        return Download(session, image, path, _File(None, None), digest, request.attributes, (0, 0))
     with _folder_of(path) as folder:
-        _refuse_by_path(params, folder)
+        _refuse_by_path(request.by_path, folder)
         before = _File.at(folder, path, image.get("size"), digest)
-        download = Download(session, image, path, before, digest, wanted, folder.identity)
+        download = Download(session, image, path, before, digest, request.attributes, folder.identity)
         if download.lacks_data and not folder.is_writable:
             raise ConfigurationError(
                 f"dest: the user of this task may not write into {folder.path}, where the file first stands "
@@ -141,9 +106,8 @@ def _folder_of(path: str) -> Iterator[Folder]:
         yield folder
 
 
-def _refuse_by_path(params: Params, folder: Folder) -> None:
+def _refuse_by_path(given: Sequence[str], folder: Folder) -> None:
     """What Ansible does by the path of the file could strike another one that somebody has put there."""
-    given = [option for option in BY_PATH if params.get(option)]
     if given and folder.open_to is not None:
         raise ConfigurationError(
             f"{given[0]}: Ansible does this by the path of the file, and other users may write into {folder.open_to}, "

@@ -1,26 +1,30 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options about the data of an image, and the stream of bytes that they describe."""
+"""The options of an image with its data, and of a file with the data of an image -> typed requests.
+
+What only data needs is imported if there is some: most tasks are about attributes only.
+"""
 
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .._client.transport import Transport
-from .._errors import ConfigurationError, DataError, quoted
+from .._arguments import FuturePath
+from .._errors import ConfigurationError, MissingPath, quoted
+from .._image.options import ATTRIBUTE_OPTIONS, IDENTITY_OPTIONS, MATCH, Target, parse_attributes, parse_target
 from .._image.plan import Stores
 from .._redact import SHORTEST_PASSWORD, redacted
+from .._session import Params
+from .file_attributes import BY_PATH, FileAttributes
+from .methods import COPY, METHODS
 
 if TYPE_CHECKING:
+    from .address import Address
     from .digest import Digest
-    from .stream import File, Stream
-    from .url import Url
-
-# What only data needs is imported where there is some: most tasks are about attributes alone.
-
-METHODS = ["upload", "glance-direct", "web-download", "copy-image"]
+    from .stream import File
 
 DATA_OPTIONS: dict[str, Any] = {
     "path": {"type": "path"},
@@ -30,7 +34,7 @@ DATA_OPTIONS: dict[str, Any] = {
     "url_headers": {"type": "dict", "no_log": True},
     "checksum": {"type": "str"},
     "decompress": {"type": "bool", "default": False},
-    "method": {"type": "str", "choices": METHODS},
+    "method": {"type": "str", "choices": [*METHODS]},
     "stores": {"type": "list", "elements": "str"},
     "all_stores": {"type": "bool", "default": False},
     "all_stores_must_succeed": {"type": "bool"},
@@ -41,31 +45,186 @@ DATA_OPTIONS: dict[str, Any] = {
     "wait_timeout": {"type": "int", "default": 3600},
 }
 
+# Those of pcd_image beside the connection, and which of them go together.
+IMAGE_OPTIONS: dict[str, Any] = {
+    **IDENTITY_OPTIONS,
+    **ATTRIBUTE_OPTIONS,
+    **DATA_OPTIONS,
+    "match": MATCH,
+    "create": {"type": "bool", "default": True},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "purge_properties": {"type": "bool", "default": False},
+    "force": {"type": "bool", "default": False},
+}
+IMAGE_CONSTRAINTS: dict[str, Any] = {
+    "required_one_of": [("id", "name")],
+    "mutually_exclusive": [("path", "url")],
+    "required_by": {
+        "url_username": ("url",),
+        "url_password": ("url", "url_username"),
+        "url_headers": ("url",),
+    },
+}
+
 # A year, in seconds. Sockets take no time that is much longer.
 MAX_WAIT_SECONDS = 366 * 86400
 
-Params = Mapping[str, Any]
+
+class ChecksumFile(NamedTuple):
+    """The checksum stands in a file: at an address, or at a path on the host of the task. `text` is what users read."""
+
+    algorithm: str
+    place: Address | str
+    text: str
 
 
-def has_source(params: Params) -> bool:
-    return params["path"] is not None or params["url"] is not None
+class DataRequest(NamedTuple):
+    """The data that an image is to have, and what happens to an image that has other data; times are in seconds."""
+
+    source: File | Address | None
+    checksum: Digest | ChecksumFile | None
+    decompress: bool
+    method: str | None
+    stores: Stores
+    on_content_change: str
+    retired: str
+    retired_suffix: str | None
+    wait: bool
+    wait_timeout: int
+
+    @property
+    def is_about_data(self) -> bool:
+        """Whether the image is to have certain data, or its data is to be in certain stores."""
+        return self.source is not None or self.stores.are_chosen
 
 
-def secrets_from(params: Params) -> tuple[str, ...]:
-    """What may stand in no message, beside the credentials of the cloud."""
-    # A short value, such as "1" of a header, would be found everywhere.
-    secrets = _url(params, Transport()).secrets if params["url"] is not None else ()
-    return tuple(secret for secret in secrets if len(secret) >= SHORTEST_PASSWORD)
+class ImageRequest(NamedTuple):
+    """One image as a user declares it.
+
+    `desired` are attributes as in an image document; with `purge`, no other custom properties stay. `secrets` may stand
+    in no message.
+    """
+
+    target: Target
+    desired: Mapping[str, Any]
+    data: DataRequest
+    state: str
+    create: bool
+    purge: bool
+    force: bool
+    secrets: tuple[str, ...] = ()
 
 
-def stores_from(params: Params) -> Stores:
-    return Stores(tuple(dict.fromkeys(params["stores"] or ())), params["all_stores"], params["all_stores_must_succeed"])
+class DownloadRequest(NamedTuple):
+    """An image, and the file that is to have its data, with these attributes.
+
+    `by_path` are the options given that Ansible applies by the path of the file.
+    """
+
+    target: Target
+    dest: str
+    attributes: FileAttributes
+    by_path: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
 
 
-def check_data(params: Params) -> None:
-    """Raises where the options about the data cannot be used together, or where the file is not there."""
-    _refuse_lonely(params)
-    stores = stores_from(params)
+def parse_image(params: Params) -> ImageRequest:
+    """The request that options of pcd_image make: those of its task, or any other dictionary of them.
+
+    An option that is missing is not given; the values have the types of IMAGE_OPTIONS. A ConfigurationError begins with
+    the name of the option that is wrong. MissingPath: the file at `path` is not there.
+    """
+    params = {**{option: rules.get("default") for option, rules in IMAGE_OPTIONS.items()}, **params}
+    target = parse_target(params)._replace(owner=params["owner"], visibility=params["visibility"])
+    desired = parse_attributes(params)
+    if params["purge_properties"] and params["properties"] is None:
+        # What `required_if` says does not tell how to remove all.
+        raise ConfigurationError(
+            "purge_properties: it needs properties, to say which ones stay. Give properties: {} to remove all."
+        )
+    url = _address(params)
+    return ImageRequest(
+        target,
+        desired,
+        _parse_data(params, url),
+        params["state"],
+        params["create"],
+        params["purge_properties"],
+        params["force"],
+        # A short value, such as "1" of a header, would be found everywhere.
+        tuple(secret for secret in url.secrets if len(secret) >= SHORTEST_PASSWORD) if url is not None else (),
+    )
+
+
+def parse_download(params: Params) -> DownloadRequest:
+    """The request of pcd_image_download. MissingPath: there is no folder for the file."""
+    # The option owner is that of the file here, and no project.
+    target = parse_target(params)
+    attributes = FileAttributes.from_params(params)
+    dest = params["dest"]
+    if not dest:
+        raise ConfigurationError("dest: it is empty. Give the path of a file, or of a folder that is there.")
+    _check_folder(dest if dest.endswith("/") else os.path.dirname(os.path.abspath(dest)), isinstance(dest, FuturePath))
+    return DownloadRequest(target, dest, attributes, tuple(option for option in BY_PATH if params.get(option)))
+
+
+def _check_folder(folder: str, may_be_made: bool) -> None:
+    """Raises unless there is this folder; MissingPath only if nothing is there, so that a task could make it."""
+    try:
+        if stat.S_ISDIR(os.stat(folder).st_mode):
+            return
+        reason = "Not a directory"
+    except FileNotFoundError:
+        if may_be_made:
+            return
+        raise MissingPath(
+            f"dest: there is no folder {folder} for the file. Create it first (ansible.builtin.file with state: "
+            "directory), or give another dest.",
+            "dest",
+        ) from None
+    except OSError as error:
+        reason = error.strerror or str(error)
+    raise ConfigurationError(
+        f"dest: {folder} cannot be used as the folder of the file: {reason}. It must be a folder that the user of this "
+        "task can enter. Give another dest."
+    )
+
+
+def _parse_data(params: Params, url: Address | None) -> DataRequest:
+    stores = Stores(
+        tuple(dict.fromkeys(params["stores"] or ())), params["all_stores"], params["all_stores_must_succeed"]
+    )
+    source: File | Address | None = url
+    checksum = None
+    # An image that is to be absent needs no data, whatever is said of it.
+    if params["state"] == "present":
+        _check_data(params, stores)
+        _check_method(params, stores, url)
+        checksum = _checksum(params, url)
+        if params["path"] is not None:
+            from .stream import File
+
+            source = File(params["path"])
+    return DataRequest(
+        source,
+        checksum,
+        params["decompress"],
+        params["method"],
+        stores,
+        params["on_content_change"],
+        params["retired"],
+        params["retired_suffix"],
+        params["wait"],
+        params["wait_timeout"],
+    )
+
+
+def _check_data(params: Params, stores: Stores) -> None:
+    """Raises if options about the data cannot be used together."""
+    if params["path"] is None and params["url"] is None:
+        for option in ("checksum", "decompress", "method"):
+            if params[option] and params[option] != COPY:
+                raise ConfigurationError(f"{option}: it needs the data it is about. Give path or url, too.")
     if stores.names and stores.every:
         raise ConfigurationError("all_stores: it means every store, and stores names some. Give one of both.")
     if stores.must_succeed is not None and not stores.are_chosen:
@@ -73,7 +232,7 @@ def check_data(params: Params) -> None:
     if any(not name.strip() or "," in name for name in stores.names):
         raise ConfigurationError("stores: a store has a name without commas. Correct the list, or leave it out.")
     if params["retired_suffix"] is not None and params["retired"] != "rename":
-        raise ConfigurationError("retired_suffix: it is used with retired: rename alone.")
+        raise ConfigurationError("retired_suffix: it is used with retired: rename only.")
     if params["retired_suffix"] == "":
         raise ConfigurationError("retired_suffix: it is empty, so that the old image would keep its name.")
     if not 0 <= params["wait_timeout"] <= MAX_WAIT_SECONDS:
@@ -82,120 +241,64 @@ def check_data(params: Params) -> None:
         raise ConfigurationError(
             "wait: a replacement is verified before the old image is retired, and has to be waited for. Leave wait out."
         )
-    _check_method(params, stores)
-    if params["checksum"] is not None:
-        _stated(params, None)
-    if params["url"] is not None:
-        _url(params, Transport())
-    if params["path"] is not None:
-        from .stream import File
-
-        File(params["path"])
 
 
-def stream_from(params: Params, transport: Transport) -> Stream:
-    """The bytes that `path` or `url` means. A checksum file is fetched now, nothing else.
+def _check_method(params: Params, stores: Stores, url: Address | None) -> None:
+    if params["method"] is None:
+        return
+    method = METHODS[params["method"]]
+    if not method.takes_data and (params["path"] is not None or url is not None or not stores.are_chosen):
+        raise ConfigurationError(
+            f"method: {method.name} brings an image that has its data into further stores. Give stores or all_stores, "
+            "and neither path nor url. (If data is given, the stores that lack it get it by themselves.)"
+        )
+    if not method.several_stores and stores.are_several:
+        raise ConfigurationError(
+            f"method: {method.name} sends the data into one store. Use glance-direct for several, or leave method out."
+        )
+    if method.needs_url:
+        if url is None:
+            raise ConfigurationError(f"method: {method.name} needs url; a path is for upload or glance-direct.")
+        if params["decompress"] or not url.is_public:
+            raise ConfigurationError(
+                f"method: with {method.name} the image service itself fetches the url. It unpacks nothing, and gets no "
+                "user, password or headers. Use upload, which streams the data through, or leave method out."
+            )
 
-    `transport` is that of the cloud; of it, a URL is reached with timeout and retries, and its CA is trusted, too.
-    """
-    from .stream import File, Stream
 
-    source: File | Url
-    if params["url"] is not None:
-        # What is said about the cloud's certificate says nothing about the vendor's.
-        source = _url(params, transport._replace(verify=transport.verify or True, client_cert=None))
-    else:
-        source = File(params["path"])
-    stated = _stated(params, (source, transport))
-    if isinstance(source, File):
-        return Stream(source, stated, params["decompress"])
-    return Stream(source, stated, params["decompress"], attempts=source.attempts)
+def _address(params: Params) -> Address | None:
+    if params["url"] is None:
+        return None
+    from .address import Address
 
-
-def _url(params: Params, transport: Transport) -> Url:
-    from .url import Url
-
-    return Url(
+    return Address(
         params["url"],
-        transport,
         username=params["url_username"],
         password=params["url_password"],
         headers=params["url_headers"],
     )
 
 
-def _stated(params: Params, place: tuple[File | Url, Transport] | None) -> Digest | None:
-    """The digest that is stated. Without a `place`, what a checksum file says is not looked up, and is None."""
+def _checksum(params: Params, url: Address | None) -> Digest | ChecksumFile | None:
     if params["checksum"] is None:
         return None
-    from .checksum_file import digest_in, is_beside
+    from .address import Address
     from .digest import digest_from, digest_of
-    from .stream import File
-    from .url import Url
 
     algorithm, rest = digest_from("checksum", params["checksum"])
     if "://" not in rest:
         return digest_of("checksum", algorithm, rest)
-    is_file = rest.startswith("file://")
-    if place is None:
-        if is_file:
-            _path_of(rest)
-        else:
-            Url(rest, Transport(), "checksum")
-        if params["url"] is not None and not _url(params, Transport()).filename:
-            raise ConfigurationError(
-                f"checksum: the url ends without the name of a file, so that no line of {redacted(rest)} is known to "
-                f"be about it. State the checksum itself ({algorithm}:0123abcd...), or give the address of the file."
-            )
-        return None
-    source, transport = place
-    if is_file:
-        if isinstance(source, File) and not source.is_there and not os.path.exists(_path_of(rest)):
-            # Whatever makes the one may make the other.
-            return None
-        listing = _text_of(rest)
-    elif isinstance(source, Url):
-        listing = source.beside(rest, "checksum").text()
+    place: Address | str
+    if rest.startswith("file://"):
+        place = _path_of(rest)
     else:
-        listing = Url(rest, transport._replace(verify=transport.verify or True, client_cert=None), "checksum").text()
-    names = source.names if isinstance(source, Url) else (source.filename,)
-    where = redacted(rest)
-    found = digest_in(listing, names, algorithm, where, is_beside(_name_of(rest), names, algorithm))
-    if found is None:
-        raise DataError(
-            f"checksum: {where} has no {algorithm} checksum of {quoted(source.filename)}. Check that it is "
-            "the file for this image and this algorithm, or state the checksum itself."
+        place = Address(rest, "checksum") if url is None else url.beside(rest, "checksum")
+    if url is not None and not url.filename:
+        raise ConfigurationError(
+            f"checksum: the url ends without the name of a file, so that no line of {redacted(rest)} is known to "
+            f"be about it. State the checksum itself ({algorithm}:0123abcd...), or give the address of the file."
         )
-    return found
-
-
-def _text_of(address: str) -> str:
-    """The text of a checksum file on the host of the task; it has to be a regular file of ordinary size."""
-    import stat
-
-    from .stream import without_waiting
-    from .url import MAX_LISTING_CHARACTERS
-
-    path = _path_of(address)
-    try:
-        with open(path, "rb", opener=without_waiting) as stream:
-            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-                raise DataError(f"checksum: {path} is no regular file. Give the file of checksums.")
-            content = stream.read(MAX_LISTING_CHARACTERS + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise DataError(f"checksum: {path} cannot be read: {reason}. Give the file of checksums.") from None
-    if len(content) > MAX_LISTING_CHARACTERS:
-        raise DataError(f"checksum: {path} is too large to be a file of checksums.")
-    return content.decode("utf-8", errors="replace")
-
-
-def _name_of(address: str) -> str:
-    """The name of the file at an address that is known to be one."""
-    from posixpath import basename
-    from urllib.parse import unquote, urlsplit
-
-    return unquote(basename(urlsplit(address).path))
+    return ChecksumFile(algorithm, place, redacted(rest))
 
 
 def _path_of(address: str) -> str:
@@ -207,40 +310,7 @@ def _path_of(address: str) -> str:
         parts = urlsplit("")
     if not parts.path or parts.netloc not in ("", "localhost"):
         raise ConfigurationError(
-            f"checksum: {quoted(redacted(address))} is no file on the host where the task runs. Write file:// and an "
-            "absolute path, such as sha256:file:///srv/images/SHA256SUMS."
+            f"checksum: {quoted(redacted(address))} is not a file on the host where the task runs. Write file:// and "
+            "an absolute path, such as sha256:file:///srv/images/SHA256SUMS."
         )
     return unquote(parts.path)
-
-
-def _refuse_lonely(params: Params) -> None:
-    for option in ("url_username", "url_password", "url_headers"):
-        if params[option] is not None and params["url"] is None:
-            raise ConfigurationError(f"{option}: it needs url.")
-    if params["url_password"] is not None and params["url_username"] is None:
-        raise ConfigurationError("url_password: it needs url_username.")
-    if not has_source(params):
-        for option in ("checksum", "decompress", "method"):
-            if params[option] and params[option] != "copy-image":
-                raise ConfigurationError(f"{option}: it needs the data it is about. Give path or url, too.")
-
-
-def _check_method(params: Params, stores: Stores) -> None:
-    method = params["method"]
-    if method == "copy-image" and (has_source(params) or not stores.are_chosen):
-        raise ConfigurationError(
-            "method: copy-image brings an image that has its data into further stores. Give stores or all_stores, and "
-            "neither path nor url. (Where data is given, the stores that lack it get it by themselves.)"
-        )
-    if method == "upload" and (stores.every or len(stores.names) > 1):
-        raise ConfigurationError(
-            "method: upload sends the data into one store. Use glance-direct for several, or leave method out."
-        )
-    if method == "web-download":
-        if params["url"] is None:
-            raise ConfigurationError("method: web-download needs url; a path is for upload or glance-direct.")
-        if params["decompress"] or not _url(params, Transport()).is_public:
-            raise ConfigurationError(
-                "method: with web-download the image service itself fetches the url. It unpacks nothing, and gets no "
-                "user, password or headers. Use upload, which streams the data through, or leave method out."
-            )

@@ -34,40 +34,38 @@ from .._image.plan import (
     Image,
     Plan,
     Retire,
-    Stores,
     describe,
     plan_absent,
     plan_present,
 )
-from .._session import Params, Session
+from .._session import Session
+from .address import Address
 from .compare import (
     Delivery,
     as_sent,
     can_continue,
     check_stores,
-    choose_method,
     has_failed,
     is_same,
     is_settled,
     is_unusable,
     missing_stores,
-    needs_offered,
     plan_continuation,
     plan_replacement,
     refuse_change,
     retirement_of,
-    streamed_method,
     succession,
     with_copies,
     with_delivery,
     with_ending,
 )
 from .digest import Content, digest_of_image
-from .options import has_source, stores_from, stream_from
+from .methods import METHODS, choose_method, needs_offered, streamed_method
+from .options import DataRequest, ImageRequest
+from .source import stream_of
 from .stores import unreadable_here
 from .stream import File, Stream
 from .transfer import transfers_of
-from .url import Url
 
 # Seconds for which data may lie staged before it is taken for left behind.
 MAX_STAGED_SECONDS = 30
@@ -88,39 +86,37 @@ GONE = (404, 410)
 DECISIVE = {"content_encoding", "redirect"}
 
 
-def plan_with_data(params: Params, session: Session, desired: Mapping[str, Any], current: Image | None) -> Plan:
-    """The plan for an image with its desired attributes, if the options are also about its data or stores."""
+def plan_with_data(request: ImageRequest, session: Session, current: Image | None) -> Plan:
+    """The plan for an image with its desired attributes, if the request is also about its data or stores."""
     if current is not None:
-        current = _settled(params, session, current)
-        if current is None and not params["create"]:
-            raise missing(session, params, UPDATED)
-    planner = _Planner(params, session, desired)
-    plan = planner.plan_record_only(current) if not has_source(params) else planner.plan(current)
+        current = _settled(request.data, session, current)
+        if current is None and not request.create:
+            raise missing(session, request.target, UPDATED)
+    planner = _Planner(request, session)
+    plan = planner.plan_record_only(current) if request.data.source is None else planner.plan(current)
     if plan.sends_data:
         session.warn_wrong_endpoint()
     return plan
 
 
-def plan_absent_replacement(params: Params, session: Session, current: Image) -> Plan:
+def plan_absent_replacement(request: ImageRequest, session: Session, current: Image) -> Plan:
     """The image is gone, and what an earlier run has begun to replace with it is retired, as that run would have done.
 
     Otherwise the old image would be what the name means again, and the next run would delete it, too.
     """
-    plan = plan_absent(current, params["force"])
-    return plan._replace(steps=(*_Planner(params, session, {}).retirements_of(current), *plan.steps))
+    plan = plan_absent(current, request.force)
+    return plan._replace(steps=(*_Planner(request, session).retirements_of(current), *plan.steps))
 
 
 class _Planner:
-    def __init__(self, params: Params, session: Session, desired: Mapping[str, Any]) -> None:
-        self._params = params
+    def __init__(self, request: ImageRequest, session: Session) -> None:
+        self._request = request
+        self._data = request.data
         self._session = session
-        self._desired = desired
-        self._stores: Stores = stores_from(params)
-        self._purge: bool = params["purge_properties"]
-        self._keeps: bool = params["on_content_change"] == "keep"
+        self._desired = request.desired
 
     def plan(self, current: Image | None) -> Plan:
-        stream = stream_from(self._params, self._session.transport)
+        stream = stream_of(self._data, self._session.transport)
         if current is not None and self._is_spent(current):
             return self._recreated(current, stream)
         if current is None or current["status"] == "queued":
@@ -128,7 +124,7 @@ class _Planner:
                 self._refuse_record_of_another_project(current)
             if (
                 current is None
-                and self._params["id"] is not None
+                and self._request.target.id is not None
                 and isinstance(stream.source, File)
                 and stream.stated
                 and stream.is_there
@@ -164,7 +160,7 @@ class _Planner:
         )
 
     def _with_other_data(self, current: Image, stream: Stream, different: Content) -> Plan:
-        if self._keeps:
+        if self._data.on_content_change == "keep":
             self._session.warn(
                 f"{describe(current)} has other data than {stream.source} and keeps it (on_content_change: keep)."
             )
@@ -172,7 +168,7 @@ class _Planner:
             self._desired = {key: value for key, value in self._desired.items() if key not in FIXED_BY_DATA}
             return self._copied(current)
         self._refuse_unbelieved(current)
-        if self._params["on_content_change"] == "fail":
+        if self._data.on_content_change == "fail":
             sent = self._sent(current)
             if is_same(sent, Content(None, different.digests)) is None:
                 # The sizes have decided; the user should see both hashes all the same.
@@ -194,13 +190,13 @@ class _Planner:
         reason = unreadable_here(self._session.images, image)
         if reason is None:
             return False
-        if self._params["on_content_change"] != "replace":
+        if self._data.on_content_change != "replace":
             self._session.warn(
                 f"{reason} No instance boots from it here. Set on_content_change: replace to bring the data over: a "
                 "new image takes the place of this one."
             )
             return False
-        if self._params["retired"] == "delete":
+        if self._data.retired == "delete":
             raise PlanError(
                 f"retired: {reason} Only that one deletes the old image. Use retired: hide or rename, or delete it "
                 "there first (state: absent)."
@@ -211,7 +207,8 @@ class _Planner:
         """Whether a run of the same moment may be about to write down what the service has converted."""
         declared = self._desired.get("disk_format")
         is_other = declared is not None and declared != image.get("disk_format")
-        return is_other and is_ours(image["id"]) and SOURCE not in image and not self._keeps
+        keeps = self._data.on_content_change == "keep"
+        return is_other and is_ours(image["id"]) and SOURCE not in image and not keeps
 
     def _once_remembered(self, image: Image) -> Image | None:
         def look() -> Image | None:
@@ -239,7 +236,7 @@ class _Planner:
         """Whether the record is better made anew than filled."""
         if is_unusable(image) or _is_staged(image):
             return True
-        return has_failed(image) and is_ours(image["id"]) and self._params["id"] is None
+        return has_failed(image) and is_ours(image["id"]) and self._request.target.id is None
 
     def plan_record_only(self, current: Image | None) -> Plan:
         """Where no data is given, an image that has some may still go into further stores."""
@@ -254,7 +251,7 @@ class _Planner:
         return self._copied(current)
 
     def _record(self, current: Image | None) -> Plan:
-        return plan_present(self._wish_for(current), current, self._purge, self._params["id"])
+        return plan_present(self._wish_for(current), current, self._request.purge, self._request.target.id)
 
     def _wish_for(self, image: Image | None) -> Mapping[str, Any]:
         return without_converted(self._desired, image, self._session.project_id)
@@ -263,16 +260,14 @@ class _Planner:
         plan = self._record(current)
         missing: Sequence[str] = ()
         held = stores_of(current)
-        wanted = held if self._stores.every else self._stores.names
+        wanted = held if self._data.stores.every else self._data.stores.names
         # A deactivated image tells no stores, and is copied into none. Where not all must succeed, one is enough.
-        is_enough = self._stores.must_succeed is False and bool(set(wanted) & set(held))
-        if current["status"] == "active" and not is_enough and (self._stores.every or set(wanted) - set(held)):
+        is_enough = self._data.stores.must_succeed is False and bool(set(wanted) & set(held))
+        if current["status"] == "active" and not is_enough and (self._data.stores.every or set(wanted) - set(held)):
             offered = self._offered_stores()
-            check_stores(self._stores, offered)
-            missing = missing_stores(current, self._stores, offered)
-        copied = with_copies(
-            plan, missing, self._stores.must_succeed, self._params["wait_timeout"], self._params["wait"]
-        )
+            check_stores(self._data.stores, offered)
+            missing = missing_stores(current, self._data.stores, offered)
+        copied = with_copies(plan, missing, self._data.stores.must_succeed, self._data.wait_timeout, self._data.wait)
         return self._ended(current, copied)
 
     def _ended(self, current: Image | None, plan: Plan) -> Plan:
@@ -280,7 +275,7 @@ class _Planner:
 
         Only if the task says its name: an id means this very image, and no other.
         """
-        if current is None or self._params["id"] is not None or replaced_id(current) is None:
+        if current is None or self._request.target.id is not None or replaced_id(current) is None:
             return plan
         hidden = bool(self._desired.get("os_hidden", current.get("os_hidden")))
         return with_ending(plan, hidden, self._retirements(self._replaced_by(current), current.get("name"), hidden))
@@ -288,7 +283,7 @@ class _Planner:
     def _replaced_by(self, image: Image) -> list[Image]:
         """What an image replaces, the oldest first: there may be several if more than one run broke off."""
         found: list[Image] = []
-        declared = self._params["visibility"]
+        declared = self._request.target.visibility
         while len(found) < MAX_REPLACED:
             old_id = replaced_id(image)
             old = None if old_id is None else find_by_id(self._session, old_id)
@@ -302,14 +297,14 @@ class _Planner:
         return self._retirements(self._replaced_by(image), image.get("name"), False)
 
     def _retirements(self, images: Sequence[Image], name: str | None, new_is_hidden: bool) -> list[Retire]:
-        retired = self._params["retired"]
+        retired = self._data.retired
         retirements = [
             retirement_of(
                 old,
                 # A record without its data that another tool has made may be waited for by somebody.
                 "delete" if old["status"] not in FULL_STATUSES and is_ours(old["id"]) else retired,
-                self._params["retired_suffix"],
-                self._params["force"],
+                self._data.retired_suffix,
+                self._request.force,
                 name,
                 new_is_hidden,
             )
@@ -318,12 +313,12 @@ class _Planner:
         return [each for each in retirements if each.steps]
 
     def _replaced(self, old: Image, stream: Stream) -> Plan:
-        if self._params["id"] is not None:
+        if self._request.target.id is not None:
             raise PlanError(
                 f"on_content_change: {describe(old)} is named by its id, and the image that replaces it has another "
                 "one. Give its name without id."
             )
-        attributes = succession(old, self._desired, self._purge, self._session.project_id)
+        attributes = succession(old, self._desired, self._request.purge, self._session.project_id)
         hidden = bool(attributes.get("os_hidden"))
         retirement = self._retirements([*self._replaced_by(old), old], old.get("name"), hidden)
         unfinished, leftovers = self._unfinished(old, attributes, stream)
@@ -345,7 +340,7 @@ class _Planner:
                 f"{why} Its id does not show that this collection has made it, so that it is not made anew: delete it "
                 "(state: absent) and run the task again."
             )
-        if self._params["id"] is not None:
+        if self._request.target.id is not None:
             raise PlanError(
                 f"{why} An id is never given twice: delete the image, and run the task with its name or another id."
             )
@@ -360,11 +355,11 @@ class _Planner:
         """
         query = [(REPLACES, str(old["id"])), ("owner", str(old.get("owner"))), ("os_hidden", "true"), OLDEST_FIRST]
         leftovers: list[Discard] = []
-        declared = self._params["visibility"]
+        declared = self._request.target.visibility
         for image in self._session.images.list(query):
             if not (replaces(image, old, declared) and is_unfinished(image)):
                 continue
-            settled = _settled(self._params, self._session, image)
+            settled = _settled(self._data, self._session, image)
             if settled is None or not (replaces(settled, old, declared) and is_unfinished(settled)):
                 continue
             if self._can_continue(settled, attributes, stream):
@@ -422,28 +417,28 @@ class _Planner:
         return stream.hashed(algorithms).read_through()
 
     def _delivery(self, stream: Stream) -> Delivery:
-        source, asked = stream.source, self._params["method"]
+        source, asked = self._data.source, self._data.method
         is_file = isinstance(source, File)
         # Only the task itself can unpack.
-        is_open = isinstance(source, Url) and source.is_public and not stream.decompress
+        is_open = isinstance(source, Address) and source.is_public and not stream.decompress
         offered: Sequence[str] = ()
-        if needs_offered(asked, is_file, is_open, self._stores):
+        if needs_offered(asked, is_file, is_open, self._data.stores):
             offered = self._session.images.import_methods()
-        method = choose_method(asked, is_file, is_open, self._stores, offered)
-        if self._stores.names:
-            check_stores(self._stores, self._offered_stores())
-        wait = self._params["wait"] or method == "upload"
-        delivery = Delivery(method, self._stores, self._params["wait_timeout"], wait, stream=stream)
+        method = choose_method(asked, is_file, is_open, self._data.stores, offered)
+        if self._data.stores.names:
+            check_stores(self._data.stores, self._offered_stores())
+        wait = self._data.wait or not METHODS[method].is_import
+        delivery = Delivery(method, self._data.stores, self._data.wait_timeout, wait, stream=stream)
         if not stream.is_there:
             return delivery._replace(known=stream.known())
-        if isinstance(source, Url) and method == "web-download":
+        if isinstance(source, Address) and METHODS[method].needs_url:
             return delivery._replace(
                 stream=None,
-                address=source.address,
+                address=source.url,
                 known=_asked_for(stream, asked is not None, self._session.warn),
                 stated=stream.stated,
                 source=stream,
-                otherwise=streamed_method(self._stores, offered) if asked is None else None,
+                otherwise=streamed_method(self._data.stores, offered) if asked is None else None,
             )
         return delivery
 
@@ -483,11 +478,11 @@ def _is_staged(image: Image) -> bool:
     return image["status"] == "uploading" and image.get("size") is not None and not image.get(IMPORT_LOCK)
 
 
-def _settled(params: Params, session: Session, image: Image) -> Image | None:
+def _settled(data: DataRequest, session: Session, image: Image) -> Image | None:
     """The image once nobody else's data is on its way into it; None where it is gone by then."""
     if is_settled(image):
         return image
-    patience = params["wait_timeout"] if params["wait"] else 0
+    patience = data.wait_timeout if data.wait else 0
     try:
         if _is_staged(image) and is_ours(image["id"]) and patience >= MAX_STAGED_SECONDS:
             # Whoever has staged data asks for the import at once.

@@ -59,6 +59,7 @@ from .compare import (
 from .digest import BLOCK, Content, Digest, hash_of
 from .format import QCOW2_MAGIC, compression_of, virtual_size_of
 from .locks import Locks
+from .methods import COPY, FETCH
 from .stream import Body, Stream
 
 LEFT_BEHIND = (
@@ -123,7 +124,7 @@ class Transfers:
         try:
             self._start_import(image, step)
         except ApiError as error:
-            if error.status != 400 or step.method != "web-download":
+            if error.status != 400 or step.method != FETCH:
                 raise
             # The import filter, above all (glance/api/v2/images.py, import_image); the record is as it was.
             if not step.otherwise:
@@ -132,7 +133,7 @@ class Transfers:
         if not step.wait:
             return Imported(self._images.get(image["id"]), [])
         after = self._watched(image, step)
-        if step.method == "copy-image":
+        if step.method == COPY:
             return Imported(after, [])
         if not after.get("size"):
             raise WrongData(f"{describe(after)} has become active without a single byte.", after["id"])
@@ -419,12 +420,12 @@ class Transfers:
         where = f" into {'store' if len(stores) == 1 else 'stores'} {', '.join(stores)}" if stores else ""
         told = f" The service says: {words}" if words else " The service does not say why; its administrator can look."
         advice = f" Check that the data is {after.get('disk_format')}, as disk_format says."
-        if step.method == "web-download":
+        if step.method == FETCH:
             advice = (
                 " Check that the image service itself can reach the url, or use method: upload, which streams the data "
                 f"through; and that the data is {after.get('disk_format')}, as disk_format says."
             )
-        elif step.method == "copy-image":
+        elif step.method == COPY:
             advice = " The data is still in the stores that had it before."
         if has_failed(before):
             advice += LEFT_BEHIND
@@ -583,7 +584,7 @@ def _has_begun(step: Import, before: Image, image: Image) -> bool:
     """Whether the import is on its way, or over."""
     if image.get(IMPORT_LOCK) or image.get(FAILED_IMPORT) != before.get(FAILED_IMPORT):
         return True
-    if step.method == "copy-image":
+    if step.method == COPY:
         return not set(step.request.get("stores", ())) - set(stores_of(image))
     return image["status"] in ("importing", *FULL_STATUSES)
 

@@ -5,15 +5,13 @@
 from __future__ import annotations
 
 import base64
-import re
 import ssl
 import warnings
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from posixpath import basename
 from typing import Any
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from .._client.failures import is_timeout, may_recover, reason_for
 from .._client.http import announced_length, new_session
@@ -33,6 +31,7 @@ from .._redact import (
     redacted,
     secrets_in,
 )
+from .address import DEFAULT_PORTS, Address, is_same_host, requoted
 from .format import MAX_MAGIC_BYTES, compression_of
 
 try:
@@ -55,86 +54,28 @@ PACKED = {".gz": "gz", ".tgz": "gz", ".bz2": "bz2", ".xz": "xz", ".zst": "zst", 
 VISIBLE_CODINGS = ("gzip", "bzip2", "xz", "zstd", "compress")
 NO_CODINGS = ("", "identity", "chunked")
 PEEK = 4096
-# RFC 9110, sections 5.1 and 5.5, without what is obsolete there.
-FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-FIELD_VALUE = re.compile(r"([!-~][\t -~]*)?")
-DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Url:
-    """A file at an http or https address; `option` is the one that named it.
+    """A file at an address, fetched with this transport.
 
-    `transport.verify` is False, True, or the file of a CA that counts beside those that are known anyway. User name,
-    password and `headers` are for the address' own host; a redirect to another one does not take them along.
+    `transport.verify` is False, True, or the file of a CA that is trusted beside those that are trusted anyway.
+    Credentials are sent to the host of the address only; a redirect to another one does not take them along.
     """
 
-    def __init__(
-        self,
-        address: str,
-        transport: Transport,
-        option: str = "url",
-        username: str | None = None,
-        password: str | None = None,
-        headers: Mapping[str, str] | None = None,
-        clock: Clock = SYSTEM_CLOCK,
-    ) -> None:
-        try:
-            parts = urlsplit(address)
-            _origin(address)
-        except ValueError:
-            parts = urlsplit("")
-        if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
-            # What is no address at all is not quoted: it may be a secret in the wrong place.
-            what = quoted(redacted(address)) if "://" in address else "it"
-            raise ConfigurationError(
-                f"{option}: {what} is no address of a file. Write http://host/path or https://host/path, and in a user "
-                "or password %2F for a slash, %3F for ?, %23 for # and %40 for @; a file on the host where the task "
-                "runs is given with path."
-            )
-        if "@" in parts.fragment:
-            # The host would be a part of a password or token, and its name be asked for.
-            raise ConfigurationError(
-                f"{option}: {quoted(redacted(address))} has a # before its last @. Write %23 for a # in a user or "
-                "password."
-            )
-        self.address = _quoted(address)
-        self.filename = unquote(basename(parts.path))
-        self.names = (self.filename, basename(parts.path))
-        self._option = option
+    def __init__(self, address: Address, transport: Transport, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._address = address
+        self._option = address.option
         self._transport = transport
-        username = unquote(parts.username) if username is None and parts.username is not None else username
-        password = unquote(parts.password) if password is None and parts.password is not None else password
-        self._login = None if username is None else (username, password or "")
-        if any(isinstance(value, (list, dict)) for value in (headers or {}).values()):
-            raise ConfigurationError("url_headers: a header has one value, and no list or dictionary. Write a text.")
-        self._headers = {str(name): str(value) for name, value in (headers or {}).items() if value is not None}
-        for name, value in self._headers.items():
-            if not FIELD_NAME.fullmatch(name) or not FIELD_VALUE.fullmatch(value):
-                # A name that is none may be a whole header, with its secret.
-                which = f"the value of {quoted(name)}" if FIELD_NAME.fullmatch(name) else "one of the names"
-                raise ConfigurationError(
-                    f"url_headers: {which} holds a character that no header can have, or a blank where none can stand."
-                )
-        self.secrets = tuple(
-            secret for secret in (password or "", *self._headers.values(), *secrets_in(address)) if secret
-        )
-        self._secrets = encodings(self.secrets)
+        self._secrets = encodings(address.secrets)
         self._clock = clock
 
     def __str__(self) -> str:
-        return redacted(self.address)
+        return str(self._address)
 
     @property
-    def is_public(self) -> bool:
-        """Whether anybody can fetch it who is told the address alone."""
-        return self._login is None and not self._headers
-
-    def beside(self, address: str, option: str) -> Url:
-        """Another file, with the credentials of this one where it lies on the same host."""
-        if "://" in address and _is_same_host(self.address, address):
-            username, password = self._login or (None, None)
-            return Url(address, self._transport, option, username, password, self._headers, self._clock)
-        return Url(address, self._transport, option, clock=self._clock)
+    def filename(self) -> str:
+        return self._address.filename
 
     @contextmanager
     def open(self) -> Iterator[_Download]:
@@ -173,7 +114,7 @@ class Url:
 
     def broken(self, error: Exception, received: int) -> DataError:
         """The error for a connection that broke off between two blocks. Of a silent server no more is expected."""
-        reason = self._failure(error, self.address)
+        reason = self._failure(error, self._address.url)
         kind = DataError if is_timeout(error) else BrokenOff
         return kind(f"{self._option}: the download of {self} broke off after {received} bytes: {reason}")
 
@@ -186,7 +127,7 @@ class Url:
         )
 
     def _answer(self, session: requests.Session) -> requests.Response:
-        address = self.address
+        address = self._address.url
         for dummy in range(MAX_REDIRECTS + 1):
             response = self._fetch(session, address)
             location = response.headers.get("Location")
@@ -197,7 +138,7 @@ class Url:
             try:
                 # As it is sent: in UTF-8, which http.client reads as Latin-1.
                 location = location.encode("latin-1").decode("utf-8", errors="replace")
-                address = _quoted(urljoin(address, location))
+                address = requoted(urljoin(address, location))
                 followed = urlsplit(address).scheme in DEFAULT_PORTS
             except ValueError:
                 address, followed = location, False
@@ -218,7 +159,7 @@ class Url:
         )
 
     def _fetch(self, session: requests.Session, address: str) -> requests.Response:
-        trusted = _is_same_host(self.address, address)
+        trusted = is_same_host(self._address.url, address)
         # Packed for the way, its length and its hash would not be those of the file.
         headers = {"Accept": "*/*", **(self._trusted_headers() if trusted else {}), "Accept-Encoding": "identity"}
         attempts = self._transport.attempts(self._clock)
@@ -248,11 +189,12 @@ class Url:
                 return response
 
     def _trusted_headers(self) -> dict[str, str]:
-        if self._login is None:
-            return self._headers
+        headers, credentials = self._address.headers, self._address.credentials
+        if credentials is None:
+            return headers
         # Written here, because requests encodes it in Latin-1, which lacks most letters (RFC 7617, section 2.1).
-        login = base64.b64encode(":".join(self._login).encode()).decode()
-        return {**self._headers, "Authorization": f"Basic {login}"}
+        login = base64.b64encode(":".join(credentials).encode()).decode()
+        return {**headers, "Authorization": f"Basic {login}"}
 
     def _good(self, response: requests.Response) -> requests.Response:
         if response.status_code == 200:
@@ -365,31 +307,9 @@ def _is_step_down(left: str, address: str) -> bool:
     return urlsplit(left).scheme == "https" and urlsplit(address).scheme == "http"
 
 
-def _quoted(address: str) -> str:
-    """The address without blanks and the like; the host stays as it is, since it is encoded in another way."""
-    parts = urlsplit(address)
-    requote = requests.utils.requote_uri
-    return parts._replace(path=requote(parts.path), query=requote(parts.query)).geturl()
-
-
 def _without_login(address: str) -> str:
     parts = urlsplit(address)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-
-
-def _origin(address: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(address)
-    return parts.scheme, parts.hostname, parts.port or DEFAULT_PORTS.get(parts.scheme)
-
-
-def _is_same_host(first: str, second: str) -> bool:
-    """Whether what is meant for the first address may be told to the second."""
-    try:
-        here, there = _origin(first), _origin(second)
-    except ValueError:
-        return False
-    # The step from http to https on the standard ports leads to the same server, and hides more.
-    return here == there or (here[1] == there[1] and here[0::2] == ("http", 80) and there[0::2] == ("https", 443))
 
 
 def _session(transport: Transport) -> requests.Session:

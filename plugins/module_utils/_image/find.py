@@ -1,18 +1,18 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which image the options mean: the one of an id, or the one of a name and an owner."""
+"""The image that a target means: the one of an id, or the one of a name and an owner."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from .._client.images import name_filter
 from .._client.retry import poll
 from .._errors import ConfigurationError, NotFound, NotReady, PlanError, quoted
-from .._session import Params, Session
+from .._session import Session
 from .attributes import is_ours
 from .marks import is_retired, standing
+from .options import Target
 from .plan import Image, describe
 
 MAX_LISTED = 20
@@ -23,60 +23,57 @@ MAX_AMBIGUITY_SECONDS = 10.0
 # The owner of an image whose owner does not matter.
 ANYBODY = "*"
 
-MATCH: dict[str, Any] = {"type": "str", "choices": ["own", "visible"], "default": "own"}
-
 # What an image is needed for that a task only updates; see `missing`.
 UPDATED = "updated (create: false)"
 
 
-def find(session: Session, params: Params) -> Image | None:
-    """The image that `id` means, or else `name` with `owner` or `match`."""
-    if params["id"] is not None:
-        return find_by_id(session, params["id"])
-    return find_named(session, params["name"], _owner_of_name(session, params), params.get("visibility"))
+def find(session: Session, target: Target) -> Image | None:
+    """The image that the target means; None if there is none."""
+    if target.id is not None:
+        return find_by_id(session, target.id)
+    return find_named(session, str(target.name), _owner_of_name(session, target), target.visibility)
 
 
-def _owner_of_name(session: Session, params: Params) -> str:
+def _owner_of_name(session: Session, target: Target) -> str:
     """The project whose images a name can mean, or ANYBODY."""
-    if params.get("owner") is not None:
-        return str(params["owner"])
-    if params["match"] == "visible":
+    if target.owner is not None:
+        return target.owner
+    if target.match == "visible":
         return ANYBODY
     if session.project_id is None:
         # To an administrator, every project's private images are visible.
         raise ConfigurationError(
             "project_id: nobody says which project the token is for, so that match: own cannot tell whose image "
-            f"{quoted(params['name'])} is meant. Give project_id, or the id of the image, or match: visible."
+            f"{target.called} is meant. Give project_id, or the id of the image, or match: visible."
         )
     return session.project_id
 
 
-def find_existing(session: Session, params: Params, purpose: str) -> Image:
+def find_existing(session: Session, target: Target, purpose: str) -> Image:
     """The image that `find` finds; NotReady if there is none. `purpose` says what it is needed for."""
-    found = find(session, params)
+    found = find(session, target)
     if found is None:
-        raise missing(session, params, purpose)
+        raise missing(session, target, purpose)
     return found
 
 
-def missing(session: Session, params: Params, purpose: str) -> NotReady:
-    """The error that the image which the options mean is not there, with what helps to find it."""
-    name, image_id = params["name"], params["id"]
-    said = f"No image {quoted(image_id or name)} was found that could be {purpose}."
-    if image_id is not None:
+def missing(session: Session, target: Target, purpose: str) -> NotReady:
+    """The error that the image of the target is not there, with what helps to find it."""
+    said = f"No image {target.called} was found that could be {purpose}."
+    if target.id is not None:
         return NotReady(f"{said} Check the id, and the project that is logged in to.")
-    if _owner_of_name(session, params) == ANYBODY:
+    if _owner_of_name(session, target) == ANYBODY:
         return NotReady(
             f"{said} Check the name, and the project that is logged in to. A community image of another project, "
             "or a shared one that was not accepted, is in no list: give its id."
         )
-    others = _list_named(session, name, False, ANYBODY)
+    others = _list_named(session, str(target.name), False, ANYBODY)
     if others:
         return NotReady(
             f"{said} {describe(others[0])} belongs to project {others[0].get('owner')}. Give its id"
-            f"{'' if params.get('owner') else ' or match: visible'}, if that one is meant."
+            f"{'' if target.owner else ' or match: visible'}, if that one is meant."
         )
-    if params.get("owner"):
+    if target.owner:
         return NotReady(f"{said} Check the name, and the project that is its owner.")
     return NotReady(
         f"{said} Check the name, and the project that is logged in to; match: visible also means images of other "

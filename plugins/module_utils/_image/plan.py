@@ -126,6 +126,10 @@ class Stores(NamedTuple):
         return self.every or bool(self.names)
 
     @property
+    def are_several(self) -> bool:
+        return self.every or len(self.names) > 1
+
+    @property
     def request(self) -> dict[str, Any]:
         """What an import request says of them."""
         request: dict[str, Any] = {"all_stores": True} if self.every else {}

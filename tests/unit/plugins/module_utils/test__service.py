@@ -12,7 +12,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._client.http import 
 from ansible_collections.platform9.pcd.plugins.module_utils._client.images import Images
 from ansible_collections.platform9.pcd.plugins.module_utils._client.transport import Transport
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import ApiError
-from ansible_collections.platform9.pcd.plugins.module_utils._service import read_service
+from ansible_collections.platform9.pcd.plugins.module_utils._service import parse_service, read_service
 from ansible_collections.platform9.pcd.plugins.module_utils._session import Session
 from ansible_collections.platform9.pcd.tests.support.samples import TOKEN
 from ansible_collections.platform9.pcd.tests.support.scripted_server import Reply, Request, Serve, Service
@@ -42,7 +42,7 @@ def read(serve: Serve, **instead: Reply) -> tuple[dict[str, Any], Service]:
     service = serve(answer)
     transport = Transport(retries=0)
     images = Images(Http(f"{service.url}/glance/v2", transport, headers={"X-Auth-Token": TOKEN}))
-    return read_service({}, Session(images, None, transport, print)), service
+    return read_service(parse_service({}), Session(images, None, transport, print)), service
 
 
 def store(**given: Any) -> dict[str, Any]:

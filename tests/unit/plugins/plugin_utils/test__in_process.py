@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.platform9.pcd.plugins.module_utils._service import ServiceRequest
 from ansible_collections.platform9.pcd.plugins.module_utils._task import Task
 from ansible_collections.platform9.pcd.plugins.modules import pcd_image, pcd_image_download
 from ansible_collections.platform9.pcd.plugins.plugin_utils import _in_process
@@ -119,7 +120,7 @@ def test_off_in_words_is_off() -> None:
 def test_a_missing_library_is_left_to_the_module_to_tell(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_in_process, "_is_there", lambda library: library != "jsonpatch")
     assert why(action()) == "jsonpatch cannot be imported here"
-    reads = Task(options={}, check=len, work=lambda params, session: {})
+    reads = Task(options={}, parse=lambda params: ServiceRequest(), work=lambda request, session: {})
     assert why(action(reads, options={"timeout": 5})) == ""
 
 
@@ -145,8 +146,8 @@ def test_an_alias_beside_its_option_and_a_deprecated_option_are_left_to_the_modu
             "name": {"type": "str", "aliases": ["title"]},
             "old": {"type": "str", "removed_in_version": "9.0.0", "removed_from_collection": "platform9.pcd"},
         },
-        check=len,
-        work=lambda params, session: {},
+        parse=lambda params: ServiceRequest(),
+        work=lambda request, session: {},
     )
     assert why(action(task, options={"title": "ubuntu"})) == ""
     assert action(task, options={"title": "ubuntu"})._validated().validated_parameters["name"] == "ubuntu"

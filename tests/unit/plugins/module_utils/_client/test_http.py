@@ -29,6 +29,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._client.progress imp
 from ansible_collections.platform9.pcd.plugins.module_utils._client.retry import MAX_PAUSE_SECONDS, is_transient, pause
 from ansible_collections.platform9.pcd.plugins.module_utils._client.retry import Clock as RetryClock
 from ansible_collections.platform9.pcd.plugins.module_utils._client.transport import Transport
+from ansible_collections.platform9.pcd.plugins.module_utils._data.address import Address
 from ansible_collections.platform9.pcd.plugins.module_utils._data.url import Url
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     ApiError,
@@ -1033,7 +1034,7 @@ def test_a_proxy_that_cannot_be_used_is_told_without_its_password(
     scheme = variable.partition("_")[0].lower()
     for ask in (
         lambda: images_of(f"{scheme}://pcd.invalid/glance/v2").get(ID),
-        lambda: Url(f"{scheme}://vendor.invalid/x.img", Transport(retries=0)).text(),
+        lambda: Url(Address(f"{scheme}://vendor.invalid/x.img"), Transport(retries=0)).text(),
     ):
         with pytest.raises(PcdError, match="proxy") as caught:
             ask()

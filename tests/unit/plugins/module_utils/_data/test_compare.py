@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ from ansible_collections.platform9.pcd.plugins.module_utils._data.compare import
     Delivery,
     as_sent,
     check_stores,
-    choose_method,
     default_suffix,
     difference,
     inheritance,
@@ -27,18 +25,17 @@ from ansible_collections.platform9.pcd.plugins.module_utils._data.compare import
     is_settled,
     is_unusable,
     missing_stores,
-    needs_offered,
     plan_continuation,
     plan_replacement,
     refuse_change,
     retirement_of,
-    streamed_method,
     succession,
     with_copies,
     with_delivery,
     with_ending,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._data.digest import Content, Digest
+from ansible_collections.platform9.pcd.plugins.module_utils._data.methods import streamed_method
 from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import File, Stream
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import PlanError
 from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes import (
@@ -49,8 +46,8 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes im
     RETIRED,
     SHOWN,
     SOURCE,
-    STATUSES,
 )
+from ansible_collections.platform9.pcd.plugins.module_utils._image.options import STATUSES
 from ansible_collections.platform9.pcd.plugins.module_utils._image.plan import (
     Create,
     Delete,
@@ -78,6 +75,7 @@ from ansible_collections.platform9.pcd.tests.support.samples import (
 )
 
 NAME = "ubuntu-24.04"
+ONE, TWO, ALL, DEFAULT = Stores(("a",)), Stores(("a", "b")), Stores(every=True), Stores()
 SHA512, MD5, SHA256 = "5" * 128, "a" * 32, "2" * 64
 WITH_DATA: dict[str, Any] = {"size": 100, "checksum": MD5, "os_hash_algo": "sha512", "os_hash_value": SHA512}
 WITHOUT_DATA: dict[str, Any] = {
@@ -210,69 +208,6 @@ def test_nothing_is_settled_while_it_is_locked_for_an_import(status: str) -> Non
     assert not is_settled(image(status=status, os_glance_import_task="task", os_glance_failed_import="x"))
     assert is_settled(image(status=status)) is (status not in BUSY_STATUSES)
     assert is_settled(image(status=status, os_glance_import_task="")) is (status not in BUSY_STATUSES)
-
-
-# --- how it comes ------------------------------------------------------------------------------------------------
-
-ONE, TWO, ALL, DEFAULT = Stores(("a",)), Stores(("a", "b")), Stores(every=True), Stores()
-EVERYTHING = ("glance-direct", "web-download", "copy-image")
-
-
-@pytest.mark.parametrize(
-    ("is_file", "is_open", "stores", "offered", "method"),
-    [
-        pytest.param(True, False, DEFAULT, EVERYTHING, "upload", id="a file"),
-        pytest.param(True, False, ONE, (), "upload", id="a file into one store"),
-        pytest.param(True, False, TWO, EVERYTHING, "glance-direct", id="a file into two stores"),
-        pytest.param(True, False, ALL, EVERYTHING, "glance-direct", id="a file into all stores"),
-        pytest.param(False, True, DEFAULT, EVERYTHING, "web-download", id="an open address"),
-        pytest.param(False, True, TWO, EVERYTHING, "web-download", id="an open address into two stores"),
-        pytest.param(False, True, DEFAULT, ("glance-direct",), "upload", id="an open address, not offered"),
-        pytest.param(False, True, ONE, (), "upload", id="an open address into one store, nothing offered"),
-        pytest.param(False, True, ALL, ("glance-direct",), "glance-direct", id="an open address into all, not offered"),
-        pytest.param(False, False, DEFAULT, EVERYTHING, "upload", id="an address with a password"),
-        pytest.param(False, False, TWO, EVERYTHING, "glance-direct", id="an address with a password into two stores"),
-    ],
-)
-def test_the_method_follows_from_the_source_and_the_stores(
-    is_file: bool, is_open: bool, stores: Stores, offered: tuple[str, ...], method: str
-) -> None:
-    assert choose_method(None, is_file, is_open, stores, offered) == method
-
-
-@pytest.mark.parametrize("method", ["glance-direct", "web-download"])
-def test_a_method_that_is_asked_for_is_used_where_the_service_offers_it(method: str) -> None:
-    assert choose_method(method, False, True, ONE, EVERYTHING) == method
-    with pytest.raises(PlanError, match=f"^method: the image service does not offer {method}.*copy-image"):
-        choose_method(method, False, True, ONE, ["copy-image"])
-
-
-def test_an_upload_needs_no_offer() -> None:
-    assert choose_method("upload", True, False, ONE, ()) == "upload"
-
-
-@pytest.mark.parametrize(("is_file", "is_open"), [(True, False), (False, False), (False, True)])
-def test_several_stores_need_an_import_and_it_is_told_what_upload_can(is_file: bool, is_open: bool) -> None:
-    with pytest.raises(PlanError, match="does not offer glance-direct. It offers none;.*one store"):
-        choose_method(None, is_file, is_open, TWO, ())
-
-
-def test_the_service_is_asked_for_its_offer_only_where_that_decides() -> None:
-    asked = [None, "upload", "glance-direct", "web-download"]
-    cases = itertools.product(asked, (True, False), (True, False), (ONE, TWO, ALL, DEFAULT))
-    for case in cases:
-        offers = ((), ("glance-direct",), ("web-download",), EVERYTHING)
-        answers = set()
-        for offered in offers:
-            try:
-                answers.add(choose_method(*case, offered))
-            except PlanError:
-                answers.add("refused")
-        if len(answers) > 1:
-            assert needs_offered(*case), case
-    assert not needs_offered(None, True, False, ONE)
-    assert not needs_offered(None, False, False, DEFAULT)
-    assert not needs_offered("upload", False, True, DEFAULT)
 
 
 # --- stores ------------------------------------------------------------------------------------------------------

@@ -27,11 +27,11 @@ from ansible_collections.platform9.pcd.plugins.module_utils._data.digest import 
 from ansible_collections.platform9.pcd.plugins.module_utils._data.download import (
     MAX_FILE_NAME_BYTES,
     Download,
-    check_download,
     file_name,
     plan_download,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._data.folder import Folder, NewFile, new_file
+from ansible_collections.platform9.pcd.plugins.module_utils._data.options import DownloadRequest, parse_download
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     ApiError,
     ConfigurationError,
@@ -59,6 +59,10 @@ MD5 = hashlib.md5(DATA).hexdigest()
 SHA512 = hashlib.sha512(DATA).hexdigest()
 NO_HASH: dict[str, Any] = {"checksum": None, "os_hash_algo": None, "os_hash_value": None}
 WHOLE = Reply(200, DATA)
+
+
+def request(dest: str | Path) -> DownloadRequest:
+    return parse_download({"id": ID, "name": None, "match": "visible", "dest": str(dest)})
 
 
 def record(**given: Any) -> Image:
@@ -116,7 +120,7 @@ class Plan:
             self.warnings.append,
             runtime=Runtime(place=place),
         )
-        planned = plan_download({"id": ID, "name": None, "match": "visible", "dest": str(dest)}, session)
+        planned = plan_download(request(dest), session)
         return replace(planned, clock=Clock(sleep=self.pauses.append))
 
     @property
@@ -343,12 +347,12 @@ def test_a_folder_that_is_missing_is_named(dest: Path, monkeypatch: pytest.Monke
     monkeypatch.chdir(dest.parent)
     (dest.parent / "f").write_bytes(b"")
     with pytest.raises(ConfigurationError, match=f"^dest: .*{words}"):
-        check_download({"id": ID, "name": None, "dest": path})
+        request(path)
 
 
 def test_a_folder_that_is_there_is_enough(dest: Path) -> None:
     for path in (dest, dest.parent, f"{dest.parent}/"):
-        check_download({"id": ID, "name": None, "dest": str(path)})
+        request(path)
 
 
 def test_a_folder_that_cannot_be_written_matters_only_where_something_is_to_be_written(
@@ -517,7 +521,7 @@ def test_an_image_that_is_not_there_is_refused(serve: Serve, dest: Path) -> None
     service = serve(Reply(404, {"message": "No image found"}))
     session = Session(Images(Http(service.url, Transport())), PROJECT, Transport(), print)
     with pytest.raises(PlanError, match=f"^No image '{ID}' was found that could be downloaded"):
-        plan_download({"id": ID, "name": None, "match": "visible", "dest": str(dest)}, session)
+        plan_download(request(dest), session)
 
 
 def test_a_deactivated_image_says_so_and_what_to_do(plan: Plan, dest: Path) -> None:

@@ -22,7 +22,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._data.format import 
     virtual_size_of,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import DataError
-from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes import DISK_FORMATS
+from ansible_collections.platform9.pcd.plugins.module_utils._image.options import DISK_FORMATS
 
 SIZE = 10 << 30
 

@@ -5,38 +5,27 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.platform9.pcd.plugins.module_utils._client.transport import Transport
-from ansible_collections.platform9.pcd.plugins.module_utils._data.digest import Digest
-from ansible_collections.platform9.pcd.plugins.module_utils._data.options import (
-    DATA_OPTIONS,
-    check_data,
-    has_source,
-    stores_from,
-    stream_from,
-)
+from ansible_collections.platform9.pcd.plugins.module_utils._data.address import Address
+from ansible_collections.platform9.pcd.plugins.module_utils._data.options import ImageRequest, parse_image
 from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import File
-from ansible_collections.platform9.pcd.plugins.module_utils._data.url import MAX_LISTING_CHARACTERS, Url
-from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError, DataError, PcdError
+from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError, DataError
+from ansible_collections.platform9.pcd.plugins.module_utils._image.options import Target
 from ansible_collections.platform9.pcd.plugins.module_utils._image.plan import Stores
-from ansible_collections.platform9.pcd.tests.support.certificates import Certificates
-from ansible_collections.platform9.pcd.tests.support.samples import PASSWORD, options
-from ansible_collections.platform9.pcd.tests.support.scripted_server import BrokenReply, Reply, Serve
+from ansible_collections.platform9.pcd.tests.support.samples import PASSWORD, PROJECT
+from ansible_collections.platform9.pcd.tests.support.scripted_server import Reply, Serve
 
 URL = "https://vendor.example.com/debian.qcow2"
 DATA = b"an image"
 MD5, SHA256 = hashlib.md5(DATA).hexdigest(), hashlib.sha256(DATA).hexdigest()
-TRANSPORT = Transport(timeout=30, retries=0)
 
 
-def params(**given: Any) -> dict[str, Any]:
-    return options(DATA_OPTIONS, **given)
+def parse(**given: Any) -> ImageRequest:
+    return parse_image({"name": "debian-13", **given})
 
 
 @pytest.fixture
@@ -72,7 +61,7 @@ def path(tmp_path: Path) -> str:
     ],
 )
 def test_options_that_fit_together_are_fine(given: dict[str, Any]) -> None:
-    check_data(params(**given))
+    parse(**given)
 
 
 @pytest.mark.parametrize(
@@ -87,10 +76,6 @@ def test_options_that_fit_together_are_fine(given: dict[str, Any]) -> None:
         ({"retired_suffix": "-old"}, "retired_suffix"),
         ({"retired_suffix": "", "retired": "rename"}, "retired_suffix"),
         ({"wait_timeout": -1}, "wait_timeout"),
-        ({"url_username": "me"}, "url_username"),
-        ({"url_password": PASSWORD}, "url_password"),
-        ({"url_headers": {}}, "url_headers"),
-        ({"url_password": PASSWORD, "url": URL}, "url_password"),
         ({"checksum": f"md5:{MD5}"}, "checksum"),
         ({"decompress": True}, "decompress"),
         ({"method": "upload"}, "method"),
@@ -114,184 +99,101 @@ def test_options_that_fit_together_are_fine(given: dict[str, Any]) -> None:
 )
 def test_options_that_do_not_fit_together_are_refused_by_their_names(given: dict[str, Any], option: str) -> None:
     with pytest.raises(ConfigurationError, match=f"^{option}: ") as caught:
-        check_data(params(**given))
+        parse(**given)
     assert PASSWORD not in str(caught.value)
 
 
 def test_web_download_is_not_for_a_path(path: str) -> None:
     with pytest.raises(ConfigurationError, match="^method: web-download needs url"):
-        check_data(params(path=path, method="web-download"))
+        parse(path=path, method="web-download")
 
 
 def test_a_file_must_be_there_before_anything_is_sent(path: str) -> None:
-    check_data(params(path=path))
+    parse(path=path)
     with pytest.raises(DataError, match="^path: "):
-        check_data(params(path=f"{path}.none"))
+        parse(path=f"{path}.none")
 
 
-@pytest.mark.parametrize(("given", "has"), [({}, False), ({"url": URL}, True), ({"stores": ["a"]}, False)])
-def test_a_source_is_a_path_or_an_address(given: dict[str, Any], has: bool, path: str) -> None:
-    assert has_source(params(**given)) is has
-    assert has_source(params(path=path))
+@pytest.mark.parametrize(
+    ("given", "is_about"), [({}, False), ({"url": URL}, True), ({"stores": ["a"]}, True), ({"all_stores": True}, True)]
+)
+def test_a_request_is_about_data_if_it_has_a_source_or_stores(given: dict[str, Any], is_about: bool, path: str) -> None:
+    assert parse(**given).data.is_about_data is is_about
+    assert parse(**given, path=path).data.is_about_data or "url" in given
+
+
+def test_a_source_is_a_file_or_an_address(path: str) -> None:
+    found, address = parse(path=path).data.source, parse(url=URL).data.source
+    assert isinstance(found, File)
+    assert found.path == path
+    assert isinstance(address, Address)
+    assert address.url == URL
+    assert parse(stores=["a"]).data.source is None
 
 
 def test_stores_are_taken_once_each_in_their_order() -> None:
-    assert stores_from(params(stores=["b", "a", "b"])) == Stores(("b", "a"))
-    assert stores_from(params()) == Stores()
-    assert stores_from(params(all_stores=True, all_stores_must_succeed=True)) == Stores((), True, True)
+    assert parse(stores=["b", "a", "b"]).data.stores == Stores(("b", "a"))
+    assert parse().data.stores == Stores()
+    assert parse(all_stores=True, all_stores_must_succeed=True).data.stores == Stores((), True, True)
+
+
+def test_a_request_names_its_secrets_but_no_value_that_would_be_found_everywhere() -> None:
+    request = parse(url=f"https://me:{PASSWORD}@h/x", url_headers={"X": "1", "Y": "a-long-secret"})
+    assert set(request.secrets) >= {PASSWORD, "a-long-secret"}
+    assert "1" not in request.secrets
+    assert parse().secrets == ()
+
+
+def test_what_is_said_of_the_data_of_an_absent_image_has_no_effect() -> None:
+    request = parse(state="absent", path="/not/there", checksum="no checksum", method="web-download")
+    assert (request.data.source, request.data.checksum) == (None, None)
+
+
+def test_any_dictionary_of_options_makes_a_request_with_the_defaults_of_the_module() -> None:
+    request = parse_image({"name": "a", "hidden": True, "properties": {"b": 1}, "owner": PROJECT, "token": "ignored"})
+    assert request.target == Target(None, "a", "own", PROJECT, None)
+    assert request.desired == {"name": "a", "os_hidden": True, "owner": PROJECT, "b": "1"}
+    assert (request.state, request.create, request.purge, request.force) == ("present", True, False, False)
+    assert (request.data.wait, request.data.wait_timeout, request.data.retired) == (True, 3600, "hide")
+
+
+@pytest.mark.parametrize(
+    ("given", "option"),
+    [
+        ({}, "name"),
+        ({"name": ""}, "name"),
+        ({"id": "a"}, "id"),
+        ({"name": "a", "min_disk": -1}, "min_disk"),
+        ({"name": "a", "properties": {"id": "x"}}, r"properties\.id"),
+        ({"name": "a", "purge_properties": True}, "purge_properties"),
+        ({"name": "a", "url": "ftp://h/x"}, "url"),
+        ({"name": "a", "state": "absent", "url": "ftp://h/x"}, "url"),
+        ({"name": "a", "wait_timeout": -1}, "wait_timeout"),
+    ],
+)
+def test_the_error_of_any_dictionary_of_options_begins_with_the_option(given: dict[str, Any], option: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{option}: "):
+        parse_image(given)
 
 
 def test_a_check_sends_nothing(serve: Serve) -> None:
     service = serve(Reply(500))
-    check_data(params(url=f"{service.url}/x", checksum=f"md5:{service.url}/MD5SUMS"))
-    assert service.requests == []
-
-
-# --- the stream --------------------------------------------------------------------------------------------------
-
-
-def test_a_path_is_a_file(path: str) -> None:
-    stream = stream_from(params(path=path, checksum=f"MD5:{MD5.upper()}"), TRANSPORT)
-    assert isinstance(stream.source, File)
-    assert stream.stated == Digest("md5", MD5)
-    assert not stream.decompress
-    assert stream_from(params(path=path, decompress=True), TRANSPORT).decompress
-
-
-def test_an_address_is_fetched_only_when_the_stream_is_opened(serve: Serve) -> None:
-    service = serve(Reply(200, DATA))
-    stream = stream_from(params(url=f"{service.url}/debian.qcow2"), TRANSPORT)
-    assert isinstance(stream.source, Url)
-    assert service.requests == []
-    assert stream.read_through().digests["md5"] == MD5
-
-
-def test_a_checksum_file_is_fetched_at_once_with_the_credentials_of_the_file_beside(serve: Serve) -> None:
-    service = serve(Reply(200, f"{SHA256}  debian.qcow2\n"))
-    given = params(
-        url=f"{service.url}/images/debian.qcow2",
-        url_username="me",
-        url_password=PASSWORD,
-        checksum=f"sha256:{service.url}/images/SHA256SUMS",
-    )
-    assert stream_from(given, TRANSPORT).stated == Digest("sha256", SHA256)
-    (request,) = service.requests
-    assert request.path == "/images/SHA256SUMS"
-    assert request.headers["Authorization"].startswith("Basic ")
-
-
-def test_a_checksum_file_elsewhere_gets_no_credentials(serve: Serve) -> None:
-    service, other = serve(Reply(500)), serve(Reply(200, f"{SHA256}  debian.qcow2\n"))
-    given = params(
-        url=f"{service.url}/debian.qcow2",
-        url_headers={"X-Token": PASSWORD},
-        checksum=f"sha256:{other.url}/SHA256SUMS",
-    )
-    assert stream_from(given, TRANSPORT).stated == Digest("sha256", SHA256)
-    assert other.requests[0].headers["X-Token"] is None
-
-
-def test_a_checksum_file_may_tell_of_a_path_as_well(path: str, serve: Serve) -> None:
-    service = serve(Reply(200, f"{MD5} *debian.qcow2\n"))
-    assert stream_from(params(path=path, checksum=f"md5:{service.url}/MD5SUMS"), TRANSPORT).stated == Digest("md5", MD5)
-
-
-def test_a_checksum_file_without_the_file_is_an_error_that_names_both(path: str, serve: Serve) -> None:
-    service = serve(Reply(200, f"{MD5}  other.qcow2\n"))
-    with pytest.raises(
-        DataError, match=f"^checksum: {service.url}/SUMS has no md5 checksum of 'debian.qcow2'"
-    ) as caught:
-        stream_from(params(path=path, checksum=f"md5:{service.url}/SUMS?sig={PASSWORD}"), TRANSPORT)
-    assert PASSWORD not in str(caught.value)
-
-
-def test_a_checksum_file_that_is_not_there_is_an_error(path: str, serve: Serve) -> None:
-    with pytest.raises(PcdError, match="^checksum: .*answered 404"):
-        stream_from(params(path=path, checksum=f"md5:{serve(Reply(404)).url}/SUMS"), TRANSPORT)
-
-
-def test_the_name_in_an_address_is_looked_for_as_people_read_it(serve: Serve) -> None:
-    service = serve(Reply(200, f"{MD5}  my image.qcow2\n"))
-    given = params(url=f"{service.url}/my%20image.qcow2?x=y", checksum=f"md5:{service.url}/MD5SUMS")
-    assert stream_from(given, TRANSPORT).stated == Digest("md5", MD5)
-
-
-# --- certificates ------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("what", ["url", "checksum"])
-def test_a_cloud_that_is_not_verified_says_nothing_about_the_vendor(
-    what: str, path: str, certificates: Certificates, serve: Serve
-) -> None:
-    service = serve(Reply(200, DATA), tls=certificates)
-    given = {"url": f"{service.url}/x"} if what == "url" else {"path": path, "checksum": f"md5:{service.url}/SUMS"}
-    with pytest.raises(DataError, match=f"^{what}: .*cannot be trusted"):
-        stream_from(params(**given), Transport(verify=False, retries=0)).read_through()
-    assert service.requests == []
-
-
-def test_the_authority_of_the_cloud_is_trusted_for_a_vendor_too(
-    path: str, certificates: Certificates, serve: Serve
-) -> None:
-    service = serve(Reply(200, f"{MD5}  debian.qcow2\n"), Reply(200, DATA), tls=certificates)
-    transport = Transport(verify=certificates.authority, retries=0)
-    given = params(url=f"{service.url}/debian.qcow2", checksum=f"md5:{service.url}/MD5SUMS")
-    assert stream_from(given, transport).read_through().digests["md5"] == MD5
-
-
-def test_the_client_certificate_of_the_cloud_is_not_shown_to_a_vendor(certificates: Certificates, serve: Serve) -> None:
-    service = serve(Reply(200, DATA), tls=certificates, client_certificate=True)
-    pair = (certificates.client_certificate, certificates.client_key)
-    transport = Transport(verify=certificates.authority, client_cert=pair, retries=0)
-    with pytest.raises(DataError, match="^url: "):
-        stream_from(params(url=f"{service.url}/x"), transport).read_through()
+    parse(url=f"{service.url}/x", checksum=f"md5:{service.url}/MD5SUMS")
     assert service.requests == []
 
 
 # --- a checksum file on the host of the task ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("make", "words"),
-    [
-        pytest.param(os.mkfifo, "is no regular file", id="a pipe"),
-        pytest.param(Path.mkdir, "Is a directory", id="a folder"),
-        pytest.param(lambda path: path.symlink_to("/dev/zero"), "is no regular file", id="a device"),
-        pytest.param(lambda path: None, "No such file", id="nothing"),
-        pytest.param(lambda path: path.write_bytes(bytes(MAX_LISTING_CHARACTERS + 1)), "too large", id="a huge file"),
-    ],
-)
-def test_what_is_no_file_of_checksums_is_told_at_once(
-    make: Callable[[Path], object], words: str, path: str, tmp_path: Path
-) -> None:
-    make(tmp_path / "SUMS")
-    with pytest.raises(DataError, match=f"^checksum: {tmp_path}/SUMS .*{words}"):
-        stream_from(params(path=path, checksum=f"sha256:file://{tmp_path}/SUMS"), Transport())
-
-
-def test_a_file_of_checksums_may_be_as_large_as_the_limit(path: str, tmp_path: Path) -> None:
-    line = f"{'ab' * 32}  {Path(path).name}\n"
-    (tmp_path / "SUMS").write_text(line + "#" * (MAX_LISTING_CHARACTERS - len(line)))
-    stream = stream_from(params(path=path, checksum=f"sha256:file://{tmp_path}/SUMS"), Transport())
-    assert stream.stated == Digest("sha256", "ab" * 32)
-
-
 @pytest.mark.parametrize("address", ["file://srv/SUMS", "file://[", "file://", "file://other.example.com/SUMS"])
 def test_an_address_of_no_file_here_is_refused_before_anything_is_asked(address: str, path: str) -> None:
-    with pytest.raises(ConfigurationError, match="^checksum: .* is no file on the host where the task runs"):
-        check_data(params(path=path, checksum=f"sha256:{address}"))
+    with pytest.raises(ConfigurationError, match="^checksum: .* is not a file on the host where the task runs"):
+        parse(path=path, checksum=f"sha256:{address}")
 
 
 @pytest.mark.parametrize("address", ["https://h/latest/", "https://h", "https://h/", "https://h/a/?file=x.img"])
 @pytest.mark.parametrize("listing", ["https://h/SHA256SUMS", "file:///srv/SHA256SUMS"])
 def test_no_line_of_a_checksum_file_is_taken_for_a_url_without_a_name(address: str, listing: str) -> None:
     with pytest.raises(ConfigurationError, match="^checksum: the url ends without the name of a file.*State the"):
-        check_data(params(url=address, checksum=f"sha256:{listing}"))
-    check_data(params(url=address, checksum=f"sha256:{'ab' * 32}"))
-
-
-def test_a_stream_of_a_url_that_breaks_off_is_begun_again(serve: Serve) -> None:
-    cut = BrokenReply(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc")
-    service = serve(cut, Reply(200, b"the whole of it"))
-    assert stream_from(params(url=f"{service.url}/x"), Transport(timeout=30, retries=1)).read_through().size == 15
-    assert len(service.requests) == 2
+        parse(url=address, checksum=f"sha256:{listing}")
+    parse(url=address, checksum=f"sha256:{'ab' * 32}")

@@ -16,6 +16,7 @@ import pytest
 from ansible_collections.platform9.pcd.plugins.module_utils._apply import applier_of
 from ansible_collections.platform9.pcd.plugins.module_utils._client.images import Image
 from ansible_collections.platform9.pcd.plugins.module_utils._data.compare import default_suffix
+from ansible_collections.platform9.pcd.plugins.module_utils._data.options import ImageRequest, parse_image
 from ansible_collections.platform9.pcd.plugins.module_utils._data.plan import MAX_STAGED_SECONDS
 from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import Stream
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
@@ -36,8 +37,13 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes im
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._image.plan import Import, Plan, Resume, Update, Upload
 from ansible_collections.platform9.pcd.plugins.module_utils._session import Session
-from ansible_collections.platform9.pcd.plugins.modules.pcd_image import TASK, plan_image
-from ansible_collections.platform9.pcd.tests.support.glance_in_memory import Glance, error, hashed, session_with
+from ansible_collections.platform9.pcd.plugins.modules.pcd_image import plan_image
+from ansible_collections.platform9.pcd.tests.support.glance_in_memory import (
+    Glance,
+    error,
+    hashed,
+    session_with,
+)
 from ansible_collections.platform9.pcd.tests.support.samples import (
     ID,
     OTHER_ID,
@@ -46,7 +52,6 @@ from ansible_collections.platform9.pcd.tests.support.samples import (
     OUR_OTHER_ID,
     Clock,
     image,
-    options,
 )
 from ansible_collections.platform9.pcd.tests.support.scripted_server import Reply, Serve
 
@@ -64,9 +69,9 @@ def queued(**given: Any) -> dict[str, Any]:
     return image(**{"name": NAME, "status": "queued", **NO_DATA, **given})
 
 
-def params(**given: Any) -> dict[str, Any]:
+def parse(**given: Any) -> ImageRequest:
     formats = {"name": NAME, "disk_format": "qcow2", "container_format": "bare"}
-    return options(TASK.argument_spec, **{**formats, **given})
+    return parse_image({**formats, **given})
 
 
 class Bench:
@@ -87,7 +92,7 @@ class Bench:
 
     def plan(self, **given: Any) -> Plan:
         source = {} if "url" in given else {"path": str(self.path)}
-        return plan_image(params(**{**source, **given}), self.session)
+        return plan_image(parse(**{**source, **given}), self.session)
 
     def preview(self, **given: Any) -> Image:
         """As check mode does it."""

@@ -12,16 +12,24 @@ import pytest
 from ansible_collections.platform9.pcd.plugins.module_utils._client.images import Image, Images, Query
 from ansible_collections.platform9.pcd.plugins.module_utils._client.transport import Transport
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError
-from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes import IDENTITY_OPTIONS, image_shape
+from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes import image_shape
 from ansible_collections.platform9.pcd.plugins.module_utils._image.listing import (
-    FILTER_OPTIONS,
-    check_listing,
-    order_of,
-    query_from,
     read_listing,
+    sort_key_of,
+)
+from ansible_collections.platform9.pcd.plugins.module_utils._image.options import (
+    FILTER_OPTIONS,
+    IDENTITY_OPTIONS,
+    parse_listing,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._session import Session
-from ansible_collections.platform9.pcd.tests.support.samples import ID, OTHER_ID, PROJECT, image, options
+from ansible_collections.platform9.pcd.tests.support.samples import (
+    ID,
+    OTHER_ID,
+    PROJECT,
+    image,
+    options,
+)
 
 SPEC = {**IDENTITY_OPTIONS, **FILTER_OPTIONS}
 
@@ -52,7 +60,7 @@ def session_with(shelf: RecordingImages) -> Session:
 
 
 def read(shelf: RecordingImages, **given: Any) -> list[str]:
-    return [each["id"] for each in read_listing(params(**given), session_with(shelf))["images"]]
+    return [each["id"] for each in read_listing(parse_listing(params(**given)), session_with(shelf))["images"]]
 
 
 # --- the query ---------------------------------------------------------------------------------------------------
@@ -96,8 +104,7 @@ def read(shelf: RecordingImages, **given: Any) -> list[str]:
     ],
 )
 def test_each_option_is_its_query_parameter(given: dict[str, Any], query: list[tuple[str, str]]) -> None:
-    check_listing(params(**given))
-    assert query_from(params(**given)) == query
+    assert list(parse_listing(params(**given)).query) == query
 
 
 def test_every_option_has_an_effect() -> None:
@@ -108,9 +115,10 @@ def test_every_option_has_an_effect() -> None:
         "size_max": 2,
         "properties": {"a": "b"},
         "most_recent": True,
+        "marker": ID,
     }
     for option in SPEC.keys() - {"id", "limit"}:
-        assert query_from(params(**{option: values.get(option, "true")})) != [], option
+        assert parse_listing(params(**{option: values.get(option, "true")})).query != (), option
 
 
 # --- what cannot be asked ----------------------------------------------------------------------------------------
@@ -155,14 +163,14 @@ def test_every_option_has_an_effect() -> None:
 )
 def test_what_cannot_be_asked_is_an_error_that_names_the_option(given: dict[str, Any], beginning: str) -> None:
     with pytest.raises(ConfigurationError, match=f"^{beginning}"):
-        check_listing(params(**given))
+        parse_listing(params(**given))
 
 
 @pytest.mark.parametrize(
     "given", [{}, {"limit": 1}, {"size_min": 0}, {"size_max": 0}, {"marker": ID}, {"most_recent": True}, {"id": ID}]
 )
 def test_what_can_be_asked_is_no_error(given: dict[str, Any]) -> None:
-    check_listing(params(**given))
+    parse_listing(params(**given))
 
 
 # --- the order of two lists --------------------------------------------------------------------------------------
@@ -193,14 +201,20 @@ def named(*described: str) -> list[Image]:
 )
 def test_two_lists_become_one_in_the_order_that_was_asked_for(given: dict[str, Any], order: str) -> None:
     mixed = named("a 4", "b 2", "a 1", "- 3")
-    assert "".join(each["id"] for each in sorted(mixed, key=order_of(params(**given)))) == order
+    assert "".join(each["id"] for each in sorted(mixed, key=sort_key_of(parse_listing(params(**given)).order))) == order
 
 
 @pytest.mark.parametrize(("direction", "order"), [("asc", "31"), ("desc", "13")])
 def test_an_image_without_a_value_goes_before_all_others_as_in_glance(direction: str, order: str) -> None:
     images = [image(id="1", size=5), image(id="3", size=None)]
     for each in (images, images[::-1]):
-        assert "".join(found["id"] for found in sorted(each, key=order_of(params(sort=f"size:{direction}")))) == order
+        assert (
+            "".join(
+                found["id"]
+                for found in sorted(each, key=sort_key_of(parse_listing(params(sort=f"size:{direction}")).order))
+            )
+            == order
+        )
 
 
 @pytest.mark.parametrize(
@@ -210,7 +224,9 @@ def test_an_image_without_a_value_goes_before_all_others_as_in_glance(direction:
 def test_images_that_are_equal_by_the_key_follow_by_their_time_as_in_glance(given: dict[str, Any], order: str) -> None:
     """glance/db/sqlalchemy/api.py, _image_get_all: created_at and id join the keys, in the same direction."""
     images = named("a 2", "a 3", "a 1")
-    assert "".join(each["id"] for each in sorted(images, key=order_of(params(**given)))) == order
+    assert (
+        "".join(each["id"] for each in sorted(images, key=sort_key_of(parse_listing(params(**given)).order))) == order
+    )
 
 
 # --- reading -----------------------------------------------------------------------------------------------------
@@ -227,7 +243,9 @@ def test_one_image_by_its_id_is_no_list() -> None:
 
 
 def test_images_come_in_the_shape_that_users_get() -> None:
-    assert read_listing(params(), session_with(RecordingImages(image()))) == {"images": [image_shape(image())]}
+    assert read_listing(parse_listing(params()), session_with(RecordingImages(image()))) == {
+        "images": [image_shape(image())]
+    }
 
 
 def test_the_limit_is_for_what_is_returned() -> None:

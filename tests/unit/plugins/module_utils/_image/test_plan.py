@@ -15,12 +15,8 @@ from hypothesis import strategies as st
 from ansible_collections.platform9.pcd.plugins.module_utils._data.digest import Content
 from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import File, Stream
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import PlanError
-from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes import (
-    ATTRIBUTES,
-    SETTABLE,
-    STATUSES,
-    is_custom,
-)
+from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes import ATTRIBUTES, SETTABLE, is_custom
+from ansible_collections.platform9.pcd.plugins.module_utils._image.options import STATUSES
 from ansible_collections.platform9.pcd.plugins.module_utils._image.plan import (
     Create,
     Delete,

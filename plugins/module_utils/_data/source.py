@@ -1,0 +1,74 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The stream of bytes that a request names as the data of an image, and its checksum if a file says it."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from .._client.transport import Transport
+from .._errors import DataError, quoted
+from .address import Address
+from .checksum_file import digest_in, is_beside
+from .digest import Digest
+from .options import ChecksumFile, DataRequest
+from .stream import File, Stream, without_waiting
+from .url import MAX_LISTING_CHARACTERS, Url
+
+
+def stream_of(request: DataRequest, transport: Transport) -> Stream:
+    """The bytes of the request's source. A checksum file is fetched now, nothing else.
+
+    `transport` is that of the cloud; of it, a URL is reached with timeout and retries, and its CA is trusted, too.
+    """
+    # What is said about the cloud's certificate says nothing about the vendor's.
+    transport = transport._replace(verify=transport.verify or True, client_cert=None)
+    match request.source:
+        case Address() as address:
+            url = Url(address, transport)
+            stated = _digest(request.checksum, address.names, transport)
+            return Stream(url, stated, request.decompress, attempts=url.attempts)
+        case File() as file:
+            # Whatever makes the one file may make the other.
+            is_early = not file.is_there and _is_missing(request.checksum)
+            stated = None if is_early else _digest(request.checksum, (file.filename,), transport)
+            return Stream(file, stated, request.decompress)
+    raise ValueError("no source, no stream")
+
+
+def _is_missing(checksum: Digest | ChecksumFile | None) -> bool:
+    """Whether the checksum stands in a file on this host that is not there."""
+    return isinstance(checksum, ChecksumFile) and isinstance(checksum.place, str) and not os.path.exists(checksum.place)
+
+
+def _digest(checksum: Digest | ChecksumFile | None, names: tuple[str, ...], transport: Transport) -> Digest | None:
+    """The digest that is stated; `names` are those that a checksum file may have for the data."""
+    if not isinstance(checksum, ChecksumFile):
+        return checksum
+    place = checksum.place
+    listing = _text_of(place) if isinstance(place, str) else Url(place, transport).text()
+    name = os.path.basename(place) if isinstance(place, str) else place.filename
+    is_of_one = is_beside(name, names, checksum.algorithm)
+    found = digest_in(listing, names, checksum.algorithm, checksum.text, is_of_one)
+    if found is None:
+        raise DataError(
+            f"checksum: {checksum.text} has no {checksum.algorithm} checksum of {quoted(names[0])}. Check that it is "
+            "the file for this image and this algorithm, or state the checksum itself."
+        )
+    return found
+
+
+def _text_of(path: str) -> str:
+    """The text of a checksum file on the host of the task; it has to be a regular file of ordinary size."""
+    try:
+        with open(path, "rb", opener=without_waiting) as stream:
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                raise DataError(f"checksum: {path} is not a regular file. Give the file of checksums.")
+            content = stream.read(MAX_LISTING_CHARACTERS + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise DataError(f"checksum: {path} cannot be read: {reason}. Give the file of checksums.") from None
+    if len(content) > MAX_LISTING_CHARACTERS:
+        raise DataError(f"checksum: {path} is too large to be a file of checksums.")
+    return content.decode("utf-8", errors="replace")
