@@ -7,6 +7,9 @@
   down      stop every process of this sandbox; its state stays
   status    tell whether it runs (exit status 0) or not (1)
   env       print shell exports for OpenStack clients: eval "$(python3 sandbox.py env)"
+  restart   of one started by `up --production`: end and start the server that --server names
+  kill      of such a one: kill a worker of that server, which is replaced; MariaDB and HAProxy are started again
+  reload    of such a one: let HAProxy read its configuration again
 
 Several sandboxes run at once, each with its own --state, out of one --venv.
 """
@@ -27,6 +30,7 @@ sys.dont_write_bytecode = True
 from stack import layout, lines, processes  # noqa: E402
 from stack.folders import SOURCE, SandboxError  # noqa: E402
 from stack.lifecycle import Sandbox  # noqa: E402
+from stack.production import Production  # noqa: E402
 from stack.state import State  # noqa: E402
 from stack.venv import Venv  # noqa: E402
 
@@ -44,7 +48,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="sandbox.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("verb", choices=("install", "up", "down", "status", "env"), metavar="VERB")
+    parser.add_argument(
+        "verb", choices=("install", "up", "down", "status", "env", "restart", "kill", "reload"), metavar="VERB"
+    )
     parser.add_argument(
         "--state", type=folder, default=DEFAULT_STATE, metavar="DIR", help="state folder (default: .build/sandbox)"
     )
@@ -69,6 +75,16 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         choices=("raw", "qcow2", "vmdk"),
         help="up: let the image service convert every import to this disk format (needs qemu-img)",
     )
+    parser.add_argument(
+        "--production",
+        action="store_true",
+        help="install, up: on MariaDB, behind HAProxy, two workers in each server (needs packages of Debian)",
+    )
+    parser.add_argument("--shared-staging", action="store_true", help="up --production: one staging folder for all")
+    parser.add_argument(
+        "--object-store", action="store_true", help="up --production: the library has a store in S3, too"
+    )
+    parser.add_argument("--server", metavar="NAME", help="restart, kill: mariadb, haproxy, keystone, library1, ...")
     parser.add_argument("--fresh", action="store_true", help="up: throw this state's images and everything else away")
     return parser.parse_args(arguments)
 
@@ -125,22 +141,48 @@ def env(sandbox: Sandbox) -> int:
     return 0
 
 
+def disturb(sandbox: Sandbox, options: argparse.Namespace) -> int:
+    if not isinstance(sandbox, Production):
+        raise SandboxError(f"{options.verb}: only for a sandbox that was started with --production")
+    if options.verb == "reload":
+        sandbox.reload()
+        return 0
+    if not options.server:
+        raise SandboxError(f"{options.verb}: name a server with --server")
+    {"restart": sandbox.restart, "kill": sandbox.kill}[options.verb](options.server)
+    return 0
+
+
+def sandbox_of(options: argparse.Namespace, keystone: Venv, glance: Venv) -> Sandbox:
+    """The one that is asked for; for other verbs than `up`, the one that was started last in this state folder."""
+    state = State(options.state)
+    production = Venv(folder(f"{options.venv}-production"), lines.PRODUCTION)
+    if options.production:
+        if glance is not keystone:
+            raise SandboxError("--production: only with the newest line")
+        return Production(state, production, options.shared_staging, options.object_store)
+    remembered = None if options.verb in ("install", "up") else Production.remembered(state, production)
+    return remembered or Sandbox(state, keystone, glance)
+
+
 def main(arguments: list[str]) -> int:
     options = parse(arguments)
     line = lines.BY_NAME[options.line]
     newest = Venv(folder(options.venv))
     older = options.venv.with_name(f"{options.venv.name}-{line.name}")
-    sandbox = Sandbox(State(options.state), newest, newest if line is lines.NEWEST else Venv(folder(older), line))
     # As an exception, so that a terminated `up` also stops what it has started.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         if not os.path.exists("/proc/self/environ"):
             raise SandboxError("this needs Linux: processes are found in /proc")
+        sandbox = sandbox_of(options, newest, newest if line is lines.NEWEST else Venv(folder(older), line))
         if options.verb == "install":
             sandbox.install()
             return 0
         if options.verb == "up":
             return up(sandbox, options)
+        if options.verb in ("restart", "kill", "reload"):
+            return disturb(sandbox, options)
         return {"down": down, "status": status, "env": env}[options.verb](sandbox)
     except (SandboxError, PermissionError) as error:
         print(f"sandbox.py: {error}", file=sys.stderr)

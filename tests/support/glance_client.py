@@ -8,13 +8,11 @@ import base64
 import hashlib
 import hmac
 import json
-import sqlite3
+import subprocess
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -128,7 +126,8 @@ class Server:
 
     def get(self, image_id: str) -> Image:
         image: Image = self.ask("GET", f"/images/{image_id}")
-        return image
+        # A set: each worker of the service has an order of its own.
+        return {**image, "tags": sorted(image["tags"])}
 
     def is_there(self, image_id: str) -> bool:
         status = self.call("GET", f"/images/{image_id}").status_code
@@ -160,19 +159,20 @@ class Server:
         return [image for image in self.everything().values() if image["name"] == name]
 
     def fill(self, count: int, name: str, user: str = "member") -> list[str]:
-        """The ids of many new private images of this name, the oldest first.
+        """The ids of many new private images of this name, the oldest first; a second lies between any two of them.
 
         They are written into Glance's database, since the service itself takes a minute for 2,000.
         """
         ids = [str(uuid.uuid4()) for dummy in range(count)]
         now = datetime.now(timezone.utc)
-        times = [f"{now + timedelta(microseconds=number):%Y-%m-%d %H:%M:%S.%f}" for number in range(count)]
-        with self._database() as database:
-            database.executemany(
-                "INSERT INTO images (id, name, status, created_at, updated_at, owner, visibility, deleted, min_disk,"
-                " min_ram) VALUES (?, ?, 'queued', ?, ?, ?, 'private', 0, 0, 0)",
-                [(image_id, name, at, at, self.project_id(user)) for image_id, at in zip(ids, times, strict=True)],
-            )
+        times = [f"{now - timedelta(seconds=count - number):%Y-%m-%d %H:%M:%S.%f}" for number in range(count)]
+        insert = (
+            "INSERT INTO images (id, name, status, created_at, updated_at, owner, visibility, deleted, min_disk,"
+            " min_ram) VALUES (?, ?, 'queued', ?, ?, ?, 'private', 0, 0, 0)"
+        )
+        project = self.project_id(user)
+        rows = [(image_id, name, at, at, project) for image_id, at in zip(ids, times, strict=True)]
+        self.write([(insert, rows)])
         return ids
 
     def plant(self, images: Sequence[Image], members: Mapping[str, str] = MappingProxyType({})) -> None:
@@ -181,52 +181,40 @@ class Server:
         Hundreds take a moment so, and what only an administrator or an upload could give is there as well.
         """
         now = f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M:%S.%f}"
-        with self._database() as database:
-            for image in images:
-                self._insert(
-                    database, "images", {**dict.fromkeys(("created_at", "updated_at"), now), **_columns(image)}
-                )
-                for key in sorted(image.keys() - {*SPECIFIED, "stores"}):
-                    row = {"image_id": image["id"], "name": key, "value": image[key], "created_at": now, "deleted": 0}
-                    self._insert(database, "image_properties", row)
-            for image_id, member in members.items():
-                row = {"image_id": image_id, "member": member, "can_share": 0, "created_at": now, "deleted": 0}
-                self._insert(database, "image_members", {**row, "status": "accepted"})
-
-    @staticmethod
-    def _insert(database: sqlite3.Connection, table: str, row: Mapping[str, Any]) -> None:
-        places = ", ".join("?" * len(row))
-        database.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({places})", [*row.values()])
+        statements = []
+        for image in images:
+            times = dict.fromkeys(("created_at", "updated_at"), now)
+            statements.append(_insertion("images", {**times, **_columns(image)}))
+            for key in sorted(image.keys() - {*SPECIFIED, "stores"}):
+                row = {"image_id": image["id"], "name": key, "value": image[key], "created_at": now, "deleted": 0}
+                statements.append(_insertion("image_properties", row))
+        for image_id, member in members.items():
+            row = {"image_id": image_id, "member": member, "can_share": 0, "created_at": now, "deleted": 0}
+            statements.append(_insertion("image_members", {**row, "status": "accepted"}))
+        self.write(statements)
 
     def uproot(self, ids: Iterable[str]) -> None:
         """Undo `plant`."""
         rows = [(image_id,) for image_id in ids]
-        with self._database() as database:
-            for table, column in (("image_properties", "image_id"), ("image_members", "image_id"), ("images", "id")):
-                database.executemany(f"DELETE FROM {table} WHERE {column} = ?", rows)
+        places = (("image_properties", "image_id"), ("image_members", "image_id"), ("images", "id"))
+        self.write([(f"DELETE FROM {table} WHERE {column} = ?", rows) for table, column in places])
 
     def space_out(self, ids: Sequence[str]) -> None:
         """Let these images have been created a minute after each other, the last one just now."""
         now = datetime.now(timezone.utc)
-        with self._database() as database:
-            for number, image_id in enumerate(reversed(ids)):
-                at = f"{now - timedelta(minutes=number):%Y-%m-%d %H:%M:%S.%f}"
-                database.execute("UPDATE images SET created_at = ? WHERE id = ?", (at, image_id))
+        times = [f"{now - timedelta(minutes=number):%Y-%m-%d %H:%M:%S.%f}" for number in reversed(range(len(ids)))]
+        self.write([("UPDATE images SET created_at = ? WHERE id = ?", list(zip(times, ids, strict=True)))])
 
     def empty(self, ids: Iterable[str]) -> None:
         """Undo `fill`."""
-        with self._database() as database:
-            database.executemany("DELETE FROM images WHERE id = ?", [(image_id,) for image_id in ids])
+        self.write([("DELETE FROM images WHERE id = ?", [(image_id,) for image_id in ids])])
 
-    @contextmanager
-    def _database(self) -> Iterator[sqlite3.Connection]:
-        """Glance's database; what is written is kept where no error comes."""
-        database = sqlite3.connect(Path(self.sandbox["clouds_file"]).parent / "db" / "glance.db", timeout=60)
-        try:
-            with database:
-                yield database
-        finally:
-            database.close()
+    def write(self, statements: Sequence[tuple[str, Sequence[Sequence[Any]]]]) -> None:
+        """Statements for Glance's database, as one transaction; the sandbox knows what it is."""
+        order = json.dumps({"database": self.sandbox["databases"]["glance"], "statements": statements})
+        command = [self.sandbox["python"], self.sandbox["sql_program"]]
+        done = subprocess.run(command, input=order, capture_output=True, encoding="utf-8", check=False)
+        assert not done.returncode, done.stderr
 
     def remember(self, image_id: str) -> None:
         """This image goes at the end of the test."""
@@ -265,6 +253,11 @@ class Server:
         offset = digest[-1] & 15
         number = int.from_bytes(digest[offset : offset + 4], "big") & 0x7FFFFFFF
         return f"{number % 1_000_000:06}"
+
+
+def _insertion(table: str, row: Mapping[str, Any]) -> tuple[str, list[list[Any]]]:
+    places = ", ".join("?" * len(row))
+    return f"INSERT INTO {table} ({', '.join(row)}) VALUES ({places})", [[*row.values()]]
 
 
 def _columns(image: Image) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from stack import layout
-from stack.folders import write_private
+from stack.folders import SOURCE, write_private
 from stack.lines import Line
 from stack.state import State
 
@@ -29,10 +29,25 @@ def write_client_files(
     ids: Mapping[str, Any],
     convert: str | None,
     python: Path,
+    databases: Mapping[str, Any],
+    features: Mapping[str, Any] | None = None,
 ) -> None:
     keystone = f"{origins['gateway']}/keystone/v3"
     # The Python of Keystone has openstacksdk, which tests compare the collection with.
-    described = {**describe(state, line, origins, ids), "convert": convert, "python": str(python)}
+    described = {
+        **describe(state, line, origins, ids),
+        "convert": convert,
+        "python": str(python),
+        "sql_program": str(SOURCE / "stack/sql.py"),
+        "databases": databases,
+        # Of the Glances behind library_url.
+        "policy_files": [
+            str(state.root / "etc" / name / "policy.yaml")
+            for name in (features or {}).get("libraries", [layout.LIBRARY.name])
+        ],
+        # None: one process each and SQLite.
+        "production": features,
+    }
     write_private(state.description, json.dumps(described, indent=2) + "\n")
 
     clouds = {

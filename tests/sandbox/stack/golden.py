@@ -11,37 +11,39 @@ import json
 import os
 import shutil
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from stack import layout
 from stack.folders import SOURCE, SandboxError, locked, say, write_private
 from stack.processes import spawn, tail
+from stack.sql import execute
 from stack.state import DATABASES, State, make_subfolders, render_configuration
 from stack.venv import Venv
 
 # Whatever takes part in making the databases. A change in any of them makes a new golden copy.
 INGREDIENTS = ("stack/layout.py", "stack/golden.py", "stack/setup/seed.py", "stack/templates/keystone.conf")
+MORE_INGREDIENTS = {"mariadb": "stack/mariadb.py"}
 KEYSTONE_MANAGE = ("-c", "import sys; from keystone.cmd.manage import main; sys.exit(main())")
 
 
 FERNET_KEYS = ("0", "1")  # staged and primary
 
 
-def seed_key(keystone: Venv, glance: Venv) -> str:
+def seed_key(keystone: Venv, glance: Venv, database: str = "sqlite") -> str:
     digest = hashlib.sha256((keystone.lock_hash() + glance.lock_hash()).encode())
-    for name in INGREDIENTS:
+    for name in (*INGREDIENTS, *([MORE_INGREDIENTS[database]] if database in MORE_INGREDIENTS else [])):
         digest.update((SOURCE / name).read_bytes())
     return digest.hexdigest()[:20]
 
 
 class Golden:
-    def __init__(self, keystone: Venv, glance: Venv) -> None:
+    def __init__(self, keystone: Venv, glance: Venv, database: str = "sqlite") -> None:
         self._keystone = keystone
         self._glance = glance
         self._shelf = glance.folder / "golden"
-        self.key = seed_key(keystone, glance)
+        self.key = seed_key(keystone, glance, database)
         self._folder = self._shelf / self.key
 
     def restore(self, state: State) -> None:
@@ -51,17 +53,25 @@ class Golden:
             with locked(self._shelf / ".lock"):
                 if not self._folder.exists():
                     self._make(state)
-        for name in DATABASES:
-            database = state.root / "db" / f"{name}.db"
-            shutil.copyfile(self._folder / "db" / database.name, database)
-            database.chmod(0o600)
-            with contextlib.closing(sqlite3.connect(database)) as connection:
-                connection.execute("PRAGMA journal_mode=WAL")
+        self._restore_databases(self._folder / "db", state.root / "db")
         # Credential keys decrypt what lies in the database. Token keys are each sandbox's own.
         for number in FERNET_KEYS:
             name = f"keys/credential/{number}"
             write_private(state.root / name, (self._folder / name).read_text(encoding="ascii"))
         write_fernet_keys(state.root / "keys/fernet")
+
+    def _restore_databases(self, golden: Path, new: Path) -> None:
+        for name in DATABASES:
+            database = new / f"{name}.db"
+            shutil.copyfile(golden / database.name, database)
+            database.chmod(0o600)
+            with contextlib.closing(sqlite3.connect(database)) as connection:
+                connection.execute("PRAGMA journal_mode=WAL")
+
+    @contextlib.contextmanager
+    def _empty_databases(self, state: State, making: Path) -> Iterator[Mapping[str, str] | None]:
+        """What the configuration files say of databases that are about to be filled; SQLite's make themselves."""
+        yield None
 
     def ids(self) -> dict[str, Any]:
         """What seed.py found out: ids of users and projects by name, and of the application credential."""
@@ -73,9 +83,19 @@ class Golden:
             shutil.rmtree(leftover)
         making = self._shelf / f".making-{os.getpid()}"
         make_subfolders(making)
-        render_configuration(making, self._glance, layout.origins(dict.fromkeys(layout.server_names(), 1)))
         for name in ("credential", "fernet"):
             write_fernet_keys(making / "keys" / name)
+        with self._empty_databases(state, making) as databases:
+            self._fill(state, making, databases)
+        # Readable for every user of the environment: it holds nothing but what the layout has in the clear.
+        for path in (making, *making.rglob("*")):
+            path.chmod(0o755 if path.is_dir() else 0o644)
+        # By rename: a golden copy is whole or not there.
+        os.rename(making, self._folder)
+
+    def _fill(self, state: State, making: Path, databases: Mapping[str, str] | None) -> None:
+        origins = layout.origins(dict.fromkeys(layout.server_names(), 1))
+        render_configuration(making, self._glance, origins, databases=databases)
         glance_configuration = ("--config-file", making / "etc" / layout.LIBRARY.name / "glance-api.conf")
         keystone_configuration = ("--config-file", making / "etc/keystone.conf")
         bootstrap = ("--bootstrap-password", layout.ADMIN.password, "--bootstrap-project-name", layout.ADMIN.project)
@@ -89,11 +109,6 @@ class Golden:
         ):
             finish(state, spawn(state.root, "setup.log", argv, PCD_SANDBOX_ROOT=str(making)).wait())
         finish(state, glance.wait())
-        # Readable for every user of the environment: it holds nothing but what the layout has in the clear.
-        for path in (making, *making.rglob("*")):
-            path.chmod(0o755 if path.is_dir() else 0o644)
-        # By rename: a golden copy is whole or not there.
-        os.rename(making, self._folder)
 
 
 def finish(state: State, status: int) -> None:
@@ -108,12 +123,11 @@ def write_fernet_keys(folder: Path) -> None:
         write_private(folder / number, base64.urlsafe_b64encode(os.urandom(32)).decode())
 
 
-def point_catalogue(state: State, origins: Mapping[str, str]) -> None:
+def point_catalogue(keystone: Venv, database: Mapping[str, Any], origins: Mapping[str, str]) -> None:
     """Give the catalogue the ports of this start."""
-    with contextlib.closing(sqlite3.connect(state.root / "db" / "keystone.db")) as connection:
-        connection.executemany(
-            "UPDATE endpoint SET url = ? WHERE region_id = ? AND interface = ?"
-            " AND service_id = (SELECT id FROM service WHERE type = ?)",
-            [(row.url.format_map(origins), row.region, row.interface, row.service_type) for row in layout.ENDPOINTS],
-        )
-        connection.commit()
+    statement = (
+        "UPDATE endpoint SET url = ? WHERE region_id = ? AND interface = ?"
+        " AND service_id = (SELECT id FROM service WHERE type = ?)"
+    )
+    rows = [(row.url.format_map(origins), row.region, row.interface, row.service_type) for row in layout.ENDPOINTS]
+    execute(keystone.python, database, [(statement, rows)])

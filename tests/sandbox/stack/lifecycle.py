@@ -11,12 +11,14 @@ import subprocess
 import time
 from collections.abc import Mapping
 from dataclasses import astuple
+from typing import Any
 
 from stack import layout, processes
 from stack.client_files import write_client_files
 from stack.folders import SOURCE, SandboxError, say
-from stack.golden import Golden, point_catalogue, seed_key
-from stack.state import State, render_configuration
+from stack.golden import Golden, point_catalogue
+from stack.ports import reserve
+from stack.state import DATABASES, State, render_configuration
 from stack.venv import Venv
 from stack.web import Web, warm_up
 
@@ -26,6 +28,11 @@ READY_WITHIN = 300.0  # seconds; a few on a machine that is not busy
 
 
 class Sandbox:
+    """One process for each server, on SQLite."""
+
+    # What it was asked for beside that; see production.py.
+    features: Mapping[str, Any] | None = None
+
     def __init__(self, state: State, keystone: Venv, glance: Venv) -> None:
         self.state = state
         self.keystone = keystone
@@ -42,7 +49,9 @@ class Sandbox:
         self.install()
         self.state.claim()
         with self.state.lock():
-            is_as_asked = port in (None, self.port(layout.GATEWAY)) and convert == self.state.remembered()["convert"]
+            remembered = self.state.remembered()
+            is_as_asked = port in (None, self.port(layout.GATEWAY)) and convert == remembered["convert"]
+            is_as_asked = is_as_asked and self.features == remembered["features"]
             if not fresh and is_as_asked and self.is_whole() and self.is_current():
                 return False
             if processes.stop(self.state.root):
@@ -80,20 +89,27 @@ class Sandbox:
             and all(Web(self.state.ca_file).answers_tls(self.port(server)) for server in layout.GLANCES)
         )
 
+    def golden(self) -> Golden:
+        return Golden(self.keystone, self.glance)
+
+    def databases(self) -> dict[str, Any]:
+        """What sql.py needs to know of each."""
+        return {name: {"kind": "sqlite", "path": str(self.state.root / f"db/{name}.db")} for name in DATABASES}
+
     def is_current(self) -> bool:
         """Whether its databases come from the present line, lock and layout."""
-        return self.state.remembered()["seed"] == seed_key(self.keystone, self.glance)
+        return self.state.remembered()["seed"] == self.golden().key
 
     def _start(self, port: int | None, convert: str | None) -> None:
         self._fill()
-        sockets = reserve(self.state.remembered()["ports"], port)
+        sockets = reserve(layout.server_names(), self.state.remembered()["ports"], port)
         try:
             ports = {name: listener.getsockname()[1] for name, listener in sockets.items()}
             origins = layout.origins(ports)
-            self.state.remember(ports=ports, processes=[], convert=convert)
+            self.state.remember(ports=ports, processes=[], convert=convert, features=None)
             render_configuration(self.state.root, self.glance, origins, convert)
-            point_catalogue(self.state, origins)
-            servers = {server: self._spawn(server, sockets[server.name], origins) for server in layout.SERVERS}
+            point_catalogue(self.keystone, self.databases()["keystone"], origins)
+            servers = {server.name: self._spawn(server, sockets[server.name], origins) for server in layout.SERVERS}
         finally:
             for listener in sockets.values():
                 listener.close()
@@ -106,7 +122,8 @@ class Sandbox:
         # The warm-up's lines are all there once it has its answers, and the start is not announced yet.
         os.truncate(self.state.request_log, 0)
         ids = self.state.remembered()["ids"]
-        write_client_files(self.state, self.glance.line, origins, ids, convert, self.keystone.python)
+        python, databases = self.keystone.python, self.databases()
+        write_client_files(self.state, self.glance.line, origins, ids, convert, python, databases)
         self.state.remember(processes=[astuple(process) for process in processes.find(self.state.root)])
 
     def _fill(self) -> None:
@@ -115,7 +132,7 @@ class Sandbox:
             if self.state.remembered()["seed"]:
                 say("another line, lock or layout than last time: starting with new databases")
             self.state.renew()
-            golden = Golden(self.keystone, self.glance)
+            golden = self.golden()
             golden.restore(self.state)
             self.state.remember(seed=golden.key, ids=golden.ids())
         if not self.state.ca_file.exists():
@@ -146,17 +163,13 @@ class Sandbox:
             PCD_SANDBOX_KEYSTONE=origins[layout.KEYSTONE.name],
         )
 
-    def _wait_for(
-        self, web: Web, url: str, servers: Mapping[layout.Server, subprocess.Popen[bytes]], deadline: float
-    ) -> None:
+    def _wait_for(self, web: Web, url: str, servers: Mapping[str, subprocess.Popen[bytes]], deadline: float) -> None:
         error: Exception | None = None
         while time.monotonic() < deadline:
-            for server, process in servers.items():
+            for name, process in servers.items():
                 if process.poll() is not None:
-                    log = self.state.log_folder / f"{server.name}.log"
-                    raise SandboxError(
-                        f"{server.name} ended with {process.returncode}, see {log}\n{processes.tail(log)}"
-                    )
+                    log = self.state.log_folder / f"{name}.log"
+                    raise SandboxError(f"{name} ended with {process.returncode}, see {log}\n{processes.tail(log)}")
             try:
                 # The sockets already listen, so that this waits in the queue until the server takes it.
                 web.call("GET", url, timeout=2)
@@ -165,38 +178,3 @@ class Sandbox:
                 error = caught
                 time.sleep(0.05)
         raise SandboxError(f"no answer from {url} ({error}), see {self.state.log_folder}")
-
-
-def reserve(remembered: Mapping[str, int], port: int | None) -> dict[str, socket.socket]:
-    """A listening socket for each server: on the port asked for, else as last time, else on any free one.
-
-    The servers inherit the sockets, so that a port cannot be lost to another sandbox that starts
-    at the same moment.
-    """
-    sockets: dict[str, socket.socket] = {}
-    try:
-        for server in layout.SERVERS:
-            wanted = port if port and server is layout.GATEWAY else remembered.get(server.name, 0)
-            try:
-                sockets[server.name] = listen(wanted)
-            except OSError as error:
-                if wanted == port:
-                    raise SandboxError(f"cannot listen on port {port}: {error.strerror}") from error
-                sockets[server.name] = listen(0)
-    except BaseException:
-        for listener in sockets.values():
-            listener.close()
-        raise
-    return sockets
-
-
-def listen(port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", port))
-        listener.listen(1024)
-    except BaseException:
-        listener.close()
-        raise
-    return listener

@@ -7,7 +7,7 @@ Keystone is the newest in all of them: Glance asks it about tokens by HTTP, and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stack.folders import SOURCE
@@ -15,13 +15,21 @@ from stack.folders import SOURCE
 
 @dataclass(frozen=True)
 class Line:
-    """An OpenStack release; ``oldest`` and ``newest`` are the Pythons that its lock is for."""
+    """An OpenStack release; ``oldest`` and ``newest`` are the Pythons that its lock is for.
+
+    ``more`` is a lock that is installed beside it.
+    """
 
     name: str
     glance: int
     lock_file: Path
     oldest: tuple[int, int]
     newest: tuple[int, int]
+    more: Path | None = None
+
+    @property
+    def lock_files(self) -> list[Path]:
+        return [self.lock_file, *([] if self.more is None else [self.more])]
 
 
 NEWEST = Line("2026.2", 33, SOURCE / "requirements.lock", (3, 11), (3, 13))
@@ -31,4 +39,6 @@ LINES = (
     Line("2025.1", 30, SOURCE / "locks/2025.1.lock", (3, 11), (3, 12)),
     NEWEST,
 )
+# The newest one on MariaDB and S3; see production.py.
+PRODUCTION = replace(NEWEST, more=SOURCE / "locks/production.lock")
 BY_NAME = {line.name: line for line in LINES}

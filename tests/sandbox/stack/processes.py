@@ -21,6 +21,7 @@ from pathlib import Path
 from stack.folders import SOURCE, SandboxError
 
 MARK = "PCD_SANDBOX_STATE"
+SERVER = "PCD_SANDBOX_SERVER"  # the name of the one that a process belongs to
 STOP_TIMEOUT_SECONDS = 6.0  # gunicorn gives its worker three
 # All that the servers get to see of the caller's environment: no proxies, no OS_*, no PYTHON*, no CA bundles.
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "LOGNAME", "TZ", "USER")
@@ -74,15 +75,15 @@ def private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def find(state: Path) -> list[Process]:
-    """Every live process of this sandbox."""
-    mark = f"{MARK}={state}".encode()
+def find(state: Path, server: str | None = None) -> list[Process]:
+    """Every live process of this sandbox, or those of one server in it."""
+    marks = {f"{MARK}={state}".encode(), *([] if server is None else [f"{SERVER}={server}".encode()])}
     found = []
     for entry in os.listdir("/proc"):
         if not entry.isdigit() or int(entry) == os.getpid():
             continue
         try:
-            if mark in Path("/proc", entry, "environ").read_bytes().split(b"\0"):
+            if marks.issubset(Path("/proc", entry, "environ").read_bytes().split(b"\0")):
                 # The second field, the program's name in brackets, may contain anything.
                 fields = Path("/proc", entry, "stat").read_bytes().rpartition(b") ")[2].split()
                 found.append(Process(int(entry), group=int(fields[2]), started=int(fields[19])))
@@ -91,9 +92,9 @@ def find(state: Path) -> list[Process]:
     return sorted(found)
 
 
-def stop(state: Path) -> int:
-    """End every process of this sandbox and return how many there were."""
-    first = left = find(state)
+def stop(state: Path, server: str | None = None) -> int:
+    """End every process of this sandbox, or of one server in it, and return how many there were."""
+    first = left = find(state, server)
     for number in (signal.SIGTERM, signal.SIGKILL):
         deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
         asked: set[Process] = set()
@@ -102,7 +103,7 @@ def stop(state: Path) -> int:
                 send(process, number)
                 asked.add(process)
             time.sleep(0.02)
-            left = find(state)
+            left = find(state, server)
     if not left:
         return len(first)
     raise SandboxError(f"these processes would not end: {' '.join(str(process.pid) for process in left)}")

@@ -61,12 +61,12 @@ class State:
         self.remember(ports=ports)
 
     def remembered(self) -> dict[str, Any]:
-        """Seed key, ports by server name, the processes of the last completed start, and the format it converts to."""
+        """Seed key, ports by server name, the processes of the last completed start, and how it was asked for."""
         try:
             memory = json.loads(self._memory.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             memory = {}
-        return {"seed": None, "ports": {}, "processes": [], "ids": {}, "convert": None, **memory}
+        return {"seed": None, "ports": {}, "processes": [], "ids": {}, "convert": None, "features": None, **memory}
 
     def remember(self, **facts: Any) -> None:
         write_private(self._memory, json.dumps({**self.remembered(), **facts}))
@@ -85,29 +85,57 @@ def render(template: str, folder: Path, names: Mapping[str, object]) -> None:
     write_private(folder / template, text.format_map(names))
 
 
-def render_configuration(root: Path, glance: Venv, origins: Mapping[str, str], convert: str | None = None) -> None:
-    """All configuration files; with `convert`, Glance's plugin makes that disk format of every import."""
+def sqlite_settings(root: Path) -> dict[str, str]:
+    """The databases in the configuration files, where they are files."""
+    # Seconds that a writer waits for another one; a busy machine may need many.
+    urls = {f"{name}_database": f"sqlite:///{root}/db/{name}.db?timeout=60" for name in DATABASES}
+    return {**urls, "database_options": "sqlite_synchronous = false"}
+
+
+def render_configuration(
+    root: Path,
+    glance: Venv,
+    origins: Mapping[str, str],
+    convert: str | None = None,
+    databases: Mapping[str, str] | None = None,
+    glances: Mapping[str, Mapping[str, str]] | None = None,
+) -> None:
+    """All configuration files; with `convert`, Glance's plugin makes that disk format of every import.
+
+    `databases` are names for the templates, SQLite's if they are not given; `glances` are those that a Glance has of
+    its own, by its name, if they are other ones than the two of the layout.
+    """
     names = {
         "root": root,
         "glance_user": layout.GLANCE.name,
         "glance_password": layout.GLANCE.password,
         "glance_project": layout.GLANCE.project,
         **origins,
+        **(databases or sqlite_settings(root)),
     }
     render("keystone.conf", root / "etc", names)
     # Each release has its own pipelines: the file that the package installed.
     pipelines = (glance.folder / "etc/glance/glance-api-paste.ini").read_text(encoding="utf-8")
-    for server in layout.GLANCES:
-        own = {
-            "name": server.name,
-            "origin": origins[server.name],
-            "backends": ", ".join(f"{store}:file" for store in server.stores),
-            "default_backend": server.stores[0],
-        }
-        render("glance-api.conf", root / "etc" / server.name, {**names, **own})
+    for name, own in (glances or {server.name: own_names(server, origins) for server in layout.GLANCES}).items():
+        folder = root / "etc" / name
+        folder.mkdir(mode=0o700, exist_ok=True)
+        render("glance-api.conf", folder, {**names, **own})
         # Here, because a Glance before 2025.1 also reads it as a part of its configuration.
-        write_private(root / "etc" / server.name / "glance-api-paste.ini", pipelines)
+        write_private(folder / "glance-api-paste.ini", pipelines)
         if convert is None:
-            (root / "etc" / server.name / IMPORT_PLUGINS).unlink(missing_ok=True)
+            (folder / IMPORT_PLUGINS).unlink(missing_ok=True)
         else:
-            render(IMPORT_PLUGINS, root / "etc" / server.name, {"output_format": convert})
+            render(IMPORT_PLUGINS, folder, {"output_format": convert})
+
+
+def own_names(server: layout.Server, origins: Mapping[str, str]) -> dict[str, str]:
+    """The names in glance-api.conf that differ between the Glances."""
+    return {
+        "name": server.name,
+        "origin": origins[server.name],
+        "own_url": origins[server.name],
+        "staging": server.name,
+        "backends": ", ".join(f"{store}:file" for store in server.stores),
+        "default_backend": server.stores[0],
+        "objects": "",
+    }

@@ -21,7 +21,7 @@ DISTURBING = ("PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT"
 
 
 class Venv:
-    """The newest line's has Keystone, too."""
+    """Those of the newest release have Keystone, too."""
 
     def __init__(self, folder: Path, line: Line = NEWEST) -> None:
         self.folder = folder
@@ -30,7 +30,7 @@ class Venv:
         self._installed = folder / "sandbox-lock.sha256"
 
     def lock_hash(self) -> str:
-        return hashlib.sha256(self.line.lock_file.read_bytes()).hexdigest()
+        return hashlib.sha256(b"".join(each.read_bytes() for each in self.line.lock_files)).hexdigest()
 
     def is_complete(self) -> bool:
         try:
@@ -49,7 +49,9 @@ class Venv:
             started = time.monotonic()
             claim(self.folder, 0o755)
             empty(self.folder)
-            packages = "Keystone and Glance" if self.line is NEWEST else f"Glance {self.line.glance}"
+            packages = (
+                "Keystone and Glance" if self.line.lock_file == NEWEST.lock_file else f"Glance {self.line.glance}"
+            )
             say(f"installing {packages} into {self.folder} (once; a minute or two)")
             self._fill()
             self._installed.write_text(self.lock_hash(), encoding="ascii")
@@ -61,7 +63,7 @@ class Venv:
         for argv in (
             [suitable_python(self.line), "-m", "venv", str(self.folder)],
             # The lock is complete, so that there is nothing to resolve.
-            [*pip, "--no-deps", "--requirement", str(self.line.lock_file)],
+            [*pip, "--no-deps", *(word for each in self.line.lock_files for word in ("--requirement", str(each)))],
         ):
             if subprocess.run(argv, env=environment, stdin=subprocess.DEVNULL, check=False).returncode:
                 raise SandboxError(f"this failed: {' '.join(argv)}")

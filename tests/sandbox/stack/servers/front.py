@@ -33,4 +33,9 @@ def front(services: Mapping[str, Application]) -> Application:
         return services[service](environ, start_response)
 
     path = os.path.join(os.environ["PCD_SANDBOX_STATE"], "log", "requests.jsonl")
-    return RequestLog(path, os.environ["PCD_SANDBOX_SERVER"], dispatch, service_of)
+    own = os.environ["PCD_SANDBOX_SERVER"]
+    # Behind HAProxy the port that was asked has a name, and what comes from elsewhere are questions of the services
+    # among themselves and checks of their health.
+    if "PCD_SANDBOX_BEHIND" in os.environ:
+        return RequestLog(path, lambda environ: environ.get(os.environ["PCD_SANDBOX_BEHIND"]), dispatch, service_of)
+    return RequestLog(path, lambda environ: own, dispatch, service_of)

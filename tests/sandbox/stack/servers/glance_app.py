@@ -35,7 +35,8 @@ def identity_at_auth_url() -> None:
     AuthProtocol._create_identity_server = create_identity_server
 
 
-serialize_writers(os.path.join(STATE, "lock", "glance.db"), glance_database)
+if "PCD_SANDBOX_BEHIND" not in os.environ:
+    serialize_writers(os.path.join(STATE, "lock", "glance.db"), glance_database)
 identity_at_auth_url()
 
 try:

@@ -41,7 +41,8 @@ from keystone.common import sql  # noqa: E402
 
 from stack.servers.sqlite_writers import serialize_writers  # noqa: E402
 
-serialize_writers(os.path.join(STATE, "lock", "keystone.db"), sql.core, sql)
+if "PCD_SANDBOX_BEHIND" not in os.environ:
+    serialize_writers(os.path.join(STATE, "lock", "keystone.db"), sql.core, sql)
 
 from keystone.wsgi.api import application as keystone  # noqa: E402
 

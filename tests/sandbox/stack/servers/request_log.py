@@ -14,12 +14,10 @@ Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 class RequestBody:
-    """The body of a request, counted while it is read."""
+    """The body of a request, counted while the application reads it. What that leaves is left, as it is in a cloud."""
 
     def __init__(self, environ: dict[str, Any]) -> None:
         self._stream = environ["wsgi.input"]
-        self._chunked = environ.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked"
-        self._announced = int(environ.get("CONTENT_LENGTH") or 0)
         self.received = 0
 
     def _count(self, part: bytes) -> bytes:
@@ -38,15 +36,6 @@ class RequestBody:
     def __iter__(self) -> Iterator[bytes]:
         return iter(self.readline, b"")
 
-    def drain(self) -> None:
-        """Read what the application left, or as much as the client still sends."""
-        try:
-            while self._chunked or self.received < self._announced:
-                if not self.read(1 << 20):
-                    break
-        except Exception:  # whatever gunicorn raises for a client that is gone: nobody waits for the answer
-            pass
-
 
 class Entry:
     """The line of one request. It is written once, whichever way the request ends."""
@@ -58,6 +47,7 @@ class Entry:
         # gunicorn answers 500 if the application has not answered.
         self._line: dict[str, Any] = {
             "time": time.time(),
+            "worker": os.getpid(),
             "server": server,
             "service": service,
             "method": environ["REQUEST_METHOD"],
@@ -81,10 +71,16 @@ class Entry:
 
 
 class RequestLog:
-    """WSGI middleware in front of everything that ``server`` serves."""
+    """WSGI middleware in front of everything. ``server_of`` names who was asked; what nobody was is not logged."""
 
-    def __init__(self, path: str, server: str, application: Application, service_of: Callable[[str], str]) -> None:
-        self._server = server
+    def __init__(
+        self,
+        path: str,
+        server_of: Callable[[dict[str, Any]], str | None],
+        application: Application,
+        service_of: Callable[[str], str],
+    ) -> None:
+        self._server_of = server_of
         self._application = application
         self._service_of = service_of
         # With O_APPEND one write is one whole line, whichever thread or process does it, and the file may be truncated.
@@ -95,14 +91,13 @@ class RequestLog:
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         body = environ["wsgi.input"] = RequestBody(environ)
-        entry = Entry(self, environ, self._server, self._service_of(environ.get("PATH_INFO", "")), body)
+        server = self._server_of(environ)
+        if server is None:
+            return self._application(environ, start_response)
+        entry = Entry(self, environ, server, self._service_of(environ.get("PATH_INFO", "")), body)
 
         def answer(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
             entry.answered(status, headers)
-            # A client that is refused in the middle of its upload gets a reset connection instead of
-            # the error, unless the rest is read first. A proxy that buffers bodies does the same.
-            if status[:1] in "45":
-                body.drain()
             return start_response(status, headers, *exc_info)
 
         try:
