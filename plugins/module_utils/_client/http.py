@@ -29,6 +29,7 @@ from .._redact import (
     redacted,
     redacted_text,
 )
+from .connections import read_early_responses
 from .proxies import proxies_for, unusable_proxy
 from .retry import SYSTEM_CLOCK, Clock, is_transient
 from .transport import Transport, decoded
@@ -318,6 +319,7 @@ def new_session() -> requests.Session:
     # It reads the address of a redirect even where it shall not follow it, and stumbles over one that cannot be read.
     session.get_redirect_target = lambda dummy: None  # type: ignore[method-assign, assignment]
     session.headers["User-Agent"] = "ansible-platform9.pcd"
+    read_early_responses(session)
     return session
 
 

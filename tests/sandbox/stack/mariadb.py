@@ -64,7 +64,7 @@ def start(state: State, root: Path, port: int, *more: str) -> subprocess.Popen[b
     # It refuses to run as root unless that is said.
     user = ["--user=root"] if os.geteuid() == 0 else []
     argv = ["mariadbd", f"--defaults-file={configuration}", *user, *more]
-    return spawn(state.root, f"{NAME}.log", argv, **{SERVER: NAME})
+    return spawn(state.root, f"{NAME}.log", argv, (), **{SERVER: NAME})
 
 
 def wait_for(state: State, python: Path, port: int, process: subprocess.Popen[bytes]) -> None:

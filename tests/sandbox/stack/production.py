@@ -204,7 +204,7 @@ class Production(Sandbox):
             self._wait_for(Web(self.state.ca_file), probe, {name: process}, deadline)
 
     def _spawned(self, name: str, argv: list[object], **more: str) -> subprocess.Popen[bytes]:
-        return processes.spawn(self.state.root, f"{name}.log", argv, **{processes.SERVER: name, **more})
+        return processes.spawn(self.state.root, f"{name}.log", argv, (), **{processes.SERVER: name, **more})
 
     def _spawned_gunicorn(self, name: str, port: int) -> subprocess.Popen[bytes]:
         application = "stack.servers.keystone_behind" if name == KEYSTONE else "stack.servers.library"

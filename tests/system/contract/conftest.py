@@ -54,3 +54,10 @@ def proxy(sandbox: dict[str, Any]) -> Iterator[Proxy]:
     """A proxy in front of the image library."""
     with open_proxy(sandbox, tls=False) as proxy:
         yield proxy
+
+
+@pytest.fixture
+def tls_proxy(sandbox: dict[str, Any]) -> Iterator[Proxy]:
+    """The same with TLS, as most of them have it."""
+    with open_proxy(sandbox) as proxy:
+        yield proxy

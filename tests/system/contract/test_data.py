@@ -1291,6 +1291,37 @@ def test_an_upload_that_is_spoilt_each_time_leaves_no_image(
     assert server.named(name) == []
 
 
+@pytest.mark.parametrize("method", ["upload", "glance-direct"])
+@pytest.mark.parametrize("status", [403, 404, 413])
+def test_data_that_is_refused_before_its_end_over_tls_is_sent_once(
+    run: Runner, server: Server, tls_proxy: Proxy, name: str, tmp_path: Path, status: int, method: str
+) -> None:
+    """Who refuses closes the connection while the data is still coming; TLS tells the client of that in its own way."""
+    large = tmp_path / "large"
+    large.write_bytes(bytes(20_000_000))
+    tls_proxy.arm(Fault(str(status), "early", "PUT", times=9))
+    options = {**RAW, "method": method, "ca_cert": server.sandbox["ca_file"], **through(tls_proxy, server)}
+    failed = run("pcd_image", None, name=name, path=str(large), **options)
+    assert failed.result["status"] == status
+    assert "TLS" not in failed.msg
+    assert "The proxy does not let this through" in failed.msg
+    assert tls_proxy.count("PUT") == 1
+    assert server.named(name) == []
+
+
+def test_an_upload_that_is_refused_for_a_moment_over_tls_is_sent_again(
+    run: Runner, server: Server, tls_proxy: Proxy, name: str, tmp_path: Path
+) -> None:
+    large = tmp_path / "large"
+    large.write_bytes(bytes(20_000_000))
+    tls_proxy.arm(Fault("504", "early", "upload"), Fault("cut", "inside", "upload", nth=2))
+    options = {**RAW, "ca_cert": server.sandbox["ca_file"], **through(tls_proxy, server)}
+    done = run("pcd_image", None, name=name, path=str(large), **options)
+    assert done.changed
+    assert done.image["size"] == 20_000_000
+    assert tls_proxy.count("PUT") == 3
+
+
 def test_an_upload_that_was_cut_on_its_way_leaves_no_image(
     run: Runner, server: Server, proxy: Proxy, name: str, file: Path
 ) -> None:

@@ -35,7 +35,7 @@ class Policy:
         # Each process reads it for itself; which one answers is chance.
         self._in_a_row = 1 if server.sandbox["production"] is None else 20
         # It has to be later than that of the file that was read before.
-        self._time = max(time.time(), *(each.stat().st_mtime for each in self._files if each.exists()))
+        self._time = max([time.time(), *(each.stat().st_mtime for each in self._files if each.exists())])
 
     def set(self, rule: str, counts: Callable[[], bool]) -> None:
         """Make it the rule of both actions, and wait until it counts."""
