@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The steps of a plan, carried out so that nothing is lost and nothing is doubled.
+"""The steps of a plan, applied so that nothing is lost and nothing is doubled.
 
-A write is never simply sent again: after an answer that does not say what was done, a look at the image decides. And
-what was written is looked at, because Glance lets two writes of the same moment undo each other without a word.
+A write is never simply sent again: after a response that does not say what was done, a look at the image decides. And
+what was written is looked at, because Glance lets two writes of the same moment undo each other without an error.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import random
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ._client.images import Images, Query, name_filter
 from ._client.retry import SYSTEM_CLOCK, Attempts, Clock, is_transient, poll, settle
@@ -77,7 +77,7 @@ GOING = ("deleted", "pending_delete")
 # How often a change is made again that others undo.
 MAX_ROUNDS = 10
 
-# Seconds before a change is looked at, at the least and at the most; see Writer._patched.
+# Seconds before a change is looked at, at the least and at the most; see Applier._patched.
 MIN_REST_SECONDS = 0.1
 MAX_REST_SECONDS = 3.0
 
@@ -98,77 +98,94 @@ def applier_of(session: Session) -> Applier:
     return Applier(session.images, transfers, session.transport, session.clock)
 
 
-class Applier(NamedTuple):
-    """Carries out plans. Errors are those of the service; `clock` is that of the time module, or of a test."""
+class Applier:
+    """Applies plans. Errors are those of the service; `clock` is that of the time module, or of a test."""
 
-    images: Images
-    transfers: Callable[[], Transfers]
-    transport: Transport
-    clock: Clock = SYSTEM_CLOCK
+    def __init__(
+        self,
+        images: Images,
+        transfers: Callable[[], Transfers],
+        transport: Transport,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._images = images
+        self._transfers = transfers
+        self._transport = transport
+        self._clock = clock
 
     def apply(self, plan: Plan) -> Image | None:
         """What the service says of the image after every step of the plan; None once it is gone.
 
-        An image that the plan itself has made is removed again where its data does not come as it should; from the
-        moment on that it replaces another one, it stays. Overtaken: another run was first, and has to be looked at.
+        An image that the plan itself has made is removed again if its data does not come as it should; from the moment
+        on that it replaces another one, it stays. LostRace: another run was first, and the task has to look again.
         """
-        current, made = plan.before, None
         with ExitStack() as stack:
             if plan.stream is not None and any(isinstance(step, Create) for step in plan.steps):
-                # Where there is nothing to send, no record is made for it.
+                # If there is nothing to send, no record is made for it.
                 stack.enter_context(plan.stream.prepared())
-            for step in plan.steps:
-                if isinstance(step, Retire):
-                    made = None
-                try:
-                    current = self._applied(current, step)
-                    if isinstance(step, Create) and current is not None:
-                        made = current
-                        try:
-                            self._give_way(made, plan.sends_data)
-                        except LostRace:
-                            made = None
-                            raise
-                except PcdError as error:
-                    if isinstance(error, NotFound) and plan.after is None:
-                        # Somebody else was faster.
-                        return None
-                    if made is None and current is not None and self._has_given_way(current):
-                        raise LostRace(
-                            f"{describe(current)}, which another run had made, is gone, again and again. Run the task "
-                            "once the others have ended."
-                        ) from None
-                    raise self._cleared(error, made) from None
+            return self._applied_all(plan)
+
+    def _applied_all(self, plan: Plan) -> Image | None:
+        current, made = plan.before, None
+        for step in plan.steps:
+            if isinstance(step, Retire):
+                made = None
+            try:
+                current = self._applied(current, step)
+                if isinstance(step, Create) and current is not None:
+                    made = current
+                    self._give_way(made, plan.sends_data)
+            except NotFound as error:
+                if plan.after is None:
+                    # Somebody else was faster.
+                    return None
+                raise self._failed(error, current, made) from None
+            except _GaveWay as error:
+                raise self._failed(error, current, None) from None
+            except PcdError as error:
+                raise self._failed(error, current, made) from None
         return current
 
     def _applied(self, current: Image | None, step: Step) -> Image | None:
-        if isinstance(step, Create):
-            return self._created(step)
-        if isinstance(step, Resume):
-            return step.image
+        match step:
+            case Create():
+                return self._created(step)
+            case Resume():
+                return step.image
         if current is None:
             raise ValueError(f"{step} needs an image")
-        if isinstance(step, Update):
-            return self._updated(current, step)
-        if isinstance(step, SetStatus):
-            return self._with_status(current, step)
-        if isinstance(step, Upload):
-            return self.transfers().upload(current, step)
-        if isinstance(step, Stage):
-            return self.transfers().stage(current, step)
-        if isinstance(step, Import):
-            return self._imported(current, step)
-        if isinstance(step, Retire):
-            self._retire(current, step)
-            return current
-        if isinstance(step, Discard):
-            self._discard(step)
-            return current
-        self._delete(current, step)
-        return None
+        match step:
+            case Update():
+                return self._updated(current, step)
+            case SetStatus():
+                return self._with_status(current, step)
+            case Upload():
+                return self._transfers().upload(current, step)
+            case Stage():
+                return self._transfers().stage(current, step)
+            case Import():
+                return self._imported(current, step)
+            case Retire():
+                self._retire(current, step)
+                return current
+            case Discard():
+                self._discard(step)
+                return current
+            case Delete():
+                self._delete(current, step)
+                return None
+
+    def _failed(self, error: PcdError, current: Image | None, made: Image | None) -> PcdError:
+        """The error of a step, or that of a lost race if the image has disappeared for that reason."""
+        if made is None and current is not None and self._has_given_way(current):
+            return LostRace(
+                f"{describe(current)}, which another run had made, is gone, again and again. Run the task once the "
+                "others have ended."
+            )
+        return self._cleared(error, made)
 
     def _attempts(self) -> Attempts:
-        return self.transport.attempts(self.clock)
+        return self._transport.attempts(self._clock)
 
     # --- a new record
 
@@ -186,7 +203,7 @@ class Applier(NamedTuple):
         try:
             made = settle(
                 attempts,
-                lambda: self.images.create(attributes),
+                lambda: self._images.create(attributes),
                 lambda error: self._looked_up(attributes["id"], error),
                 lambda seen: seen is not None,
                 is_unclear,
@@ -197,13 +214,13 @@ class Applier(NamedTuple):
             raise _spent(error, attributes["id"]) from None
         if made is None:
             raise ValueError("only what is there is reached")
-        return _kept(desired, made)
+        return _verified(desired, made)
 
     # --- changes of the record
 
     def _imported(self, current: Image, step: Import) -> Image:
         """The image after the import, which remembers the source if the service has made other data of it."""
-        transfers = self.transfers()
+        transfers = self._transfers()
         after, memory = transfers.run_import(current, step)
         if not memory:
             return after
@@ -225,8 +242,8 @@ class Applier(NamedTuple):
             if not patch:
                 return after
         raise PlanError(
-            f"{describe(after)} does not stay as wished: {_told(patch, after)}. Somebody else changes it at the same "
-            f"time; it was changed {MAX_ROUNDS} times. Find out who that is, and run the task again."
+            f"Another client keeps overwriting {describe(after)}: {_describe_rest(patch, after)}. It was changed "
+            f"{MAX_ROUNDS} times. Find out who that is, and run the task again."
         )
 
     def _written(self, image_id: str, patch: Patch, step: Update, attempts: Attempts) -> Image:
@@ -253,20 +270,20 @@ class Applier(NamedTuple):
         all properties as it has read them (glance/db/sqlalchemy/api.py, _set_properties_for_image). That one ends about
         as soon as this one, so that a look after twice that time sees what it has done.
         """
-        begun = self.clock.now()
-        answer = _kept(desired_by(patch), self.images.update(image_id, patch))
+        begun = self._clock.now()
+        answer = _verified(desired_by(patch), self._images.update(image_id, patch))
         if not verify:
             return answer
-        took = self.clock.now() - begun
-        self.clock.sleep(random.uniform(1, 1.5) * min(max(2 * took, MIN_REST_SECONDS), MAX_REST_SECONDS))
-        return self.images.get(image_id)
+        took = self._clock.now() - begun
+        self._clock.sleep(random.uniform(1, 1.5) * min(max(2 * took, MIN_REST_SECONDS), MAX_REST_SECONDS))
+        return self._images.get(image_id)
 
     def _with_status(self, current: Image, step: SetStatus) -> Image:
         image_id = current["id"]
 
         def act() -> Image:
-            {"deactivate": self.images.deactivate, "reactivate": self.images.reactivate}[step.action](image_id)
-            return self.images.get(image_id)
+            {"deactivate": self._images.deactivate, "reactivate": self._images.reactivate}[step.action](image_id)
+            return self._images.get(image_id)
 
         after = settle(
             self._attempts(),
@@ -284,7 +301,7 @@ class Applier(NamedTuple):
     def _looked_up(self, image_id: str, error: PcdError) -> Image | None:
         """The image as it is after an error that does not say what was done; None if it does not exist."""
         try:
-            return self.images.get(image_id)
+            return self._images.get(image_id)
         except NotFound:
             return None
         except PcdError as second:
@@ -320,7 +337,7 @@ class Applier(NamedTuple):
 
         def delete() -> None:
             with suppress(NotFound):
-                self.images.delete(image_id)
+                self._images.delete(image_id)
 
         def look(error: PcdError) -> Image | None:
             left = self._looked_up(image_id, error)
@@ -347,7 +364,7 @@ class Applier(NamedTuple):
             return
         from ._data.stores import unreadable_here
 
-        reason = unreadable_here(self.images, image)
+        reason = unreadable_here(self._images, image)
         if reason is not None:
             raise error.with_message(
                 f"Could not delete image {image['id']} here. {reason} Only that one deletes the image; here it can be "
@@ -372,7 +389,7 @@ class Applier(NamedTuple):
         """The unfinished replacement is gone; unless another run has gone on with it since it was planned."""
         planned = step.image
         try:
-            seen = self.images.get(planned["id"])
+            seen = self._images.get(planned["id"])
             if not is_unfinished(seen) or seen["status"] != planned["status"]:
                 raise LostRace(
                     f"{describe(planned)}, which an earlier run has left unfinished, is changed by another run at the "
@@ -396,33 +413,42 @@ class Applier(NamedTuple):
         if isinstance(error, (TimedOut, LostRace)):
             return error
         if made is not None:
-            try:
-                self._remove_made(made)
-            except NotFound:
-                pass
-            except PcdError as second:
+            return self._without_made(error, made)
+        match error:
+            case RefusedData() if is_ours(error.image_id):
                 return error.with_note(
-                    f"The image that was made for it, {made['id']}, could not be removed again: {second}"
+                    "Its record takes no other data after this; the next run, by its name, makes another one."
                 )
-            return error.with_note(f"The image that was made for it, {made['id']}, has been removed again.")
-        if isinstance(error, RefusedData):
-            if is_ours(error.image_id):
-                advice = "; the next run, by its name, makes it anew."
-            else:
-                advice = ": delete it (state: absent) and run again."
-            return error.with_note(f"Its record takes no other data after this{advice}")
-        if isinstance(error, WrongData):
-            try:
-                self._with_status(self.images.get(error.image_id), SetStatus("deactivate"))
-            except PcdError as second:
-                return error.with_note(f"It is active and could not be deactivated, delete it: {second}")
-            return error.with_note("It was there before, so that it was deactivated and not removed; delete it.")
+            case RefusedData():
+                return error.with_note(
+                    "Its record takes no other data after this: delete it (state: absent) and run again."
+                )
+            case WrongData():
+                return self._without_wrong(error)
         return error
+
+    def _without_made(self, error: PcdError, made: Image) -> PcdError:
+        try:
+            self._remove_made(made)
+        except NotFound:
+            pass
+        except PcdError as second:
+            return error.with_note(
+                f"The image that was made for it, {made['id']}, could not be removed again: {second}"
+            )
+        return error.with_note(f"The image that was made for it, {made['id']}, has been removed again.")
+
+    def _without_wrong(self, error: WrongData) -> PcdError:
+        try:
+            self._with_status(self._images.get(error.image_id), SetStatus("deactivate"))
+        except PcdError as second:
+            return error.with_note(f"It is active and could not be deactivated, delete it: {second}")
+        return error.with_note("It was there before, so that it was deactivated and not removed; delete it.")
 
     # --- several runs at the same moment
 
     def _give_way(self, made: Image, sends_data: bool) -> None:
-        """Raises Overtaken where another run makes the same image and was first, and this one's own is gone again.
+        """Raises _GaveWay if another run makes the same image and was first; then the image of this run is gone again.
 
         All runs see the images in one order, and the first one stays. But who has looked before all others saw none,
         and stays as well; so whoever is first and sees others gives them a moment to go, and goes where they do not.
@@ -431,17 +457,17 @@ class Applier(NamedTuple):
             return
         rivals = self._rivals(made)
         if len(rivals) > 1 and rivals[0]["id"] == made["id"]:
-            rivals = poll(self.clock, MAX_CONTEST_SECONDS, lambda: self._rivals(made), lambda seen: len(seen) < 2)
+            rivals = poll(self._clock, MAX_CONTEST_SECONDS, lambda: self._rivals(made), lambda seen: len(seen) < 2)
         if all(image["id"] == made["id"] for image in rivals):
             return
         self._remove_made(made)
-        self.clock.sleep(random.uniform(0, MIN_REST_SECONDS))
+        self._clock.sleep(random.uniform(0, MIN_REST_SECONDS))
 
         def is_decided(seen: list[Image]) -> bool:
             return len(seen) < 2 and not (sends_data and any(_waits_for_data(image) for image in seen))
 
-        poll(self.clock, MAX_WAIT_FOR_WINNER_SECONDS, lambda: self._rivals(made), is_decided)
-        raise LostRace(
+        poll(self._clock, MAX_WAIT_FOR_WINNER_SECONDS, lambda: self._rivals(made), is_decided)
+        raise _GaveWay(
             f"Other runs make the image {quoted(str(made.get('name')))} at the same moment, again and again, so that "
             "this one has removed its own. Run the task once they have ended."
         )
@@ -451,7 +477,7 @@ class Applier(NamedTuple):
         if not is_ours(image["id"]):
             return False
         try:
-            return self.images.get(image["id"])["status"] in GOING
+            return self._images.get(image["id"])["status"] in GOING
         except NotFound:
             return True
         except PcdError:
@@ -478,7 +504,7 @@ class Applier(NamedTuple):
     def _listed(self, query: Query, hidden: bool, made: Image) -> list[Image]:
         """Of what the query finds, the images that can stand in the place of `made`."""
         order = ("sort", "created_at:asc,id:asc")
-        found = self.images.list([*query, *([("os_hidden", "true")] if hidden else []), order])
+        found = self._images.list([*query, *([("os_hidden", "true")] if hidden else []), order])
         return [
             image
             for image in found
@@ -489,12 +515,16 @@ class Applier(NamedTuple):
         ]
 
 
+class _GaveWay(LostRace):
+    """This run has removed the image that it had made."""
+
+
 def _waits_for_data(image: Image) -> bool:
     return image["status"] == "queued" and not image.get(IMPORT_LOCK)
 
 
-def _kept(desired: Image, answer: Image) -> Image:
-    """The answer, once it is as wished: Glance accepts some names of properties and forgets them."""
+def _verified(desired: Image, answer: Image) -> Image:
+    """The answer, once it has the desired attributes: Glance accepts some names of properties and forgets them."""
     lost = unmet(desired, answer)
     if lost:
         raise PlanError(
@@ -504,11 +534,11 @@ def _kept(desired: Image, answer: Image) -> Image:
     return answer
 
 
-def _told(patch: Patch, image: Image) -> str:
+def _describe_rest(patch: Patch, image: Image) -> str:
     """What the patch would still have to change, and what is there."""
     return "; ".join(
-        f"{OPTION_OF_ATTRIBUTE.get(key, key)} is {json.dumps(image.get(key), ensure_ascii=False)}, and "
-        f"{json.dumps(value, ensure_ascii=False)} is wished"
+        f"{OPTION_OF_ATTRIBUTE.get(key, key)} is {json.dumps(image.get(key), ensure_ascii=False)} instead of "
+        f"{json.dumps(value, ensure_ascii=False)}"
         for key, value in desired_by(patch).items()
     )
 

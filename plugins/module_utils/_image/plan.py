@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Wish and current image in, plan out. Pure: no HTTP, no Ansible, no clock.
+"""Desired attributes and current image in, plan out. Pure: no HTTP, no Ansible, no clock.
 
 An image here is the service's own document: a flat dictionary of attributes and custom properties.
 """
@@ -30,13 +30,13 @@ Patch = list[dict[str, Any]]
 STATUS_AFTER = {"deactivate": "deactivated", "reactivate": "active"}
 ACTION_FOR = {status: action for action, status in STATUS_AFTER.items()}
 
-# The service sets these anew on every write, so nobody can foretell them.
+# The service sets these on every write, so nobody can predict them.
 UNKNOWN_AFTER_WRITE = ("updated_at",)
 
 UNPROTECT: Patch = [{"op": "replace", "path": "/protected", "value": False}]
 PROTECT: Patch = [{"op": "replace", "path": "/protected", "value": True}]
 
-# What tells a reader of a diff nothing about the image.
+# What says nothing about the image to the reader of a diff.
 NOT_IN_DIFF = (*UNKNOWN_AFTER_WRITE, "self", "file", "schema", "direct_url", "locations")
 
 
@@ -50,8 +50,8 @@ class Create(NamedTuple):
 class Update:
     """A JSON patch of the image that is there.
 
-    `wish` and `purge` are what it was made from, None where it says all that is wished. One that is not `lasting` only
-    serves the step after it.
+    `desired` and `purge` are what it was made from, None if the patch says all that is desired. Without `verify`, it
+    only serves the step after it.
     """
 
     patch: Patch
@@ -60,7 +60,7 @@ class Update:
     verify: bool = field(default=True, compare=False)
 
     def patch_of(self, image: Image) -> Patch:
-        """What is left to do on an image that is not as it was."""
+        """What is left to change in an image that is not as it was."""
         return make_patch(desired_by(self.patch) if self.desired is None else self.desired, image, self.purge)
 
 
@@ -71,7 +71,7 @@ class SetStatus(NamedTuple):
 
 
 class Delete(NamedTuple):
-    """The record and its data go; `protect_again` undoes the step before where the service refuses."""
+    """The record and its data are deleted; `undo` reverts the step before if the service refuses."""
 
     undo: Patch
 
@@ -94,8 +94,8 @@ class Stage(NamedTuple):
 class Import(NamedTuple):
     """The service itself brings the data into its stores; `request` is the body that asks for it.
 
-    `known` is what the data is known to be beforehand; `stream` has shown it, where it was staged. `stated` can be
-    compared only by reading the data back. `wait` says whether the task stays until the end.
+    `known` is what the data is known to be beforehand; `stream` has shown it, if it was staged. `stated` can be
+    compared only by reading the data back. `wait` says whether the task waits for the end.
 
     `source` is what the service itself fetches; `otherwise` are the steps to take if it refuses to fetch it.
     """
@@ -115,7 +115,7 @@ class Import(NamedTuple):
 
 
 class Stores(NamedTuple):
-    """Where the data shall be: in these stores, or in all; neither means the service's default one."""
+    """The stores that are to hold the data: these, or all; neither means the default one of the service."""
 
     names: tuple[str, ...] = ()
     every: bool = False
@@ -163,7 +163,7 @@ class Retire(NamedTuple):
 
 
 class Discard(NamedTuple):
-    """An unfinished replacement that is of no use any more is deleted; nobody has ever found it in a list."""
+    """An unfinished replacement that is of no use is deleted; nobody has ever found it in a list."""
 
     image: Image
     steps: tuple[Step, ...]
@@ -178,7 +178,7 @@ Step: TypeAlias = "Create | Update | SetStatus | Delete | Upload | Stage | Impor
 
 
 class Plan(NamedTuple):
-    """From `before` to `after` (None: no image) by `steps`; what cannot be foretold is None in `after`.
+    """From `before` to `after` (None: no image) by `steps`; what cannot be predicted is None in `after`.
 
     `stream` is the data that the steps send: what it turns out to be belongs to `after`, too.
     """
@@ -214,7 +214,7 @@ class Plan(NamedTuple):
 
     @property
     def diff(self) -> dict[str, Any]:
-        """Before and after as Ansible shows them; it holds nothing that a real run would know better."""
+        """Before and after as Ansible shows them; it holds nothing that only a real run can know."""
         after = _visible(self.expected)
         if self.retired:
             after["retired"] = [f"{told['name']} ({told['id']}): {told['action']}" for told in self.retired]
@@ -222,7 +222,7 @@ class Plan(NamedTuple):
 
 
 def plan_present(desired: Image, current: Image | None, purge: bool = False, new_id: str | None = None) -> Plan:
-    """The image is there and has every attribute of the wish; with `purge` no other custom property than those.
+    """The image exists and has all desired attributes; with `purge`, it has no other custom properties.
 
     `new_id` is the id that a new record gets; None leaves it to the service.
     """
@@ -263,7 +263,7 @@ def plan_status(wanted: str, current: Image) -> Plan:
             "Only an image that has its data can be deactivated or reactivated: upload the data first, "
             "or wait until a running upload or import has ended."
         )
-    # The stores are told again, or no more, which is no change of the image.
+    # Whether the service names the stores depends on the status, which is no change of the image.
     before = {key: value for key, value in current.items() if key != "stores"}
     return Plan(before, _written({**before, "status": wanted}), (SetStatus(ACTION_FOR[wanted]),))
 
@@ -281,10 +281,10 @@ def attributes_of(content: Content) -> dict[str, Any]:
 
 
 def make_patch(desired: Image, current: Image, purge: bool = False) -> Patch:
-    """The fewest operations that turn current into the wish: whole attributes, sorted by path.
+    """The fewest operations that turn the current image into the desired one: whole attributes, sorted by path.
 
     `jsonpatch.make_patch` would descend into lists and use `move`; Glance takes neither (RFC 6902 sections 4.1 to 4.3
-    with paths of one segment alone: glance/api/v2/images.py, _validate_path).
+    with paths of one segment only: glance/api/v2/images.py, _validate_path).
     """
     patch = []
     for key, value in desired.items():
@@ -311,12 +311,12 @@ def apply_patch(patch: Patch, image: Image) -> dict[str, Any]:
 
 
 def desired_by(patch: Patch) -> dict[str, Any]:
-    """What the operations of a patch wish for; None for what they remove."""
+    """The attributes that a patch sets; None for those that it removes."""
     return {_key(operation["path"]): operation.get("value") for operation in patch}
 
 
 def unmet(desired: Image, image: Image) -> list[str]:
-    """The names of what is wished and is not so in the image."""
+    """The names of the desired attributes that the image does not have."""
     return sorted(
         key
         for key, value in desired.items()

@@ -295,7 +295,7 @@ def test_a_record_that_was_there_is_told_of_and_made_anew_only_where_it_is_ours(
 ) -> None:
     ours = run("pcd_image", name=name, **QCOW2).image["id"]
     failed = run("pcd_image", name=name, url=vendor.file("junk.qcow2", JUNK))
-    assert "Its record takes no other data after this; the next run, by its name, makes it anew." in failed.msg
+    assert "Its record takes no other data after this; the next run, by its name, makes another one." in failed.msg
     assert server.get(ours)["os_glance_import_task"]
     begun = time.monotonic()
     done = converted(run, name, data, tmp_path)
