@@ -450,8 +450,9 @@ class Applier:
     def _give_way(self, made: Image, sends_data: bool) -> None:
         """Raises _GaveWay if another run makes the same image and was first; then the image of this run is gone again.
 
-        All runs see the images in one order, and the first one stays. But who has looked before all others saw none,
-        and stays as well; so whoever is first and sees others gives them a moment to go, and goes where they do not.
+        All runs see the images in one order, and the first image stays. A run that has looked before all others has
+        seen no other image, and its image stays, too. So the first run that sees others gives them a moment to remove
+        their images, and removes its own one if they do not.
         """
         if not is_ours(made["id"]) or not (made.get("name") or replaced_id(made)):
             return
@@ -502,7 +503,7 @@ class Applier:
         return sorted((image for image in found if image["id"] not in gone), key=lambda image: is_ours(image["id"]))
 
     def _listed(self, query: Query, hidden: bool, made: Image) -> list[Image]:
-        """Of what the query finds, the images that can stand in the place of `made`."""
+        """Of the images that the query finds, those that compete with `made`."""
         order = ("sort", "created_at:asc,id:asc")
         found = self._images.list([*query, *([("os_hidden", "true")] if hidden else []), order])
         return [

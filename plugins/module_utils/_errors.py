@@ -184,13 +184,13 @@ class WrongData(DataError):
 
 
 class TimedOut(PcdError):
-    """The service still works on something, longer than the task was told to wait."""
+    """The service is still working on something after the timeout of the task."""
 
 
 class LostRace(PcdError):
-    """Another run does the same at the same moment, so that it has to be looked at anew what there is left to do.
+    """Another run does the same at the same moment, so the task has to look again and plan again.
 
-    `kept` says whether this run has made something by then that stays.
+    `kept` says whether this run has created something that stays.
     """
 
     kept = False

@@ -24,7 +24,7 @@ PLACEHOLDER = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 
 # What may stand before "://", after the algorithm of a checksum if any. Anything else may be a secret.
 PREFIX = re.compile(r"\s*((md5|sha[0-9_]{1,7}|blake2[bs]):\s*)?(https?|file|ftps?|socks[45][ah]?)", re.IGNORECASE)
-# A host and a port. A password without its "@" is none: what stands behind its colon is no number.
+# A host and a port. A password without its "@" does not match, because there is not a number after its colon.
 AUTHORITY = re.compile(r"(\[[0-9A-Za-z:.%_-]*\]|[\w.~-]*)(:[0-9]*)?")
 ADDRESS_IN_TEXT = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(\S*)")
 # At the end of an address in a sentence, it belongs to the sentence.
@@ -45,8 +45,8 @@ NAME_OF_SECRET = re.compile("auth|cred|key|pass|policy|pwd|secret|sig|token", re
 def redacted(address: str) -> str:
     """The address without what stands between `://` and the last `@`, and without all after `?` or `#`.
 
-    Where an `@` comes after one of those two, nobody can say whether it ends a password or stands in a query, so that
-    nothing but the beginning is shown.
+    If an `@` comes after one of those two, it is unknown whether it ends a password or is part of a query, so only the
+    beginning is shown.
     """
     prefix, separator, rest = address.partition("://")
     if not separator and address.startswith("//"):
@@ -93,7 +93,7 @@ def printable(text: str) -> str:
 
 
 def secrets_in(address: str) -> set[str]:
-    """The parts of an address that may be secret, where they are long enough to be looked for in other texts."""
+    """The parts of an address that may be secret, if they are long enough to be searched for in other texts."""
     rest = address.partition("://")[2] or address
     user, dummy, password = rest.rpartition("@")[0].partition(":")
     found = {password} if len(password) >= SHORTEST_PASSWORD else set()
@@ -121,14 +121,14 @@ def encodings(secrets: Iterable[str]) -> list[str]:
 
 
 def masked(text: str, secrets: Iterable[str]) -> str:
-    """The text without the secrets, which are given in all their spellings."""
+    """The text without the secrets, which are given in all their encodings."""
     for secret in secrets:
         text = text.replace(secret, "********")
     return text
 
 
 def hide_in(error: BaseException, secrets: Iterable[str]) -> None:
-    """Take secrets out of the texts of an exception, and of all that its traceback tells beside it."""
+    """Remove secrets from the texts of an exception, and of all exceptions that its traceback shows with it."""
     longest_first = sorted(secrets, key=len, reverse=True)
     found: list[BaseException] = [error]
     for each in found:

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One login for a run: what Keystone has given lies in the controller's private temporary folder until the run ends."""
+"""One authentication for a run. Tokens are in the controller's private temporary folder until the run ends."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ try:
 
     CIPHER: Callable[[bytes], AESGCM] | None = AESGCM
     UNREADABLE: tuple[type[Exception], ...] = (OSError, ValueError, TypeError, InvalidTag)
-except ImportError:  # ansible-core requires it; without it, every task logs in
+except ImportError:  # ansible-core requires it; without it, every task authenticates
     CIPHER, UNREADABLE = None, (OSError, ValueError, TypeError)
 
 if TYPE_CHECKING:
     import requests
 
-# Seconds that a token must still be good for, so that it does not expire on its way.
+# A token must be valid for this time, so that it does not expire during a request.
 MIN_LIFE_SECONDS = 60
 PAUSE = 0.05
 # In bytes: the key of AES-256, and what NIST SP 800-38D recommends for GCM.
@@ -44,12 +44,11 @@ def _name(key: str) -> str:
 
 
 class TokenCache(TokenProvider):
-    """Logins in files of `folder`, for every process of a run; open connections in memory, for the items of a loop.
+    """Tokens in files of `folder`, for every process of a run; open connections in memory, for the items of a loop.
 
-    The folder is Ansible's own for the run: only its user may enter it, and it is removed when the run ends. A run that
-    is killed leaves it behind; so the files are encrypted with a `secret` that is in the memory of the run's processes
-    alone. A file is for one connection, with everything that makes it another one: credentials, project, region,
-    addresses and TLS.
+    The folder is Ansible's own for the run: only its user can enter it, and it is removed when the run ends. A run that
+    is killed leaves it behind, so the files are encrypted with a `secret` that is only in the memory of the processes
+    of the run. A file is for one connection: the same credentials, project, region, addresses and TLS options.
     """
 
     def __init__(self, folder: str, secret: bytes) -> None:
@@ -63,15 +62,15 @@ class TokenCache(TokenProvider):
         key = self._key(connection)
         found = self._good(self._known.get(key)) or self._read(key)
         if found is None:
-            with self._alone(key, connection.transport.timeout):
-                # Another process may have logged in while this one waited.
+            with self._locked(key, connection.transport.timeout):
+                # Another process may have authenticated while this one waited.
                 found = self._read(key) or self._logged_in(key, connection)
         self._known[key] = found
         return found
 
     def renew(self, connection: Connection, refused: str) -> Access:
         key = self._key(connection)
-        with self._alone(key, connection.transport.timeout):
+        with self._locked(key, connection.transport.timeout):
             found = self._read(key)
             if found is None or found.token == refused:
                 with suppress(OSError), self._private_folder() as folder:
@@ -91,7 +90,7 @@ class TokenCache(TokenProvider):
         return access
 
     def _key(self, connection: Connection) -> str:
-        """A name that tells nothing of the connection, whose secrets are a part of it."""
+        """A name that reveals nothing about the connection, although it depends on its secrets."""
         fields = {
             "auth_url": connection.auth_url,
             "identity": connection.credential.identity_json(),
@@ -107,9 +106,9 @@ class TokenCache(TokenProvider):
 
     @contextmanager
     def _private_folder(self) -> Iterator[int]:
-        """The folder by its descriptor. OSError unless it is the user's own, no link, and closed to everybody else.
+        """The descriptor of the folder. OSError unless it is not a link, and only its owner, the user, can enter it.
 
-        Ansible makes it so; but whoever may write into a folder above it could put another one in its place.
+        Ansible creates it like this. But whoever may write to a folder above it could replace it.
         """
         descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
@@ -128,8 +127,8 @@ class TokenCache(TokenProvider):
                 descriptor = os.open(_name(key), os.O_RDONLY | os.O_NOFOLLOW, dir_fd=folder)
             with open(descriptor, "rb") as stream:
                 content = stream.read()
-            told = self._cipher.decrypt(content[:NONCE_SIZE], content[NONCE_SIZE:], key.encode())
-            return self._good(Access(**json.loads(told)))
+            text = self._cipher.decrypt(content[:NONCE_SIZE], content[NONCE_SIZE:], key.encode())
+            return self._good(Access(**json.loads(text)))
         except UNREADABLE:
             return None
 
@@ -147,8 +146,8 @@ class TokenCache(TokenProvider):
             os.replace(unfinished, _name(key), src_dir_fd=folder, dst_dir_fd=folder)
 
     @contextmanager
-    def _alone(self, key: str, patience: float) -> Iterator[None]:
-        """Within it no other process logs in with the same connection, unless that takes it longer than `patience`."""
+    def _locked(self, key: str, timeout: float) -> Iterator[None]:
+        """Within it, no other process authenticates with the same connection; at most for `timeout` seconds."""
         try:
             with self._private_folder() as folder:
                 flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW
@@ -157,7 +156,7 @@ class TokenCache(TokenProvider):
             yield
             return
         try:
-            deadline = time.monotonic() + patience
+            deadline = time.monotonic() + timeout
             while time.monotonic() < deadline:
                 try:
                     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

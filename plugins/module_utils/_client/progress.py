@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How far a transfer is, and what is waited for, in a line now and then."""
+"""Shows the progress of a transfer, and what a task waits for, in a line from time to time."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from contextlib import contextmanager
 
 from .._redact import printable
 
-# The first line comes after one interval. Where something takes long, lines come less often, so that an hour has
-# about fifty of them and not seven hundred.
+# The first line comes after one interval. If something takes long, lines come less often, so that an hour has about
+# fifty of them instead of seven hundred.
 FIRST_INTERVAL = 5.0
 SHARE_OF_ELAPSED = 0.1
-# Of waiting, there is nothing new to say more often.
+# While a task waits, there is nothing new to show more often.
 MIN_WAITING_SECONDS = 1.0
 
 UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 
 class Progress:
-    """Gives a `Meter` for each thing that takes its time. `tell` gets the lines; None tells nobody anything.
+    """Gives a `Meter` for each thing that takes its time. `tell` gets the lines; None shows nothing.
 
     `interval` is in seconds. A clock of the tests may replace that of the time module.
     """
@@ -38,7 +38,7 @@ class Progress:
         self._clock = clock
 
     def meter(self, about: str, size: int | None) -> Meter:
-        """`about` says what happens to which image; `size` is in bytes, None where nobody knows it."""
+        """`about` says what happens to which image; `size` is in bytes, None if it is unknown."""
         return Meter(about, size, self._tell, self._interval, self._clock)
 
     @contextmanager
@@ -88,7 +88,7 @@ class Meter:
             self._due = self._begin + interval
 
     def counted(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
-        """The same blocks; each is told once the one after it is asked for, which is when it has been taken."""
+        """The same blocks. Each is counted when the next one is requested, because it has been sent by then."""
         done = 0
         for block in blocks:
             yield block
@@ -123,7 +123,7 @@ class Meter:
         self._say(", ".join(said))
 
     def _is_due(self) -> float | None:
-        """The seconds since the beginning where it is time for a line."""
+        """The seconds since the beginning if it is time for a line."""
         if self._tell is None:
             return None
         now = self._clock()

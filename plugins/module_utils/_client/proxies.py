@@ -40,8 +40,8 @@ def proxies_for(address: str) -> dict[str, str]:
     if proxy and urlsplit(proxy).scheme in SOCKS and find_spec("socks") is None:
         raise ConfigurationError(
             f"The proxy for {host_in(address)} is a SOCKS proxy (HTTPS_PROXY, HTTP_PROXY or ALL_PROXY). For it, "
-            "requests needs the Python library PySocks, which is not installed where this task runs. Install it there "
-            "(requests[socks]), or name a proxy that speaks HTTP."
+            "requests needs the Python library PySocks, which is not installed for the Python of this task. Install it "
+            "(requests[socks]), or name an HTTP proxy."
         )
     return found
 

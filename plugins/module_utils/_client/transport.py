@@ -38,7 +38,7 @@ class Transport(NamedTuple):
 
 
 def decoded(text: str | bytes) -> Any:
-    """The JSON document; ValueError where it is none, or one that is nested more deeply than can be read."""
+    """The JSON document. ValueError if it is not JSON, or is nested too deeply to be read."""
     try:
         return json.loads(text)
     except RecursionError:

@@ -183,7 +183,7 @@ class _Zstandard:
             try:
                 unpacked: bytes = self._frame.decompress(packed)
             except Exception as error:
-                # ZstdError, which cannot be named where the library may be missing.
+                # ZstdError, which cannot be named because the library may be missing.
                 raise ValueError(str(error)) from None
             self._started = not self._frame.eof
             if self._frame.eof:

@@ -53,7 +53,7 @@ class FileAttributes(NamedTuple):
             asked = _symbolic(mode, asked)
         if isinstance(asked, bool) or not isinstance(asked, int) or not 0 <= asked <= 0o7777:
             raise ConfigurationError(
-                f"mode: {quoted(self._mode_as_given)} is no mode of a file. Write it in octal digits and in quotes, "
+                f"mode: {quoted(self._mode_as_given)} is not a mode of a file. Write it in octal digits and in quotes, "
                 'such as mode: "0644", or in symbols, such as u=rw,g=r,o=.'
             )
         return int(asked)
@@ -70,7 +70,7 @@ class FileAttributes(NamedTuple):
 
     @property
     def _mode_as_given(self) -> str:
-        # A number beyond the modes was octal digits, or a number of YAML: both are told as digits.
+        # A number beyond the modes was octal digits, or a number of YAML: both are shown as digits.
         return f"{self.mode:o}" if isinstance(self.mode, int) and not isinstance(self.mode, bool) else str(self.mode)
 
     def check(self, found: os.stat_result | None, is_read_only: bool = False) -> None:
@@ -225,7 +225,7 @@ def _number(option: str, text: str) -> int | None:
     except ValueError:
         return None
     if not 0 <= number <= MAX_ID:
-        raise ConfigurationError(f"{option}: {number} is no id, which is a number from 0 to {MAX_ID}.")
+        raise ConfigurationError(f"{option}: {number} is not an id, which is a number from 0 to {MAX_ID}.")
     return number
 
 

@@ -144,7 +144,7 @@ class _Way:
                 )
 
     def _target_of(self, part: str, path_only: int) -> str:
-        """Where the link `part` leads; NotADirectoryError if it is no link."""
+        """The target of the link `part`; NotADirectoryError if it is not a link."""
         link = os.open(part, path_only | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self.descriptor)
         try:
             found = os.fstat(link)

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether the image service that is asked can read the data of an image at all, or another one of the cloud alone."""
+"""Whether this image service can read the data of an image, or only another one of the cloud."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def elsewhere(images: Images, image: Image) -> str | None:
         return None
     return (
         f"The data of {describe(image)} lies in {', '.join(named)}, but the service at {images.base_url} has "
-        f"only {', '.join(offered) or 'no stores'}. On PCD each endpoint of the image service reads its own stores "
-        "alone: choose the other one with interface (admin is the image library, public the control plane)."
+        f"only {', '.join(offered) or 'no stores'}. On PCD each endpoint of the image service reads only its own "
+        "stores: choose the other one with interface (admin is the image library, public the control plane)."
     )
 
 

@@ -207,7 +207,7 @@ def test_a_link_is_replaced_and_attributes_that_cannot_be_are_refused(
         *(["--check"] if check else []),
         platform9_pcd_in_process=in_process,
     )
-    assert played.tasks["Wrong mode"]["msg"].startswith("mode: 'rw' is no mode of a file.")
+    assert played.tasks["Wrong mode"]["msg"].startswith("mode: 'rw' is not a mode of a file.")
     assert played.tasks["Wrong owner"]["msg"].startswith("owner: there is no user 'no-such-user-4f1c'")
     assert played.tasks["Download"]["changed"] is True
     assert (folder / "disk.raw").is_symlink() is check

@@ -65,13 +65,13 @@ def test_a_mode_is_what_ansible_makes_of_it(mode: Any, expected: int) -> None:
     ],
 )
 def test_what_is_no_mode_is_refused_in_one_line(mode: Any) -> None:
-    with pytest.raises(ConfigurationError, match=r"^mode: .* is no mode of a file") as caught:
+    with pytest.raises(ConfigurationError, match=r"^mode: .* is not a mode of a file") as caught:
         FileAttributes.from_params({"mode": mode})
     assert "\n" not in str(caught.value)
 
 
 def test_a_number_that_is_no_mode_is_shown_as_it_was_written() -> None:
-    with pytest.raises(ConfigurationError, match=r"^mode: '10000' is no mode of a file"):
+    with pytest.raises(ConfigurationError, match=r"^mode: '10000' is not a mode of a file"):
         FileAttributes.from_params({"mode": "10000"})
 
 
