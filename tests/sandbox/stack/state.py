@@ -86,7 +86,7 @@ def render(template: str, folder: Path, names: Mapping[str, object]) -> None:
 
 
 def sqlite_settings(root: Path) -> dict[str, str]:
-    """The databases in the configuration files, where they are files."""
+    """The databases in the configuration files, if they are files."""
     # Seconds that a writer waits for another one; a busy machine may need many.
     urls = {f"{name}_database": f"sqlite:///{root}/db/{name}.db?timeout=60" for name in DATABASES}
     return {**urls, "database_options": "sqlite_synchronous = false"}
