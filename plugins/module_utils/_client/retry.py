@@ -135,4 +135,4 @@ def pause(attempt: int, retry_after: str | None) -> float:
                 asked = 1.0
         # In this order, because "nan" is a float, too.
         return min(asked, MAX_PAUSE_SECONDS) if asked > 0 else 0.0
-    return random.uniform(0.5, 1.0) * min(FIRST_PAUSE_SECONDS * 2**attempt, MAX_PAUSE_SECONDS)
+    return random.uniform(0.5, 1.0) * min(FIRST_PAUSE_SECONDS * 2.0**attempt, MAX_PAUSE_SECONDS)
