@@ -20,6 +20,18 @@ OTHER_PROJECT = "8b2f4f6f0bbd4b0d9b8d7b1a3c1d5e7f"
 TOKEN = "gAAAAABpToken-kept-secret-by-everybody_0123456789"
 PASSWORD = "correct-horse-battery-staple-7391"
 
+SHA512, MD5, SHA256 = "5" * 128, "a" * 32, "2" * 64
+WITH_DATA: dict[str, Any] = {"size": 100, "checksum": MD5, "os_hash_algo": "sha512", "os_hash_value": SHA512}
+WITHOUT_DATA: dict[str, Any] = {
+    "status": "queued",
+    "size": None,
+    "virtual_size": None,
+    "checksum": None,
+    "os_hash_algo": None,
+    "os_hash_value": None,
+    "stores": None,
+}
+
 # What ansible-core gives to a module for options that nobody has set.
 Spec = Mapping[str, Mapping[str, Any]]
 
@@ -62,6 +74,21 @@ def image(**given: Any) -> dict[str, Any]:
         "os_distro": "ubuntu",
         **given,
     }
+
+
+def full(**given: Any) -> dict[str, Any]:
+    """An image with 100 bytes of data."""
+    return image(**{**WITH_DATA, **given})
+
+
+def queued(**given: Any) -> dict[str, Any]:
+    """An image without data."""
+    return image(**{**WITHOUT_DATA, **given})
+
+
+def replace(path: str, value: Any) -> dict[str, Any]:
+    """An operation of a patch."""
+    return {"op": "replace", "path": path, "value": value}
 
 
 def marked(**given: Any) -> dict[str, Any]:

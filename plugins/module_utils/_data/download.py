@@ -244,7 +244,7 @@ class Download:
         with _ending_cleanly():
             try:
                 with new_file(folder) as made:
-                    self.wanted.try_on(made.descriptor)
+                    self.wanted.try_ownership(made.descriptor)
                     self._fill(made)
                     self._place(folder, made)
             except OSError as error:
@@ -348,10 +348,10 @@ class Download:
             if response.status_code == 206:
                 if not _begins_at(start, response):
                     # The next request asks for the whole of it.
-                    arrival.start_anew()
+                    arrival.restart()
                     raise _BrokeOff("the service sent another part than the one that was asked for")
             else:
-                arrival.start_anew()
+                arrival.restart()
                 if length is not None:
                     self._announced(arrival, length)
             for block in _blocks(response):
@@ -461,7 +461,7 @@ class _Arrival:
         self._algorithm = None if digest is None else digest.algorithm
         self._hash = self._new_hash()
 
-    def start_anew(self) -> None:
+    def restart(self) -> None:
         if self.count:
             self._stream.seek(0)
             self._stream.truncate()

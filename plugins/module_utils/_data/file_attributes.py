@@ -95,7 +95,7 @@ class FileAttributes(NamedTuple):
             if uid != os.geteuid() or option == "owner" or (option == "group" and not _is_in_group(self.gid)):
                 raise self._refused(option, OSError(errno.EPERM, os.strerror(errno.EPERM)))
 
-    def try_on(self, descriptor: int) -> None:
+    def try_ownership(self, descriptor: int) -> None:
         """Raises if this user may not give a file to the owner and the group. The file stays as it is."""
         found = os.fstat(descriptor)
         self._give(descriptor, found)

@@ -99,9 +99,9 @@ def open_folder(path: str) -> Iterator[Folder]:
     """
     if PATH_ONLY is None:
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        way = _Way(descriptor, path)
+        way = _Walk(descriptor, path)
     else:
-        way = _Way(os.open("/", PATH_ONLY | os.O_DIRECTORY | os.O_CLOEXEC), "/")
+        way = _Walk(os.open("/", PATH_ONLY | os.O_DIRECTORY | os.O_CLOEXEC), "/")
     try:
         if PATH_ONLY is not None:
             way.follow(path, PATH_ONLY)
@@ -110,7 +110,7 @@ def open_folder(path: str) -> Iterator[Folder]:
         os.close(way.descriptor)
 
 
-class _Way:
+class _Walk:
     """From the root to a folder, part by part."""
 
     def __init__(self, descriptor: int, at: str) -> None:

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lock that the image service holds on an image during an import, and what a failed import has left of it."""
+"""Data on its way into an image: the lock of an import, and what a failed upload or import has left behind."""
 
 from __future__ import annotations
 
@@ -8,20 +8,27 @@ from typing import Any
 
 from .._client.images import Images
 from .._errors import ApiError, PcdError
-from .._image.attributes import IMPORT_LOCK
+from .._image.attributes import FULL_STATUSES, IMPORT_LOCK
 from .._image.plan import Image
-from .compare import FAILED_IMPORT, IMPORTING_TO, STALE_LOCK
+
+# The statuses of an image into which data is being brought at this moment.
+BUSY_STATUSES = ("saving", "uploading", "importing")
+FAILED_IMPORT = "os_glance_failed_import"
+IMPORTING_TO = "os_glance_importing_to_stores"
+# Set here, never by a service: the task that holds the import lock of the image has failed, and nothing works on it.
+STALE_LOCK = "os_glance_stale_lock"
 
 # After so many looks without a change, the tasks of the image are read, too: once a minute, if an import takes long.
 LOOKS_FOR_A_FAILURE = 6
 
 
 class Locks:
-    """Tells an import lock that a failed task has left behind; `at_once` already at the first look.
+    """Recognises an import lock that a failed task has left behind; with `at_once` from the first look on.
 
-    The lock is the id of its task. Where undoing a failed import breaks off, it stays (seen where a conversion fails
-    after web-download); the task itself is failed after that (glance/async_/taskflow_executor.py, _run). The service
-    keeps a task for two days by default (task_time_to_live), and shows it to the project that has asked for the import.
+    The lock is the id of its task. It stays if the service does not finish undoing a failed import (seen after a
+    failed conversion with web-download); the task itself has failed by then (glance/async_/taskflow_executor.py,
+    _run). The service keeps a task for two days by default (task_time_to_live), and shows it to the project that has
+    asked for the import.
     """
 
     def __init__(self, images: Images, at_once: bool = False) -> None:
@@ -52,7 +59,33 @@ class Locks:
         try:
             tasks = self._images.tasks(image["id"])
         except PcdError as error:
-            # A service that has no such list, or does not show it, is not asked again: then the patience decides.
+            # A service that has no such list, or does not show it, is not asked again: only the timeout ends the wait.
             self._may_ask = not (isinstance(error, ApiError) and error.status < 500)
             return None
         return next((str(task.get("status")) for task in tasks if task.get("id") == image[IMPORT_LOCK]), None)
+
+
+def is_unusable(image: Image) -> bool:
+    """Whether data was refused so that the record cannot take any more.
+
+    After an upload it is left queued with a checksum, and another upload is a 500 (glance/api/v2/image_data.py, upload:
+    InvalidImageData comes after the location has been set). After an import it may be left importing, though nothing
+    works on it any more, or locked by a task that has failed.
+    """
+    if image.get(STALE_LOCK):
+        return image["status"] not in FULL_STATUSES
+    if image["status"] == "importing":
+        return bool(image.get(FAILED_IMPORT)) and not image.get(IMPORT_LOCK)
+    return image["status"] == "queued" and bool(image.get("checksum"))
+
+
+def is_settled(image: Image) -> bool:
+    """Whether no data is on its way into the image."""
+    if image.get(STALE_LOCK):
+        return True
+    return not image.get(IMPORT_LOCK) and (image["status"] not in BUSY_STATUSES or is_unusable(image))
+
+
+def has_failed(image: Image) -> bool:
+    """Whether an import into the record has failed, which may have left data behind that keeps other data out."""
+    return image["status"] == "queued" and bool(image.get(FAILED_IMPORT)) and not image.get(IMPORT_LOCK)

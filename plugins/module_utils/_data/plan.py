@@ -40,28 +40,20 @@ from .._image.plan import (
 )
 from .._session import Session
 from .address import Address
-from .compare import (
-    Delivery,
-    as_sent,
-    can_continue,
-    check_stores,
-    has_failed,
-    is_same,
-    is_settled,
-    is_unusable,
-    missing_stores,
-    plan_continuation,
-    plan_replacement,
-    refuse_change,
-    retirement_of,
-    succession,
-    with_copies,
-    with_delivery,
-    with_ending,
-)
+from .compare import as_sent, is_same, refuse_change
+from .delivery import Delivery, check_stores, missing_stores, with_copies, with_delivery
 from .digest import Content, digest_of_image
+from .locks import has_failed, is_settled, is_unusable
 from .methods import METHODS, choose_method, needs_offered, streamed_method
 from .options import DataRequest, ImageRequest
+from .replacement import (
+    can_continue,
+    plan_continuation,
+    plan_replacement,
+    replacement_attributes,
+    retirement_of,
+    with_ending,
+)
 from .source import stream_of
 from .stores import unreadable_here
 from .stream import File, Stream
@@ -71,7 +63,7 @@ from .transfer import transfers_of
 MAX_STAGED_SECONDS = 30
 
 # Seconds that a run of the same moment gets to write down what the service has converted.
-LONGEST_REMEMBERING = 5
+MAX_REMEMBER_SECONDS = 5
 
 # More runs than this do not break off one after the other.
 MAX_REPLACED = 10
@@ -117,7 +109,7 @@ class _Planner:
 
     def plan(self, current: Image | None) -> Plan:
         stream = stream_of(self._data, self._session.transport)
-        if current is not None and self._is_spent(current):
+        if current is not None and self._needs_new_record(current):
             return self._recreated(current, stream)
         if current is None or current["status"] == "queued":
             if current is not None:
@@ -214,7 +206,7 @@ class _Planner:
         def look() -> Image | None:
             return find_by_id(self._session, image["id"])
 
-        return poll(self._session.clock, LONGEST_REMEMBERING, look, lambda seen: seen is None or SOURCE in seen)
+        return poll(self._session.clock, MAX_REMEMBER_SECONDS, look, lambda seen: seen is None or SOURCE in seen)
 
     def _sent(self, image: Image) -> Image:
         return as_sent(image, self._session.project_id)
@@ -232,7 +224,7 @@ class _Planner:
             "set on_content_change: keep."
         )
 
-    def _is_spent(self, image: Image) -> bool:
+    def _needs_new_record(self, image: Image) -> bool:
         """Whether the record is better made anew than filled."""
         if is_unusable(image) or _is_staged(image):
             return True
@@ -251,9 +243,9 @@ class _Planner:
         return self._copied(current)
 
     def _record(self, current: Image | None) -> Plan:
-        return plan_present(self._wish_for(current), current, self._request.purge, self._request.target.id)
+        return plan_present(self._desired_for(current), current, self._request.purge, self._request.target.id)
 
-    def _wish_for(self, image: Image | None) -> Mapping[str, Any]:
+    def _desired_for(self, image: Image | None) -> Mapping[str, Any]:
         return without_converted(self._desired, image, self._session.project_id)
 
     def _copied(self, current: Image) -> Plan:
@@ -318,7 +310,7 @@ class _Planner:
                 f"on_content_change: {describe(old)} is named by its id, and the image that replaces it has another "
                 "one. Give its name without id."
             )
-        attributes = succession(old, self._desired, self._request.purge, self._session.project_id)
+        attributes = replacement_attributes(old, self._desired, self._request.purge, self._session.project_id)
         hidden = bool(attributes.get("os_hidden"))
         retirement = self._retirements([*self._replaced_by(old), old], old.get("name"), hidden)
         unfinished, leftovers = self._unfinished(old, attributes, stream)
@@ -437,8 +429,8 @@ class _Planner:
                 address=source.url,
                 known=_asked_for(stream, asked is not None, self._session.warn),
                 stated=stream.stated,
-                source=stream,
-                otherwise=streamed_method(self._data.stores, offered) if asked is None else None,
+                fetched=stream,
+                fallback=streamed_method(self._data.stores, offered) if asked is None else None,
             )
         return delivery
 
@@ -482,15 +474,15 @@ def _settled(data: DataRequest, session: Session, image: Image) -> Image | None:
     """The image once nobody else's data is on its way into it; None where it is gone by then."""
     if is_settled(image):
         return image
-    patience = data.wait_timeout if data.wait else 0
+    timeout = data.wait_timeout if data.wait else 0
     try:
-        if _is_staged(image) and is_ours(image["id"]) and patience >= MAX_STAGED_SECONDS:
+        if _is_staged(image) and is_ours(image["id"]) and timeout >= MAX_STAGED_SECONDS:
             # Whoever has staged data asks for the import at once.
             image = transfers_of(session).settled(image["id"], MAX_STAGED_SECONDS, lambda dummy: True)
             if _is_staged(image):
                 return image
-            patience -= MAX_STAGED_SECONDS
-        return transfers_of(session).settled(image["id"], patience)
+            timeout -= MAX_STAGED_SECONDS
+        return transfers_of(session).settled(image["id"], timeout)
     except NotFound:
         return None
     except TimedOut as error:

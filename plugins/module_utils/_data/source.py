@@ -13,7 +13,7 @@ from .address import Address
 from .checksum_file import digest_in, is_beside
 from .digest import Digest
 from .options import ChecksumFile, DataRequest
-from .stream import File, Stream, without_waiting
+from .stream import File, Stream, open_nonblocking
 from .url import MAX_LISTING_CHARACTERS, Url
 
 
@@ -62,7 +62,7 @@ def _digest(checksum: Digest | ChecksumFile | None, names: tuple[str, ...], tran
 def _text_of(path: str) -> str:
     """The text of a checksum file on the host of the task; it has to be a regular file of ordinary size."""
     try:
-        with open(path, "rb", opener=without_waiting) as stream:
+        with open(path, "rb", opener=open_nonblocking) as stream:
             if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
                 raise DataError(f"checksum: {path} is not a regular file. Give the file of checksums.")
             content = stream.read(MAX_LISTING_CHARACTERS + 1)

@@ -66,7 +66,7 @@ class File:
         with ExitStack() as stack:
             try:
                 # Unbuffered: the blocks are large enough, and a copy is saved.
-                stream = stack.enter_context(open(self.path, "rb", buffering=0, opener=without_waiting))
+                stream = stack.enter_context(open(self.path, "rb", buffering=0, opener=open_nonblocking))
             except OSError as error:
                 raise self._unreadable(error) from None
             yield _FileReading(self.path, stream)
@@ -98,7 +98,7 @@ def _refuse_no_file(path: str, found: os.stat_result) -> None:
         raise DataError(f"path: {path} is {kind}. Give the path of the file that holds the image.")
 
 
-def without_waiting(path: str, flags: int) -> int:
+def open_nonblocking(path: str, flags: int) -> int:
     """Opens a file; a pipe that has taken its place since it was looked at is not waited for."""
     return os.open(path, flags | os.O_NONBLOCK)
 

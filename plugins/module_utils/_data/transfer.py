@@ -44,21 +44,10 @@ from .._image.plan import (
 )
 from .._redact import printable, redacted_text
 from .._session import Session
-from .compare import (
-    BUSY_STATUSES,
-    FAILED_IMPORT,
-    IMPORTING_TO,
-    STALE_LOCK,
-    difference,
-    has_failed,
-    is_converted,
-    is_same,
-    is_settled,
-    is_unusable,
-)
+from .compare import difference, is_converted, is_same
 from .digest import BLOCK, Content, Digest, hash_of
 from .format import QCOW2_MAGIC, compression_of, virtual_size_of
-from .locks import Locks
+from .locks import BUSY_STATUSES, FAILED_IMPORT, IMPORTING_TO, STALE_LOCK, Locks, has_failed, is_settled, is_unusable
 from .methods import COPY, FETCH
 from .stream import Body, Stream
 
@@ -105,16 +94,16 @@ class Transfers:
         """The image, active with exactly the bytes of the stream."""
 
         def put(body: Body) -> None:
-            self._images.upload(image["id"], body, step.store, step.patience)
+            self._images.upload(image["id"], body, step.store, step.timeout)
 
         self._send(image, step, put, "active")
-        return self.verified(image["id"], step.patience, _content_of(step))
+        return self.verified(image["id"], step.timeout, _content_of(step))
 
     def stage(self, image: Image, step: Stage) -> Image:
         """The image with its data staged."""
 
         def put(body: Body) -> None:
-            self._images.stage(image["id"], body, step.patience)
+            self._images.stage(image["id"], body, step.timeout)
 
         self._send(image, step, put, "uploading")
         return self._images.get(image["id"])
@@ -127,9 +116,9 @@ class Transfers:
             if error.status != 400 or step.method != FETCH:
                 raise
             # The import filter, above all (glance/api/v2/images.py, import_image); the record is as it was.
-            if not step.otherwise:
+            if not step.fallback:
                 raise _not_fetched(step, error) from None
-            return self._sent_instead(image, step.otherwise)
+            return self._sent_by_fallback(image, step.fallback)
         if not step.wait:
             return Imported(self._images.get(image["id"]), [])
         after = self._watched(image, step)
@@ -142,7 +131,7 @@ class Transfers:
             return self._converted(image, after, step)
         if content is None:
             return Imported(after, [])
-        self.verified(image["id"], step.patience, content)
+        self.verified(image["id"], step.timeout, content)
         if step.stated is not None and step.stated.algorithm not in ("md5", after.get("os_hash_algo")):
             self._read_back(after, step.stated)
         return Imported(after, [])
@@ -154,7 +143,7 @@ class Transfers:
             f"that the next run takes it for other data: {error}"
         )
 
-    def _sent_instead(self, image: Image, steps: tuple[Upload | Stage | Import, ...]) -> Imported:
+    def _sent_by_fallback(self, image: Image, steps: tuple[Upload | Stage | Import, ...]) -> Imported:
         """The image with the data that the task itself brings, because the service does not fetch it."""
         arrived = Imported(image, [])
         for step in steps:
@@ -172,7 +161,7 @@ class Transfers:
         Its bytes are those that the service has made, so that no hash of the source can be compared with them. Known
         are the bytes that went in, and the size of the disk, which no conversion changes.
         """
-        source = step.source if step.stream is None else step.stream
+        source = step.fetched if step.stream is None else step.stream
         content = self._content_before(before, after, step)
         size = None
         if source is not None and content is not None and source.start.startswith(QCOW2_MAGIC):
@@ -202,13 +191,13 @@ class Transfers:
             if before.get("size") not in (None, content.size):
                 raise _wrong(after, "size", content.size, before["size"])
             return content
-        if step.source is None:
+        if step.fetched is None:
             return None
         try:
-            content = self._read_source(after, step.source)
+            content = self._read_source(after, step.fetched)
         except DataError as error:
             if step.stated is None:
-                self._warn(f"{step.source.source} could not be read after the import: {error}")
+                self._warn(f"{step.fetched.source} could not be read after the import: {error}")
                 return None
             # What was stated is not what has come, or nobody can tell.
             raise WrongData(
@@ -220,7 +209,7 @@ class Transfers:
         expected = None if step.known is None else step.known.size
         if expected not in (None, content.size):
             raise WrongData(
-                f"{step.source.source} had {expected} bytes before the import of {describe(after)}, and has "
+                f"{step.fetched.source} had {expected} bytes before the import of {describe(after)}, and has "
                 f"{content.size} now: it was changed meanwhile. Run the task again.",
                 after["id"],
             )
@@ -240,9 +229,9 @@ class Transfers:
             raise ValueError("a whole pass leaves its content")
         return source.content
 
-    def verified(self, image_id: str, patience: float, content: Content) -> Image:
+    def verified(self, image_id: str, timeout: float, content: Content) -> Image:
         """The image once it is active, and has this content."""
-        after = self.settled(image_id, patience)
+        after = self.settled(image_id, timeout)
         if after["status"] != "active":
             raise PlanError(
                 f"{describe(after)} has got its data, but its status is {after['status']} and not active. "
@@ -253,13 +242,13 @@ class Transfers:
             raise _wrong(after, *wrong)
         return after
 
-    def settled(self, image_id: str, patience: float, or_else: Callable[[Image], bool] = lambda image: False) -> Image:
-        """The image once no data is on its way into it any more; or at the end of the patience, if `or_else` holds."""
+    def settled(self, image_id: str, timeout: float, is_enough: Callable[[Image], bool] = lambda image: False) -> Image:
+        """The image once no data is on its way into it any more; or at the end of the timeout, if `is_enough` holds."""
         locks = Locks(self._images, at_once=True)
-        after = poll(self._clock, patience, lambda: locks.seen(self._images.get(image_id)), is_settled)
-        if not is_settled(after) and not or_else(after):
+        after = poll(self._clock, timeout, lambda: locks.seen(self._images.get(image_id)), is_settled)
+        if not is_settled(after) and not is_enough(after):
             raise TimedOut(
-                f"{describe(after)} still has status {after['status']}{_import_of(after)} after {patience:g} seconds. "
+                f"{describe(after)} still has status {after['status']}{_import_of(after)} after {timeout:g} seconds. "
                 "Wait until that has ended, or raise wait_timeout; where nothing works on the image any more, delete "
                 "it and run the task again.",
                 image_status=after["status"],
@@ -281,7 +270,7 @@ class Transfers:
             is_others = not is_lost and bool(after.get(IMPORT_LOCK))
             if is_others:
                 # It lets no other import begin.
-                after = self.settled(image["id"], step.patience)
+                after = self.settled(image["id"], step.timeout)
             if isinstance(error, Conflict) and not (is_lost or is_others or _has_begun(step, image, after)):
                 raise _lost_race(image, error) from None
             return after
@@ -290,7 +279,7 @@ class Transfers:
             return is_transient(error) or isinstance(error, Conflict)
 
         settle(
-            self.attempts(step.patience),
+            self.attempts(step.timeout),
             act,
             look,
             lambda after: _has_begun(step, image, after),
@@ -328,11 +317,11 @@ class Transfers:
                 # The size is set once all has come (glance/api/v2/image_data.py, stage).
                 return poll(
                     self._clock,
-                    step.patience,
+                    step.timeout,
                     lambda: self._images.get(image["id"]),
                     lambda after: after["status"] != "uploading" or after.get("size") is not None,
                 )
-            return self.settled(image["id"], step.patience)
+            return self.settled(image["id"], step.timeout)
         except PcdError as second:
             raise error.with_note(f"What became of {describe(image)} is not known: {second}") from None
 
@@ -344,7 +333,7 @@ class Transfers:
         if isinstance(step, Stage):
             return None
         try:
-            after = self.settled(image["id"], step.patience)
+            after = self.settled(image["id"], step.timeout)
         except PcdError:
             return None
         if after["status"] in FULL_STATUSES:
@@ -382,7 +371,7 @@ class Transfers:
             return after["status"] != "queued" or looks >= LOOKS_FOR_A_TRACE
 
         try:
-            after = poll(self._clock, step.patience, lambda: locks.seen(self._images.get(image["id"])), is_over)
+            after = poll(self._clock, step.timeout, lambda: locks.seen(self._images.get(image["id"])), is_over)
         except (ConnectionFailed, ApiError) as error:
             if isinstance(error, ApiError) and error.status < 500:
                 raise
@@ -395,7 +384,7 @@ class Transfers:
             raise self._failed(image, after, step, [])
         if after.get(IMPORT_LOCK) or not (locked or is_settled(after)):
             raise TimedOut(
-                f"The import ({step.method}) of {describe(after)} has not ended after {step.patience:g} seconds; its "
+                f"The import ({step.method}) of {describe(after)} has not ended after {step.timeout:g} seconds; its "
                 f"status is {after['status']}{_import_of(after)}. The service goes on with it. Run the task again to "
                 "wait on, or raise wait_timeout.",
                 image_status=after["status"],
@@ -563,7 +552,7 @@ def _origin_of(source: Stream, content: Content, before: Image) -> Origin:
 
 
 def _not_fetched(step: Import, error: ApiError) -> ApiError:
-    address = "the url" if step.source is None else str(step.source.source)
+    address = "the url" if step.fetched is None else str(step.fetched.source)
     return error.with_message(
         f"method: the image service does not fetch {address} (web-download). Its import filter allows only certain "
         "schemes, hosts and ports, by default the ports 80 and 443. Use method: upload, which streams the data through "

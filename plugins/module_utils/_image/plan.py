@@ -81,14 +81,14 @@ class Upload(NamedTuple):
 
     stream: Stream
     store: str | None
-    patience: float
+    timeout: float
 
 
 class Stage(NamedTuple):
     """The data goes where the service takes it from for an import."""
 
     stream: Stream
-    patience: float
+    timeout: float
 
 
 class Import(NamedTuple):
@@ -97,17 +97,17 @@ class Import(NamedTuple):
     `known` is what the data is known to be beforehand; `stream` has shown it, if it was staged. `stated` can be
     compared only by reading the data back. `wait` says whether the task waits for the end.
 
-    `source` is what the service itself fetches; `otherwise` are the steps to take if it refuses to fetch it.
+    `fetched` is what the service itself fetches; `fallback` are the steps to take if it refuses to fetch it.
     """
 
     request: Mapping[str, Any]
-    patience: float
+    timeout: float
     wait: bool = True
     known: Content | None = None
     stream: Stream | None = None
     stated: Digest | None = None
-    source: Stream | None = None
-    otherwise: tuple[Upload | Stage | Import, ...] = ()
+    fetched: Stream | None = None
+    fallback: tuple[Upload | Stage | Import, ...] = ()
 
     @property
     def method(self) -> str:

@@ -12,12 +12,8 @@ import pytest
 
 from ansible_collections.platform9.pcd.plugins.module_utils._apply import MAX_ROUNDS, applier_of
 from ansible_collections.platform9.pcd.plugins.module_utils._client.images import Image
-from ansible_collections.platform9.pcd.plugins.module_utils._data.compare import (
-    Delivery,
-    plan_replacement,
-    retirement_of,
-    with_delivery,
-)
+from ansible_collections.platform9.pcd.plugins.module_utils._data.delivery import Delivery, with_delivery
+from ansible_collections.platform9.pcd.plugins.module_utils._data.replacement import plan_replacement, retirement_of
 from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import Body, File, Stream
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     ApiError,

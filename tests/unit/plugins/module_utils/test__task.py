@@ -13,7 +13,7 @@ import requests
 
 from ansible_collections.platform9.pcd.plugins.module_utils._change import ImageChange
 from ansible_collections.platform9.pcd.plugins.module_utils._client.options import CONNECTION_OPTIONS
-from ansible_collections.platform9.pcd.plugins.module_utils._data.compare import Delivery, with_delivery
+from ansible_collections.platform9.pcd.plugins.module_utils._data.delivery import Delivery, with_delivery
 from ansible_collections.platform9.pcd.plugins.module_utils._data.digest import Digest
 from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import File, Stream
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import (

@@ -123,7 +123,7 @@ def test_what_is_not_asked_for_is_as_it_was(file: tuple[Path, int]) -> None:
 def test_trying_changes_nothing(file: tuple[Path, int]) -> None:
     path, descriptor = file
     before = path.stat()
-    FileAttributes(uid=12345, gid=54321, mode=0o666).try_on(descriptor)
+    FileAttributes(uid=12345, gid=54321, mode=0o666).try_ownership(descriptor)
     now = path.stat()
     assert (now.st_uid, now.st_gid, now.st_mode) == (before.st_uid, before.st_gid, before.st_mode)
 

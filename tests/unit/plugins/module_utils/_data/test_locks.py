@@ -11,14 +11,26 @@ import pytest
 from ansible_collections.platform9.pcd.plugins.module_utils._client.http import Http
 from ansible_collections.platform9.pcd.plugins.module_utils._client.images import Images
 from ansible_collections.platform9.pcd.plugins.module_utils._client.transport import Transport
-from ansible_collections.platform9.pcd.plugins.module_utils._data.compare import (
+from ansible_collections.platform9.pcd.plugins.module_utils._data.locks import (
+    BUSY_STATUSES,
+    LOOKS_FOR_A_FAILURE,
     STALE_LOCK,
+    Locks,
     is_settled,
     is_unusable,
 )
-from ansible_collections.platform9.pcd.plugins.module_utils._data.locks import LOOKS_FOR_A_FAILURE, Locks
-from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes import IMPORT_LOCK, image_shape
-from ansible_collections.platform9.pcd.tests.support.samples import image
+from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes import (
+    FULL_STATUSES,
+    IMPORT_LOCK,
+    image_shape,
+)
+from ansible_collections.platform9.pcd.plugins.module_utils._image.options import STATUSES
+from ansible_collections.platform9.pcd.tests.support.samples import (
+    MD5,
+    full,
+    image,
+    queued,
+)
 from ansible_collections.platform9.pcd.tests.support.scripted_server import BREAK_OFF, Reply, Serve, Service
 
 TASK = "b0a5b1c4"
@@ -107,3 +119,36 @@ def test_a_service_that_shows_no_tasks_is_asked_once(serve: Serve, status: int) 
     for dummy in range(5):
         locks.seen(undone)
     assert len(service.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "unusable"),
+    [
+        (queued(), False),
+        (queued(checksum=MD5), True),
+        (full(), False),
+        (full(status="deactivated"), False),
+        (image(status="importing", os_glance_failed_import="library"), True),
+        (image(status="importing", os_glance_failed_import="library", os_glance_import_task="t"), False),
+        (image(status="importing", os_glance_failed_import=""), False),
+        (image(status="saving", checksum=None), False),
+        (image(status="active", os_glance_failed_import="slow"), False),
+    ],
+)
+def test_a_record_that_refused_data_takes_no_more(given: dict[str, Any], unusable: bool) -> None:
+    assert is_unusable(given) is unusable
+    if unusable:
+        # Nothing works on it, so that nobody has to wait for it.
+        assert is_settled(given)
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_nothing_is_settled_while_it_is_locked_for_an_import(status: str) -> None:
+    assert not is_settled(image(status=status, os_glance_import_task="task", os_glance_failed_import="x"))
+    assert is_settled(image(status=status)) is (status not in BUSY_STATUSES)
+    assert is_settled(image(status=status, os_glance_import_task="")) is (status not in BUSY_STATUSES)
+
+
+def test_an_image_has_its_data_or_somebody_works_on_it_or_neither() -> None:
+    assert not set(FULL_STATUSES) & set(BUSY_STATUSES)
+    assert {*FULL_STATUSES, *BUSY_STATUSES} <= set(STATUSES)

@@ -15,9 +15,9 @@ import pytest
 
 from ansible_collections.platform9.pcd.plugins.module_utils._apply import applier_of
 from ansible_collections.platform9.pcd.plugins.module_utils._client.images import Image
-from ansible_collections.platform9.pcd.plugins.module_utils._data.compare import default_suffix
 from ansible_collections.platform9.pcd.plugins.module_utils._data.options import ImageRequest, parse_image
 from ansible_collections.platform9.pcd.plugins.module_utils._data.plan import MAX_STAGED_SECONDS
+from ansible_collections.platform9.pcd.plugins.module_utils._data.replacement import default_suffix
 from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import Stream
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     ApiError,

@@ -58,7 +58,7 @@ from ansible_collections.platform9.pcd.tests.support.scripted_server import (
 # Larger than what the buffers of a connection hold, so that a service that stops reading is noticed.
 DATA = hashlib.shake_256(b"image").digest(8 * BLOCK + 7)
 PACKED = gzip.compress(DATA, 0)
-PATIENCE = 600
+TIMEOUT = 600
 NO_DATA = {"size": None, "checksum": None, "os_hash_algo": None, "os_hash_value": None, "stores": None}
 LOCK: dict[str, Any] = {"os_glance_import_task": "b0a5b1c4"}
 
@@ -104,11 +104,11 @@ class Bench:
     def transfers(self) -> Transfers:
         return Transfers(self.images, self.repeats, self.warned.append, self.clock.hands)
 
-    def upload(self, stream: Stream, patience: float = PATIENCE, store: str | None = None) -> Image:
-        return self.transfers.upload(queued(), Upload(stream, store, patience))
+    def upload(self, stream: Stream, timeout: float = TIMEOUT, store: str | None = None) -> Image:
+        return self.transfers.upload(queued(), Upload(stream, store, timeout))
 
-    def stage(self, stream: Stream, patience: float = PATIENCE) -> Image:
-        return self.transfers.stage(queued(), Stage(stream, patience))
+    def stage(self, stream: Stream, timeout: float = TIMEOUT) -> Image:
+        return self.transfers.stage(queued(), Stage(stream, timeout))
 
     def run_import(self, step: Import) -> Image:
         return self.transfers.run_import(queued(), step).image
@@ -326,10 +326,10 @@ def test_an_image_that_was_deleted_meanwhile_is_told(bench: Any, stream: Stream)
         bench(Reply(404, {"message": "No image found"}), Reply(404, {"message": "No image found"})).upload(stream)
 
 
-def test_an_image_that_keeps_saving_is_left_to_the_service_after_the_patience(bench: Any, stream: Stream) -> None:
+def test_an_image_that_keeps_saving_is_left_to_the_service_after_the_timeout(bench: Any, stream: Stream) -> None:
     made = bench(Reply(204), shown(queued(status="saving")))
     with pytest.raises(TimedOut, match="still has status saving after 60 seconds.*wait_timeout") as caught:
-        made.upload(stream, patience=60)
+        made.upload(stream, timeout=60)
     assert caught.value.facts == {"image_status": "saving"}
     assert sum(made.clock.slept) == pytest.approx(60)
 
@@ -400,7 +400,7 @@ def test_a_source_that_broke_off_is_not_sent_into_a_record_that_takes_no_data(st
     made = bench(shown(queued(status=status, size=3)), repeats=2)
     stream = breaks_off(1, 2)
     with pytest.raises(PcdError):
-        made.upload(stream, patience=0)
+        made.upload(stream, timeout=0)
     assert opened(stream) == 1
 
 
@@ -537,12 +537,10 @@ def test_of_unpacked_data_the_service_must_have_everything_that_was_sent(bench: 
         made.stage(of(tmp_path, PACKED, decompress=True))
 
 
-def test_staging_of_which_the_service_never_tells_the_end_is_told_after_the_patience(
-    bench: Any, stream: Stream
-) -> None:
+def test_staging_of_which_the_service_never_tells_the_end_is_told_after_the_timeout(bench: Any, stream: Stream) -> None:
     made = bench(Reply(502, {"message": "no such luck"}), STAGING, repeats=3)
     with pytest.raises(ApiError, match="no such luck"):
-        made.stage(stream, patience=60)
+        made.stage(stream, timeout=60)
     assert made.asked.count("PUT stage") == 1
     assert sum(made.clock.slept) == pytest.approx(60)
 
@@ -558,7 +556,7 @@ def test_staging_of_a_wrong_source_is_told(bench: Any, tmp_path: Path) -> None:
 # --- imports -----------------------------------------------------------------------------------------------------
 
 CONTENT = Content(len(DATA), {"md5": hashes(DATA)["checksum"], "sha512": hashes(DATA)["os_hash_value"]})
-FETCH = Import({"method": {"name": "web-download", "uri": "https://h/x"}}, PATIENCE, known=CONTENT)
+FETCH = Import({"method": {"name": "web-download", "uri": "https://h/x"}}, TIMEOUT, known=CONTENT)
 
 
 def importing(**given: Any) -> Reply:
@@ -642,11 +640,11 @@ def test_an_import_that_left_a_lone_record_importing_has_failed(bench: Any) -> N
         made.run_import(FETCH)
 
 
-def test_an_import_that_takes_longer_than_the_patience_is_left_to_the_service(bench: Any) -> None:
+def test_an_import_that_takes_longer_than_the_timeout_is_left_to_the_service(bench: Any) -> None:
     made = bench(Reply(202), importing(**LOCK))
     with pytest.raises(TimedOut, match="web-download.*has not ended after 600 seconds.*imported into library"):
         made.run_import(FETCH)
-    assert sum(made.clock.slept) == pytest.approx(PATIENCE)
+    assert sum(made.clock.slept) == pytest.approx(TIMEOUT)
     assert "PUT file" not in made.asked
 
 
@@ -663,7 +661,7 @@ def test_without_a_lock_work_that_does_not_end_is_not_finished(bench: Any) -> No
 
 def test_an_import_whose_stores_are_still_listed_is_waited_for(bench: Any) -> None:
     """An image that has its data stays active while it is copied."""
-    step = Import({"method": {"name": "copy-image"}, "stores": ["slow"]}, PATIENCE)
+    step = Import({"method": {"name": "copy-image"}, "stores": ["slow"]}, TIMEOUT)
     copying = shown(active(os_glance_importing_to_stores="slow", stores="fast"))
     made = bench(Reply(202), copying, copying, shown(active(stores="fast,slow", os_glance_importing_to_stores="")))
     assert made.run_import(step)["stores"] == "fast,slow"
@@ -688,14 +686,14 @@ def test_a_store_that_did_not_get_the_data_fails_the_import(must_succeed: bool |
         request["all_stores_must_succeed"] = must_succeed
     made = bench(Reply(202), shown(active(stores="fast", **LOCK)), shown(active(stores="fast")), TASKS)
     with pytest.raises(PlanError, match="copy-image.*into store slow has failed.*still in the stores that had it"):
-        made.run_import(Import(request, PATIENCE))
+        made.run_import(Import(request, TIMEOUT))
 
 
 def test_a_store_may_fail_where_not_all_must_succeed(bench: Any) -> None:
     request = {"method": {"name": "copy-image"}, "stores": ["fast", "slow"], "all_stores_must_succeed": False}
     there = active(stores="fast", os_glance_failed_import="slow")
     made = bench(Reply(202), shown(active(**LOCK)), shown(there))
-    assert made.run_import(Import(request, PATIENCE)) == there
+    assert made.run_import(Import(request, TIMEOUT)) == there
     (warning,) = made.warned
     assert "not in slow" in warning
 
@@ -710,7 +708,7 @@ def test_what_was_fetched_must_be_what_was_known_of_it(bench: Any) -> None:
 
 def test_what_was_staged_must_be_what_has_become_active(bench: Any, stream: Stream) -> None:
     stream.read_through()
-    step = Import({"method": {"name": "glance-direct"}, "stores": ["library"]}, PATIENCE, stream=stream)
+    step = Import({"method": {"name": "glance-direct"}, "stores": ["library"]}, TIMEOUT, stream=stream)
     assert bench(Reply(202), shown(active(**LOCK)), shown(active())).run_import(step) == active()
     with pytest.raises(WrongData):
         bench(Reply(202), shown(active(**LOCK)), shown(active(DATA[:-1]))).run_import(step)
@@ -790,29 +788,29 @@ def test_an_image_that_somebody_works_on_is_waited_for(bench: Any) -> None:
     assert len(made.clock.slept) == 2
 
 
-def test_without_patience_it_is_told_at_once_what_goes_on(bench: Any) -> None:
+def test_without_a_timeout_it_is_told_at_once_what_goes_on(bench: Any) -> None:
     made = bench(importing(**LOCK))
     with pytest.raises(TimedOut, match="still has status importing .it is imported into library. after 0 seconds"):
         made.transfers.settled(ID, 0)
     assert made.clock.slept == []
 
 
-@pytest.mark.parametrize(("patience", "holds"), [(0, True), (60, True), (60, False)])
-def test_after_the_patience_something_else_may_do_as_well(patience: int, holds: bool, bench: Any) -> None:
+@pytest.mark.parametrize(("timeout", "holds"), [(0, True), (60, True), (60, False)])
+def test_after_the_timeout_something_else_may_do_as_well(timeout: int, holds: bool, bench: Any) -> None:
     made = bench(STAGED)
     asked = []
 
-    def or_else(document: Image) -> bool:
+    def is_enough(document: Image) -> bool:
         asked.append(document["size"])
         return holds
 
     if holds:
-        assert made.transfers.settled(ID, patience, or_else)["status"] == "uploading"
+        assert made.transfers.settled(ID, timeout, is_enough)["status"] == "uploading"
     else:
         with pytest.raises(TimedOut, match="still has status uploading after 60 seconds"):
-            made.transfers.settled(ID, patience, or_else)
+            made.transfers.settled(ID, timeout, is_enough)
     # It is no reason to wait less.
-    assert sum(made.clock.slept) == pytest.approx(patience)
+    assert sum(made.clock.slept) == pytest.approx(timeout)
     assert asked == [len(DATA)]
 
 
@@ -863,7 +861,7 @@ def raw(**given: Any) -> dict[str, Any]:
 
 
 def direct(stream: Stream) -> Import:
-    return Import({"method": {"name": "glance-direct"}}, PATIENCE, stream=stream)
+    return Import({"method": {"name": "glance-direct"}}, TIMEOUT, stream=stream)
 
 
 def test_a_converted_import_remembers_what_was_staged(bench: Any, tmp_path: Path) -> None:
@@ -908,7 +906,7 @@ def test_formats_that_somebody_else_has_changed_are_no_conversion(bench: Any, st
 
 
 def fetched(source: Stream, stated: Digest | None = None) -> Import:
-    return FETCH._replace(known=Content(None, {}), source=source, stated=stated)
+    return FETCH._replace(known=Content(None, {}), fetched=source, stated=stated)
 
 
 def test_what_was_fetched_and_converted_is_compared_with_the_source(bench: Any, tmp_path: Path) -> None:
@@ -938,7 +936,7 @@ def test_a_source_of_another_size_than_before_the_import_was_changed(bench: Any,
 
 def test_an_address_that_the_service_does_not_fetch_is_uploaded(bench: Any, stream: Stream) -> None:
     made = bench(Reply(400, {"message": "URI does not pass filtering"}), Reply(204), shown(active()))
-    step = FETCH._replace(source=stream, otherwise=(Upload(stream, None, PATIENCE),))
+    step = FETCH._replace(fetched=stream, fallback=(Upload(stream, None, TIMEOUT),))
     assert made.run_import(step) == active()
     assert made.asked == ["POST import", "PUT file", LOOK]
 
@@ -946,7 +944,7 @@ def test_an_address_that_the_service_does_not_fetch_is_uploaded(bench: Any, stre
 def test_an_address_that_the_service_does_not_fetch_is_told_with_the_way_out(bench: Any, stream: Stream) -> None:
     made = bench(Reply(400, {"message": "URI does not pass filtering"}))
     with pytest.raises(ApiError, match="Use method: upload.*The service says: URI does not pass filtering") as caught:
-        made.run_import(FETCH._replace(source=stream))
+        made.run_import(FETCH._replace(fetched=stream))
     assert caught.value.status == 400
 
 
@@ -970,7 +968,7 @@ def test_an_import_whose_task_has_failed_is_not_waited_for(bench: Any) -> None:
 
 
 def test_a_copy_whose_task_has_failed_leaves_the_image_as_it_is(bench: Any) -> None:
-    copy = Import({"method": {"name": "copy-image"}, "stores": ["slow"]}, PATIENCE)
+    copy = Import({"method": {"name": "copy-image"}, "stores": ["slow"]}, TIMEOUT)
     made = bench(Reply(202), *[shown(active(stores="fast", **LOCK))] * (LOOKS_FOR_A_FAILURE + 1), FAILED_TASK)
     with pytest.raises(PlanError, match="still in the stores that had it"):
         made.run_import(copy)
@@ -978,5 +976,5 @@ def test_a_copy_whose_task_has_failed_leaves_the_image_as_it_is(bench: Any) -> N
 
 def test_a_stale_lock_is_noticed_before_it_is_waited_for(bench: Any) -> None:
     made = bench(shown(queued(**LOCK)), FAILED_TASK)
-    assert made.transfers.settled(ID, PATIENCE)["status"] == "queued"
+    assert made.transfers.settled(ID, TIMEOUT)["status"] == "queued"
     assert made.clock.slept == []
