@@ -12,7 +12,7 @@ import stat
 from collections.abc import Mapping
 from contextlib import suppress
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
 from .._errors import ConfigurationError, DataError, quoted
 
@@ -26,12 +26,13 @@ CAP_FOWNER = 1 << 3
 MAX_ID = 2**32 - 2  # -1 means "leave it" to chown(2)
 
 
-class FileAttributes(NamedTuple):
+class FileAttributes:
     """What the options ask for; None for what they do not. A mode is a number, or text that changes another mode."""
 
-    uid: int | None = None
-    gid: int | None = None
-    mode: int | str | None = None
+    def __init__(self, uid: int | None = None, gid: int | None = None, mode: int | str | None = None) -> None:
+        self.uid = uid
+        self.gid = gid
+        self.mode = mode
 
     @classmethod
     def from_params(cls, params: Mapping[str, Any]) -> FileAttributes:

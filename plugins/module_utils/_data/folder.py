@@ -16,7 +16,6 @@ import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import NamedTuple
 
 from .._errors import ConfigurationError, DataError
 
@@ -37,12 +36,13 @@ def identity_of(found: os.stat_result) -> Identity:
     return (found.st_dev, found.st_ino)
 
 
-class Folder(NamedTuple):
+class Folder:
     """A folder by its descriptor. `open_to` is the part of its path that other users may change, None if none is."""
 
-    path: str
-    descriptor: int
-    open_to: str | None
+    def __init__(self, path: str, descriptor: int, open_to: str | None) -> None:
+        self.path = path
+        self.descriptor = descriptor
+        self.open_to = open_to
 
     @property
     def identity(self) -> Identity:
@@ -176,12 +176,13 @@ class _Walk:
             self.open_to = self._at
 
 
-class NewFile(NamedTuple):
+class NewFile:
     """A file under a temporary name, which only its user can open."""
 
-    folder: Folder
-    name: str
-    descriptor: int
+    def __init__(self, folder: Folder, name: str, descriptor: int) -> None:
+        self.folder = folder
+        self.name = name
+        self.descriptor = descriptor
 
     @property
     def path(self) -> str:

@@ -76,8 +76,9 @@ def test_a_number_that_is_no_mode_is_shown_as_it_was_written() -> None:
 
 
 def test_users_and_groups_are_names_or_ids() -> None:
-    assert FileAttributes.from_params({"owner": "root", "group": "0"}) == (0, 0, None)
-    assert FileAttributes.from_params({"owner": "12345", "group": "54321"}) == (12345, 54321, None)
+    for owner, group, found in (("root", "0", (0, 0)), ("12345", "54321", (12345, 54321))):
+        wanted = FileAttributes.from_params({"owner": owner, "group": group})
+        assert (wanted.uid, wanted.gid, wanted.mode) == (*found, None)
 
 
 @pytest.mark.parametrize("option", ["owner", "group"])
