@@ -91,6 +91,9 @@ options:
       - The order of the list, such as V(name:asc,created_at:desc). The keys are C(name), C(status),
         C(container_format), C(disk_format), C(size), C(id), C(created_at) and C(updated_at). A key without a
         direction is sorted in descending order.
+      - The service cannot page by C(name), C(size), C(disk_format) and C(container_format), because images may lack
+        them. If such a list has more than one page, and for C(name) with O(hidden=any), the module reads all images
+        and sorts them itself; case and accents of names then count last.
       - If omitted, the newest image comes first.
     type: str
   sort_key:
@@ -112,7 +115,8 @@ options:
     type: str
   most_recent:
     description:
-      - Whether to return only the newest of the images that were found.
+      - Whether to return only the newest of the images that were found. Of images that were created in the same second,
+        the service may return any, because many databases keep whole seconds.
     type: bool
     default: false
 seealso:

@@ -66,6 +66,7 @@ class Images:
         first: Query = [*query, ("limit", str(size))]
         page_query, beginnings = first, 1
         seen: set[str] = set()
+        passed: set[str] = set()  # since the beginning of the list
         asked: set[tuple[tuple[str, str], ...]] = set()
         while True:
             asked.add(tuple(page_query))
@@ -76,7 +77,11 @@ class Images:
                     raise
                 page_query, beginnings = first, beginnings + 1
                 asked.clear()
+                passed.clear()
                 continue
+            ids = {image["id"] for image in page}
+            is_new = not ids or not ids <= passed
+            passed |= ids
             for image in page:
                 if image["id"] in seen:
                     continue
@@ -86,11 +91,17 @@ class Images:
                     return
             if not page or next_query is None:
                 return
-            if tuple(next_query) in asked:
+            if tuple(next_query) in asked or not is_new:
                 # It has no end, and whether it is whole nobody knows.
                 lacking = "a next page that was there before"
                 raise self._http.wrong_shape(answer, "GET", "/images", LIST, lacking)
             page_query = next_query
+
+    def first_page(self, query: Query, at_most: int | None = None) -> tuple[Page, bool]:
+        """The first images that match, and whether there are no others."""
+        size = min(at_most or MAX_PAGE_SIZE, MAX_PAGE_SIZE)
+        page, next_query, dummy = self._page([*query, ("limit", str(size))])
+        return page, not page or next_query is None
 
     def get(self, image_id: str) -> Image:
         return self._image("GET", _path(image_id), f"look up image {image_id}", (200,), repeatable=True)

@@ -4,17 +4,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from functools import cmp_to_key
 from heapq import merge
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
+from unicodedata import combining, normalize
 
 from .._client.images import Image, Query
 from .._session import Result, Session
 from .attributes import image_shape
 from .find import find_by_id
 from .options import ListRequest
+
+# Keys that an image may have no value of. Behind such an image, Glance's pages leave out others, or come again and
+# again, because the database compares others with null (glance/db/sqlalchemy/api.py, _paginate_query).
+MAY_LACK = ("name", "container_format", "disk_format", "size")
+
+# Texts of the users, which each database sorts in its own way.
+ORDERED_BY_DATABASE = ("name",)
 
 
 def read_listing(request: ListRequest, session: Session) -> Result:
@@ -26,18 +34,52 @@ def read_listing(request: ListRequest, session: Session) -> Result:
     if request.hidden_or_not:
         # Glance lists hidden images or the others, never both (os_hidden in glance/db/sqlalchemy/api.py).
         both = [_listed(session, request, [*request.query, ("os_hidden", hidden)]) for hidden in ("false", "true")]
-        found = merge(*both, key=sort_key_of(request.order))
+        key = sort_key_of(request.order)
+        # No two databases sort texts alike, so that lists in an order by name cannot be merged.
+        found = sorted(chain(*both), key=key) if _sorts_by(request, ORDERED_BY_DATABASE) else merge(*both, key=key)
     else:
         found = _listed(session, request, request.query)
     return {"images": [image_shape(image) for image in islice(found, request.limit)]}
 
 
 def _listed(session: Session, request: ListRequest, query: Query) -> Iterator[Image]:
-    if request.name is None:
-        return session.images.list(query, request.limit)
-    # Databases may ignore the case of a name, and blanks at its end, so that more may be needed than asked for.
-    found = session.images.list(query, page_size=request.limit)
-    return islice((image for image in found if image.get("name") == request.name), request.limit)
+    # Of two lists that have to be sorted together, all is needed.
+    limit = None if request.hidden_or_not and _sorts_by(request, ORDERED_BY_DATABASE) else request.limit
+    if _sorts_by(request, MAY_LACK):
+        return islice(_sorted(session, request, query, limit), limit)
+    if request.name is None and request.tag is None and not request.properties:
+        return session.images.list(query, limit)
+    found = session.images.list(query, page_size=limit)
+    return islice((image for image in found if _matches(request, image)), limit)
+
+
+def _sorted(session: Session, request: ListRequest, query: Query, limit: int | None) -> Iterable[Image]:
+    """The images in an order whose pages Glance cannot follow each other with; one page is right."""
+    if request.marker is None:
+        page, is_all = session.images.first_page(query, limit)
+        found = [image for image in page if _matches(request, image)]
+        if is_all or (limit is not None and len(found) >= limit):
+            return found
+    plain = [(key, value) for key, value in query if key not in ("sort", "sort_key", "sort_dir", "marker")]
+    order = sort_key_of(request.order)
+    found = sorted((image for image in session.images.list(plain) if _matches(request, image)), key=order)
+    if request.marker is None:
+        return found
+    marker = order(session.images.get(request.marker))
+    return [image for image in found if order(image) > marker]
+
+
+def _sorts_by(request: ListRequest, attributes: Container[str]) -> bool:
+    return any(key in attributes for key, dummy in request.order)
+
+
+def _matches(request: ListRequest, image: Image) -> bool:
+    """Whether name, tag and properties are the very ones: databases may ignore case, accents, and blanks at the end."""
+    return (
+        request.name in (None, image.get("name"))
+        and (request.tag is None or request.tag in image.get("tags", ()))
+        and all(image.get(key) == value for key, value in request.properties)
+    )
 
 
 def sort_key_of(order: Iterable[tuple[str, str]]) -> Callable[[Image], Any]:
@@ -56,5 +98,9 @@ def sort_key_of(order: Iterable[tuple[str, str]]) -> Callable[[Image], Any]:
     return cmp_to_key(compare)
 
 
-def _sortable(value: Any) -> tuple[bool, Any]:
-    return (value is not None, "" if value is None else value)
+def _sortable(value: Any) -> tuple[bool, Any, Any]:
+    """Texts without case and accents first, as MySQL and MariaDB compare them."""
+    if isinstance(value, str):
+        letters = "".join(letter for letter in normalize("NFD", value.casefold()) if not combining(letter))
+        return (True, letters, value)
+    return (value is not None, 0 if value is None else value, "")

@@ -130,7 +130,7 @@ class StateRequest(NamedTuple):
 
 
 class ListRequest(NamedTuple):
-    """The image of this id, or all that the query finds and that have this name, if one is given.
+    """The image of this id, or all that the query finds and that have this name, tag and custom properties, if given.
 
     `query` are the parameters of the request, and `limit` is the number of images at most. Glance lists hidden images
     or the others; with `hidden_or_not`, both are asked for. `order` is how images are sorted: pairs of an attribute and
@@ -144,6 +144,9 @@ class ListRequest(NamedTuple):
     hidden_or_not: bool
     order: tuple[tuple[str, str], ...]
     secrets: tuple[str, ...] = ()
+    tag: str | None = None
+    properties: tuple[tuple[str, str], ...] = ()
+    marker: str | None = None
 
 
 def parse_target(params: Params) -> Target:
@@ -207,6 +210,9 @@ def parse_listing(params: Params) -> ListRequest:
         1 if params["most_recent"] else params["limit"],
         params["hidden"] == "any",
         tuple(_order_of(params)),
+        tag=params["tag"],
+        properties=tuple((key, value) for key, value in _property_filters(params) if is_custom(key)),
+        marker=params["marker"],
     )
 
 

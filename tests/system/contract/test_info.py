@@ -301,6 +301,48 @@ def test_everything_is_listed_where_nothing_is_asked(gallery: Gallery, run: Runn
     assert gallery.images["big"]["id"] in [image["id"] for image in direct]
 
 
+@pytest.mark.parametrize("direction", ["asc", "desc"])
+def test_a_list_sorted_by_what_images_may_lack_is_whole_and_ends(direction: str, run: Runner, server: Server) -> None:
+    """Behind an image without a size, Glance's pages leave out others or come again for ever."""
+    name = unused("contract-sizes")
+    ids = server.fill(1500, name)
+    sizes = [[number % 7 * 1000, image_id] for number, image_id in enumerate(ids) if number % 2]
+    try:
+        server.write([("UPDATE images SET size = ? WHERE id = ?", sizes)])
+        listed = run("pcd_image_info", name=name, sort=f"size:{direction}")
+        newest = run("pcd_image_info", name=name, sort=f"size:{direction}", limit=3)
+    finally:
+        server.empty(ids)
+    assert sorted(listed.ids) == sorted(ids)
+    found = [-1 if image["size"] is None else image["size"] for image in listed.images]
+    assert found == sorted(found, reverse=direction == "desc")
+    assert listed.lookups <= 3
+    assert newest.lookups == 1
+
+
+def test_hidden_images_and_others_are_sorted_by_name_without_case(run: Runner, server: Server) -> None:
+    """A database of a cloud sorts them so; two lists of it must not be merged in another order."""
+    prefix = unused("contract")
+    for letter, hidden in (("a", False), ("C", False), ("B", True), ("d", True)):
+        server.create(f"{prefix}{letter}", os_hidden=hidden, case_of=prefix)
+    options = {"hidden": "any", "properties": {"case_of": prefix}}
+    wanted = [f"{prefix}{letter}" for letter in "aBCd"]
+    assert names_of(run("pcd_image_info", sort="name:asc", **options).images) == wanted
+    assert names_of(run("pcd_image_info", sort="name:desc", **options).images) == wanted[::-1]
+    assert names_of(run("pcd_image_info", sort="name:asc", limit=1, **options).images) == wanted[:1]
+
+
+def test_a_tag_and_a_property_mean_what_is_written_and_no_other_case(run: Runner, server: Server, name: str) -> None:
+    """MySQL and MariaDB compare without case and accents."""
+    upper = server.create(name, tags=[f"{name}-Tag"], os_distro=f"{name}-\u00c9")["id"]
+    lower = server.create(name, tags=[f"{name}-tag"], os_distro=f"{name}-e")["id"]
+    assert run("pcd_image_info", tag=f"{name}-Tag").ids == [upper]
+    assert run("pcd_image_info", tag=f"{name}-tag", limit=1).ids == [lower]
+    assert run("pcd_image_info", tag=f"{name}-Tag", most_recent=True).ids == [upper]
+    assert run("pcd_image_info", properties={"os_distro": f"{name}-e"}).ids == [lower]
+    assert run("pcd_image_info", properties={"OS_DISTRO": f"{name}-e"}).ids == []
+
+
 def test_an_administrator_sees_the_images_of_all_projects(gallery: Gallery, run: Runner) -> None:
     listed = run("pcd_image_info", "admin", tag=gallery.tag, visibility="all", hidden="any", sort="name:asc")
     assert gallery.ends(listed.images) == sorted(PICTURES)

@@ -51,6 +51,14 @@ class RecordingImages(Images):
         return iter([each for each in self.images if each["os_hidden"] == hidden][:at_most])
 
 
+class PagedImages(RecordingImages):
+    """The same with more than one page: the first one is in the order of the service, as far as that can be trusted."""
+
+    def first_page(self, query: Query, at_most: int | None = None) -> tuple[list[Image], bool]:
+        found = list(self.list(query))
+        return found[: at_most or 2], len(found) <= (at_most or 2)
+
+
 def unheard(warning: str) -> None:
     raise AssertionError(warning)
 
@@ -267,6 +275,38 @@ def test_hidden_or_not_is_two_lists_in_one_order() -> None:
     assert [query for query, dummy in shelf.asked] == [[("os_hidden", "false")], [("os_hidden", "true")]]
     assert read(shelf, hidden="any", limit=3) == ["4", "3", "2"]
     assert read(shelf, hidden="any", most_recent=True) == ["4"]
+
+
+def test_what_the_pages_of_the_service_cannot_give_in_its_order_is_sorted_here() -> None:
+    images = [image(id=str(number), size=size, os_hidden=False) for number, size in enumerate([7, None, 3, 9])]
+    shelf = PagedImages(*images)
+    assert read(shelf, sort="size:asc") == ["1", "2", "0", "3"]
+    assert [query for query, dummy in shelf.asked] == [[("sort", "size:asc")], []]
+
+
+def test_a_first_page_that_is_enough_stays_in_the_order_of_the_service() -> None:
+    shelf = PagedImages(*(image(id=str(number), size=number, os_hidden=False) for number in (5, 1, 3)))
+    assert read(shelf, sort="size:asc", limit=2) == ["5", "1"]
+    assert len(shelf.asked) == 1
+
+
+def test_names_of_hidden_images_and_others_have_one_order_whatever_the_database_thinks_of_case() -> None:
+    hidden = [{**each, "os_hidden": True} for each in named("B 2", "d 4")]
+    shelf = PagedImages(*named("a 1", "C 3"), *hidden)
+    assert read(shelf, hidden="any", sort="name:asc") == ["1", "2", "3", "4"]
+    assert read(shelf, hidden="any", sort="name:asc", limit=1) == ["1"]
+    assert read(shelf, hidden="any", sort="name:desc", limit=1) == ["4"]
+
+
+def test_tags_and_properties_are_compared_exactly_even_if_the_database_does_not() -> None:
+    one = image(id="1", tags=["LTS"], os_distro="Ubuntu")
+    other = image(id="2", tags=["lts", "x"], os_distro="ubuntu")
+    shelf = RecordingImages(one, other)
+    assert read(shelf, tag="lts") == ["2"]
+    assert read(shelf, tag="LTS", most_recent=True) == ["1"]
+    assert read(shelf, properties={"os_distro": "ubuntu"}) == ["2"]
+    assert read(shelf, properties={"OS_DISTRO": "ubuntu"}) == []
+    assert read(shelf, properties={"disk_format": "in:raw,qcow2"}) == ["1", "2"]
 
 
 def test_a_name_is_compared_exactly_even_where_the_database_does_not() -> None:
