@@ -67,6 +67,15 @@ class Server:
             "project_domain_name": self.sandbox["domain_name"],
         }
 
+    def access(self, user: str) -> dict[str, Any]:
+        """The options that lead a user to the library with the token of this session, so that nothing logs in."""
+        return {
+            "token": self.token(user),
+            "image_endpoint_override": self.sandbox["library_url"],
+            "ca_cert": self.sandbox["ca_file"],
+            "project_id": self.project_id(user),
+        }
+
     def token(self, user: str = "member") -> str:
         """A token of the user's project. It is the same one for the whole session."""
         if user not in self._tokens:

@@ -38,6 +38,12 @@ def run(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ru
 
 
 @pytest.fixture(autouse=True)
+def _login(request: pytest.FixtureRequest, run: Runner) -> None:
+    """A file of tests that is about images only says BY_TOKEN."""
+    run.by_token = getattr(request.module, "BY_TOKEN", False)
+
+
+@pytest.fixture(autouse=True)
 def _nothing_is_left(server: Server) -> Iterator[None]:
     yield
     server.clean_up()

@@ -15,6 +15,7 @@ import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.platform9.pcd.plugins.module_utils._arguments import check_arguments, without_nulls
+from ansible_collections.platform9.pcd.plugins.module_utils._client.options import CONNECTION_OPTIONS
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import PcdError
 from ansible_collections.platform9.pcd.plugins.module_utils._task import Task, perform
 from ansible_collections.platform9.pcd.tests.support.glance_client import Server
@@ -68,7 +69,9 @@ def in_this_process(module: str, options: dict[str, Any]) -> tuple[str | None, d
 
 def answer_to(case: Case, run: Runner, server: Server, name: str) -> Answer:
     meant = {"NAME": name, "DEST": str(run.folder / "bad-value.img")}
-    options: dict[str, Any] = {**server.login("member"), **case.options}
+    # What is no option of the connection needs no login of its own.
+    connection = server.login("member") if case.option in CONNECTION_OPTIONS else server.access("member")
+    options: dict[str, Any] = {**connection, **case.options}
     options = {key: meant.get(value, value) for key, value in options.items() if value is not None}
     options[case.option] = case.value
     if case.what == LEFT_OUT:

@@ -13,6 +13,8 @@ from ansible_collections.platform9.pcd.tests.support.fault_proxy import Proxy, S
 from ansible_collections.platform9.pcd.tests.support.glance_client import BYTES, Server
 from ansible_collections.platform9.pcd.tests.support.module_runner import Runner
 
+BY_TOKEN = True
+
 FORMATS: dict[str, Any] = {"disk_format": "raw", "container_format": "bare"}
 
 

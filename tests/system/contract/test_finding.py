@@ -12,6 +12,8 @@ import pytest
 from ansible_collections.platform9.pcd.tests.support.glance_client import Server, names_of
 from ansible_collections.platform9.pcd.tests.support.module_runner import Runner
 
+BY_TOKEN = True
+
 # {} is where the unique part goes. What Glance or a URL could take for something else.
 NAMES = {
     "a colon": "ubuntu:{}",

@@ -11,6 +11,8 @@ import pytest
 from ansible_collections.platform9.pcd.tests.support.glance_client import BYTES, Server
 from ansible_collections.platform9.pcd.tests.support.module_runner import Runner
 
+BY_TOKEN = True
+
 # Properties that other image modules fail to leave alone on a second run, each as people write it in YAML.
 PROPERTIES: dict[str, list[Any]] = {
     "architecture": ["x86_64", "aarch64"],
