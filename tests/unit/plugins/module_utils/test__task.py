@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import traceback
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -13,56 +12,28 @@ import requests
 
 from ansible_collections.platform9.pcd.plugins.module_utils._change import ImageChange
 from ansible_collections.platform9.pcd.plugins.module_utils._client.options import CONNECTION_OPTIONS
-from ansible_collections.platform9.pcd.plugins.module_utils._data.delivery import Delivery, with_delivery
-from ansible_collections.platform9.pcd.plugins.module_utils._data.digest import Digest
-from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import File, Stream
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     ConfigurationError,
-    DataError,
     Forbidden,
     LostRace,
 )
-from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes import CREATED, image_shape
 from ansible_collections.platform9.pcd.plugins.module_utils._image.find import find
 from ansible_collections.platform9.pcd.plugins.module_utils._image.options import IDENTITY_OPTIONS, MATCH, parse_target
 from ansible_collections.platform9.pcd.plugins.module_utils._image.plan import (
     Plan,
-    Stores,
-    plan_absent,
     plan_present,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._redact import hidden_texts
 from ansible_collections.platform9.pcd.plugins.module_utils._session import Params, Session
 from ansible_collections.platform9.pcd.plugins.module_utils._task import MAX_PLANS, Task, perform
-from ansible_collections.platform9.pcd.tests.support.glance_in_memory import Glance, hashed
-from ansible_collections.platform9.pcd.tests.support.glance_in_memory import session_with as patient
 from ansible_collections.platform9.pcd.tests.support.samples import (
     ID,
-    OTHER_ID,
     PROJECT,
     TOKEN,
     image,
     options,
 )
 from ansible_collections.platform9.pcd.tests.support.scripted_server import Reply, Serve, Service
-from ansible_collections.platform9.pcd.tests.support.scripted_server import Request as Asked
-
-THIRD_PROJECT = "c0ffee00c0ffee00c0ffee00c0ffee00"
-
-
-# --- the way to the library --------------------------------------------------------------------------------------
-
-
-def test_data_on_another_way_than_to_the_library_is_warned_of() -> None:
-    warned: list[str] = []
-    patient(Glance(), warned, library="https://library.example.com:9494/v2").warn_wrong_endpoint()
-    patient(Glance(), warned).warn_wrong_endpoint()
-    (warning,) = warned
-    for part in ("http://glance.invalid/v2", "https://library.example.com:9494/v2", "OS_INTERFACE"):
-        assert part in warning
-
-
-# --- perform -----------------------------------------------------------------------------------------------------
 
 
 class Request(NamedTuple):
@@ -77,12 +48,11 @@ def plan_renamed(params: Params, session: Session) -> Plan:
 
 
 def task(**given: Any) -> Task[Request]:
-    returns_patch = given.pop("returns_patch", False)
     planned = given.pop("work", plan_renamed)
 
     def work(request: Request, session: Session) -> Any:
         plan = planned(request.given, session)
-        return ImageChange(session, plan, returns_patch) if isinstance(plan, Plan) else plan
+        return ImageChange(session, plan) if isinstance(plan, Plan) else plan
 
     return Task({**IDENTITY_OPTIONS, "match": MATCH}, **{"parse": Request, "work": work, **given})
 
@@ -95,61 +65,6 @@ def params_for(service: Service, **given: Any) -> dict[str, Any]:
     spec = {**CONNECTION_OPTIONS, **task().options}
     endpoint = f"{service.url}/glance/v2"
     return options(spec, token=TOKEN, image_endpoint_override=endpoint, project_id=PROJECT, retries=0, **given)
-
-
-class OneImage:
-    """An image service with one image; it takes every change and has done it."""
-
-    def __init__(self) -> None:
-        self.image = image()
-
-    def __call__(self, request: Asked) -> Reply:
-        if request.method == "GET":
-            if request.path.endswith("/images"):
-                return Reply(200, {"images": []})
-            if request.path.endswith(ID):
-                return Reply(200, self.image)
-            return Reply(404, {"message": "No image found"})
-        if request.method == "POST":
-            return Reply(201, {"created_at": "2026-11-23T08:00:00Z", **CREATED, **request.document})
-        self.image.update({each["path"][1:]: each["value"] for each in request.document})
-        return Reply(200, self.image)
-
-
-@pytest.mark.parametrize(
-    ("image_id", "name", "changed"), [(ID, "ubuntu-24.04", False), (ID, "renamed", True), (OTHER_ID, "new", True)]
-)
-def test_check_mode_writes_nothing_and_says_the_same(image_id: str, name: str, changed: bool, serve: Serve) -> None:
-    service = serve(OneImage())
-    params = params_for(service, id=image_id, name=name)
-    preview = perform(task(returns_patch=True), params, True, unheard, {})
-    assert set(service.methods) == {"GET"}
-    real = perform(task(returns_patch=True), params, False, unheard, {})
-    assert [method for method in service.methods if method != "GET"] == (
-        [] if not changed else ["PATCH"] if image_id == ID else ["POST"]
-    )
-    for key in ("changed", "diff", "patch"):
-        assert preview[key] == real[key]
-    assert preview["changed"] == changed
-    for key, value in preview["image"].items():
-        assert value is None or value == real["image"][key]
-
-
-def test_the_image_of_a_result_has_the_shape_that_users_get(serve: Serve) -> None:
-    result = perform(task(), params_for(serve(OneImage()), id=ID, name="renamed"), False, unheard, {})
-    assert result["image"] == image_shape(image(name="renamed"))
-    assert "patch" not in result
-
-
-def test_an_image_that_is_gone_is_null(serve: Serve) -> None:
-    service = serve(OneImage())
-    absent = task(work=lambda params, session: plan_absent(find(session, parse_target(params))))
-    assert perform(absent, params_for(service, id=ID), True, unheard, {})["image"] is None
-    assert perform(absent, params_for(service, id=OTHER_ID), False, unheard, {}) == {
-        "changed": False,
-        "image": None,
-        "diff": {"before": {}, "after": {}},
-    }
 
 
 def test_a_task_that_reads_changes_nothing(serve: Serve) -> None:
@@ -174,7 +89,7 @@ def test_options_are_looked_at_before_anything_is_sent(serve: Serve) -> None:
 
 def test_warnings_of_the_connection_reach_the_user(serve: Serve) -> None:
     warned: list[str] = []
-    service = serve(OneImage())
+    service = serve(Reply(200, image()))
     params = params_for(service, id=ID, name="x", auth_url="http://pcd.invalid", validate_certs=False)
     perform(task(), params, True, warned.append, {})
     assert any("not verified" in warning for warning in warned)
@@ -182,60 +97,11 @@ def test_warnings_of_the_connection_reach_the_user(serve: Serve) -> None:
 
 
 def test_the_environment_gives_what_the_options_do_not(serve: Serve) -> None:
-    service = serve(OneImage())
+    service = serve(Reply(200, image()))
     params = {**params_for(service, id=ID, name="x"), "token": None, "image_endpoint_override": None}
     environ = {"OS_TOKEN": TOKEN, "OS_IMAGE_ENDPOINT_OVERRIDE": f"{service.url}/glance"}
     assert perform(task(), params, True, unheard, environ)["changed"]
     assert service.requests[0].headers["X-Auth-Token"] == TOKEN
-
-
-DATA = b"the data of an image"
-FORMATS = {"name": "new", "disk_format": "raw", "container_format": "bare"}
-
-
-@pytest.fixture
-def stream(tmp_path: Path) -> Stream:
-    path = tmp_path / "image"
-    path.write_bytes(DATA)
-    return Stream(File(str(path)))
-
-
-def upload(stream: Stream) -> Plan:
-    return with_delivery(plan_present(FORMATS, None), Delivery("upload", Stores(), 60, stream=stream))
-
-
-def glance_that_takes_data(request: Asked) -> Reply:
-    if request.method == "PUT":
-        return Reply(204)
-    if request.method == "GET":
-        if request.path.endswith("/images"):
-            return Reply(200, {"images": []})
-        queried = request.path.endswith(ID)
-        return Reply(200, {**image(), **hashed(DATA)}) if queried else Reply(404, {"message": "No image found"})
-    return Reply(201, {"created_at": "2026-11-23T08:00:00Z", **CREATED, **request.document, "id": ID})
-
-
-def test_check_mode_reads_the_data_and_sends_none(stream: Stream, serve: Serve) -> None:
-    """So that what is foretold is what a real run finds, and a wrong checksum fails in check mode, too."""
-    service = serve(glance_that_takes_data)
-    with_data = task(work=lambda params, session: upload(stream))
-    params = params_for(service, id=OTHER_ID)
-    preview = perform(with_data, params, True, unheard, {})
-    assert service.requests == []
-    real = perform(with_data, params, False, unheard, {})
-    assert service.methods == ["POST", "PUT", "GET"]
-    for key, value in hashed(DATA).items():
-        assert preview["image"][key] == real["image"][key] == value
-    assert preview["changed"] is real["changed"] is True
-    assert preview["diff"] == real["diff"]
-
-
-def test_check_mode_finds_a_wrong_checksum(stream: Stream, serve: Serve) -> None:
-    service = serve(Reply(500))
-    wrong = Stream(stream.source, Digest("md5", "0" * 32))
-    with pytest.raises(DataError, match="^checksum: "):
-        perform(task(work=lambda params, session: upload(wrong)), params_for(service, id=ID), True, unheard, {})
-    assert service.requests == []
 
 
 def test_a_task_that_another_run_overtakes_is_planned_again(serve: Serve) -> None:
