@@ -20,8 +20,6 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes im
 from ansible_collections.platform9.pcd.tests.support.glance_client import BYTES, Image, Server
 from ansible_collections.platform9.pcd.tests.support.module_runner import Outcome, Runner
 
-BY_TOKEN = True
-
 RAW: dict[str, Any] = {"disk_format": "raw", "container_format": "bare"}
 NEW = b"the next build of the image" * 100
 MARKS = ("pcd_replaces", "pcd_retired")

@@ -27,7 +27,7 @@ from urllib.parse import quote
 import pytest
 import requests
 
-from ansible_collections.platform9.pcd.plugins.module_utils._client.failures import encodings
+from ansible_collections.platform9.pcd.plugins.module_utils._redact import encodings
 from ansible_collections.platform9.pcd.tests.support.glance_client import Server, unused
 from ansible_collections.platform9.pcd.tests.support.module_runner import FERNET_TOKEN
 from ansible_collections.platform9.pcd.tests.support.playbook_runner import (
