@@ -29,7 +29,7 @@ side_by_side := $(if $(filter output-sync,$(.FEATURES)),--jobs=3 --output-sync=t
 
 # What words.py reads. The messages that the guide quotes change with the modules.
 plain_english := .github CONTRIBUTING.md Makefile README.md awx benchmarks changelogs demo docs meta plugins/action plugins/doc_fragments \
-    plugins/modules tests/certify tests/sandbox tests/tools ':!docs/docsite/rst/guide_troubleshooting.rst'
+    plugins/modules plugins/plugin_utils tests/certify tests/sandbox tests/tools ':!docs/docsite/rst/guide_troubleshooting.rst'
 
 .DEFAULT_GOAL := help
 .PHONY: help demo bench contract test test-core test-faults test-load test-matrix $(checks) audit awx-live build venv docs-screenshots sandbox sandbox-stop sandbox-test release-notes lock clean

@@ -1,11 +1,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A module's task within the controller's worker, where that gives what the module's own process would give.
+"""A module's task within the controller's worker, if the result is the same as that of the module's own process.
 
-Everything is imported here, at the top, because Ansible loads action plugins before it forks its workers: so requests
-and the rooms of this collection are imported once for a run and not once for a task.
+Everything is imported here, at the top, because Ansible loads action plugins before it forks its workers. So requests
+and the modules of this collection are imported once for a run, instead of once for a task.
 
-Interfaces of ansible-core that are not public, each because there is no other way to what it gives. Where one of them
+Interfaces of ansible-core that are not public, each because there is no other way. If one of them
 is not there any more, the task runs as a module (`_why_module`):
 
 - `ActionBase._task`, `_connection`, `_templar`, `_loader`: every action plugin lives on them.
@@ -45,12 +45,12 @@ from ..module_utils._task import Task, perform
 from ._token_cache import SECRET_SIZE, TokenCache
 
 try:
-    # ansible-core 2.22 masks secrets where they would be shown, and deprecates that results are changed for it.
+    # ansible-core 2.22 masks secrets when they are shown, and deprecates that results are changed for it.
     from ansible.module_utils.secrets import register_secrets
 except ImportError:
     register_secrets = None
 
-# What tasks import only where they need it; once here is once for the run.
+# What tasks import only if they need it. An import here is done once for the run.
 MODULE_UTILS = "ansible_collections.platform9.pcd.plugins.module_utils"
 for module in (
     "_apply",
@@ -113,7 +113,7 @@ class InProcess(OrdinaryAction):
         return self._told(result, validation, variables)
 
     def _why_module(self, variables: Mapping[str, Any], validation: ValidationResult) -> str:
-        """Why the task has to run as a module; empty where it runs here."""
+        """Why the task has to run as a module; empty if it runs here."""
         task, connection = self._task, self._connection
         missing = [library for library in self.task.libraries if not _is_there(library)]
         delegated = (variables.get("ansible_delegated_vars") or {}).get(task.delegate_to)
@@ -135,7 +135,7 @@ class InProcess(OrdinaryAction):
             f"ansible_python_interpreter {interpreter}": not _is_this_python(str(interpreter or "")),
             # It tells of everything that a module would tell: errors in options, aliases, deprecations.
             "options that call for a word": not _is_clean(validation),
-            # AnsibleModule alone does these.
+            # Only AnsibleModule does these.
             by_path: by_path,
         }
         return next((reason for reason, holds in reasons.items() if holds), "")
@@ -188,7 +188,7 @@ class InProcess(OrdinaryAction):
             return True
 
     def _find_path(self) -> None:
-        """Where `path` is relative and the task runs on this host, it is found as ansible.builtin.copy finds it."""
+        """If `path` is relative and the task runs on this host, it is found as ansible.builtin.copy finds it."""
         path = self._task.args.get("path")
         if "path" not in self.task.options or not isinstance(path, str) or self._connection.transport not in LOCAL:
             return
@@ -212,7 +212,7 @@ class InProcess(OrdinaryAction):
 
     @contextmanager
     def _at_the_playbook(self) -> Iterator[None]:
-        """Within it, relative paths begin where they do for a module with a local connection."""
+        """Within it, relative paths have the same base as for a module with a local connection."""
         before = os.getcwd()
         os.chdir(self._loader.get_basedir())
         try:
