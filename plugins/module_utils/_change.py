@@ -21,6 +21,8 @@ class ImageChange:
         stream = self._plan.stream
         if stream is not None and stream.content is None and stream.is_there:
             stream.read_through()
+        if stream is not None:
+            stream.close()
         return self._result(self._plan.expected)
 
     def apply(self) -> Result:

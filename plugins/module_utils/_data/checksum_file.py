@@ -90,6 +90,7 @@ def _entries(lines: Iterable[str], algorithm: str) -> Iterator[_Entry]:
             continue
         written: str | None
         bsd = BSD_LINE.fullmatch(line)
+        written: str | None
         if bsd is not None:
             written, name, value = _plain(bsd["algorithm"]), bsd["name"], bsd["value"]
         else:

@@ -86,16 +86,20 @@ def format_of(start: bytes) -> str | None:
     return "iso" if start[ISO_MARK_AT : ISO_MARK_AT + 5] in ISO_MARKS else None
 
 
+def fits(found: str | None, declared: str) -> bool:
+    """Whether data that was recognised as `found` can be of the declared format."""
+    if found is None:
+        return declared not in ALWAYS_MARKED
+    # A hybrid ISO is a disk as well.
+    return found == declared or (found == "iso" and declared == "raw")
+
+
 def check_format(start: bytes, declared: str, source: str) -> None:
     """Raises DataError if data that begins so is not of the declared format, or needs other files."""
     found = format_of(start)
     if found is None and declared not in AMAZON_FORMATS:
         _refuse_packed(start, source)
-    # A hybrid ISO is a disk as well.
-    fits = found == declared or (found == "iso" and declared == "raw")
-    if found is None:
-        fits = declared not in ALWAYS_MARKED
-    if not fits:
+    if not fits(found, declared):
         raise DataError(
             f"disk_format: {source} is {found or 'raw data'} by its first bytes, and {declared} was declared. No "
             f"instance would boot from it. Declare disk_format: {found or 'raw'}, or give the right file."

@@ -16,7 +16,7 @@ from .._client.retry import SYSTEM_CLOCK, Attempts, is_transient
 from .._errors import DataError, MissingPath
 from .._image.attributes import SERVICE_ALGORITHMS
 from .digest import BLOCK, Content, Digest, hash_of
-from .format import MAX_START_BYTES, with_start
+from .format import MAX_START_BYTES, check_format, with_start
 
 T = TypeVar("T")
 
@@ -144,7 +144,8 @@ class Stream:
 
     `content` is what a whole pass has shown, None before; `start` are the first bytes that were sent. `attempts` counts
     how often a source that broke off (a DataError that is passing) is read again, always from byte 0: it may give
-    something else then, of which no byte may stand behind those of before.
+    something else then, of which no byte may stand behind those of before. `disk_format` is what the bytes are declared
+    to be: the first of them must not contradict it; with None that is not looked at.
     """
 
     def __init__(
@@ -160,7 +161,8 @@ class Stream:
         self.decompress = decompress
         self.content: Content | None = None
         self.start = b""
-        self._prepared: Body | None = None
+        self.disk_format: str | None = None
+        self._begun: tuple[ExitStack, Body] | None = None
         self._algorithms = tuple(algorithms)
         self._attempts = attempts
         self._counted: Attempts | None = None
@@ -177,26 +179,39 @@ class Stream:
     @contextmanager
     def open(self) -> Iterator[Body]:
         """The body of a request, from byte 0."""
-        prepared, self._prepared = self._prepared, None
-        if prepared is not None:
-            yield prepared
+        begun, self._begun = self._begun, None
+        if begun is not None:
+            with begun[0]:
+                yield begun[1]
             return
         self.content = None
         with self.source.open() as reading:
             yield Body(self._blocks(reading), None if self.decompress else reading.size)
 
-    @contextmanager
-    def prepared(self) -> Iterator[None]:
-        """Within it, the source is open, its first block is read, and the next `open` goes on from there.
+    def begin(self) -> int | None:
+        """Open the source and read its first block; the next `open` goes on from there. Its size, None if unknown.
 
         So what is wrong with a source at its beginning is known before anything else is done.
         """
-        with ExitStack() as stack:
-            self._prepared = self._repeated(lambda: stack.enter_context(self.open()))
-            try:
-                yield
-            finally:
-                self._prepared = None
+        if self._begun is None:
+            stack = ExitStack()
+            self._begun = (stack, self._repeated(lambda: stack.enter_context(self.open())))
+        return self._begun[1].size
+
+    def close(self) -> None:
+        """Close the source if it is begun and nothing has gone on from there."""
+        begun, self._begun = self._begun, None
+        if begun is not None:
+            begun[0].close()
+
+    @contextmanager
+    def prepared(self) -> Iterator[None]:
+        """Within it, the source is begun."""
+        self.begin()
+        try:
+            yield
+        finally:
+            self.close()
 
     def read_through(self) -> Content:
         """What a pass shows that sends the bytes nowhere."""
@@ -257,6 +272,8 @@ class Stream:
                 yield held
             else:
                 self.start = block[:MAX_START_BYTES]
+                if self.disk_format is not None:
+                    check_format(self.start, self.disk_format, str(self.source))
             held = block
             size += len(block)
             for digest in of_sent:

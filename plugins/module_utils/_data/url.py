@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 import base64
+import re
 import ssl
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 from .._client.failures import is_timeout, may_recover, reason_for
@@ -55,6 +56,16 @@ VISIBLE_CODINGS = ("gzip", "bzip2", "xz", "zstd", "compress")
 NO_CODINGS = ("", "identity", "chunked")
 PEEK = 4096
 
+# The range of an answer that begins with the first byte (RFC 9110, section 14.4).
+PART = re.compile(r"bytes 0-\d+/(?P<size>\d+|\*)")
+
+
+class Beginning(NamedTuple):
+    """The size of a file, None if nobody tells it; and its first bytes, None if the server gave others or too few."""
+
+    size: int | None
+    start: bytes | None
+
 
 class Url:
     """A file at an address, fetched with this transport.
@@ -87,6 +98,36 @@ class Url:
                 yield download
             finally:
                 response.close()
+
+    def beginning(self, count: int) -> Beginning:
+        """The first `count` bytes and the size of all, by one request for these bytes (RFC 9110, section 14.2)."""
+        attempts = self.attempts()
+        while True:
+            try:
+                return self._beginning(count)
+            except DataError as error:
+                if not is_transient(error) or not attempts.again():
+                    raise error.tried(attempts.count) from None
+
+    def _beginning(self, count: int) -> Beginning:
+        with _session(self._transport) as session:
+            response = self._answer(session, {"Range": f"bytes=0-{count - 1}"})
+            try:
+                if response.status_code == 416:
+                    # No byte of an empty file can be asked for.
+                    if response.headers.get("Content-Range", "").strip() == "bytes */0":
+                        return Beginning(0, b"")
+                    raise self._refused(response)
+                download = _Download(self, response)
+                self._refuse_packed(response, download)
+                start = download.peek(count)
+            finally:
+                response.close()
+        if response.status_code == 200:
+            return Beginning(download.size, start)
+        part = PART.fullmatch(response.headers.get("Content-Range", "").strip())
+        size = None if part is None or part["size"] == "*" else int(part["size"])
+        return Beginning(size, start if part is not None and len(start) in (count, size) else None)
 
     def attempts(self) -> Attempts:
         """Counts how often a download that broke off is begun again. It may take long, so that no deadline ends it."""
@@ -129,10 +170,10 @@ class Url:
     def _answer(self, session: requests.Session) -> requests.Response:
         address = self._address.url
         for dummy in range(MAX_REDIRECTS + 1):
-            response = self._fetch(session, address)
+            response = self._fetch(session, address, headers or {})
             location = response.headers.get("Location")
             if response.status_code not in REDIRECTS or not location:
-                return self._good(response)
+                return self._good(response, (200, 206, 416) if headers else (200,))
             response.close()
             left = address
             try:
@@ -161,7 +202,12 @@ class Url:
     def _fetch(self, session: requests.Session, address: str) -> requests.Response:
         trusted = is_same_host(self._address.url, address)
         # Packed for the way, its length and its hash would not be those of the file.
-        headers = {"Accept": "*/*", **(self._trusted_headers() if trusted else {}), "Accept-Encoding": "identity"}
+        headers = {
+            "Accept": "*/*",
+            **wanted,
+            **(self._trusted_headers() if trusted else {}),
+            "Accept-Encoding": "identity",
+        }
         attempts = self._transport.attempts(self._clock)
         waited_for = f"fetch {self}: no answer from {host_in(address)}"
         while True:
@@ -196,17 +242,20 @@ class Url:
         login = base64.b64encode(":".join(credentials).encode()).decode()
         return {**headers, "Authorization": f"Basic {login}"}
 
-    def _good(self, response: requests.Response) -> requests.Response:
-        if response.status_code == 200:
+    def _good(self, response: requests.Response, accepted: Sequence[int]) -> requests.Response:
+        if response.status_code in accepted:
             return response
         response.close()
+        raise self._refused(response)
+
+    def _refused(self, response: requests.Response) -> DataError:
         answered = self._masked(f"{response.status_code} {response.reason}")
         advice = "Check the address."
         if response.status_code in (401, 403):
             advice = "Check url_username, url_password and url_headers; they reach no other host than that of the url."
         elif response.status_code >= 500 or response.status_code == 429:
             advice = "Run the task again later."
-        raise DataError(f"{self._option}: {self} answered {answered}. {advice}", status=response.status_code)
+        return DataError(f"{self._option}: {self} answered {answered}. {advice}", status=response.status_code)
 
     def _refuse_packed(self, response: requests.Response, download: _Download) -> None:
         """Raises if the server has packed the file for the transfer: its length and hash are not those of the file.
@@ -250,9 +299,9 @@ class _Download:
         response.raw.enforce_content_length = True
         self.size = announced_length(response.headers)
 
-    def peek(self) -> bytes:
+    def peek(self, count: int = PEEK) -> bytes:
         """The first bytes, which `read` gives all the same."""
-        while len(self._peeked) < PEEK and (block := self._received(PEEK - len(self._peeked))):
+        while len(self._peeked) < count and (block := self._received(count - len(self._peeked))):
             self._peeked += block
         return self._peeked
 
