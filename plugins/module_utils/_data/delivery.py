@@ -31,8 +31,8 @@ class Delivery(NamedTuple):
     """How data gets into an image.
 
     `stream` holds the bytes that the task sends. With web-download it is None: the service fetches `address`, of which
-    `known` is known. The task can read the same bytes from `fetched`, and uses the method `fallback` if the service
-    refuses to fetch them. `timeout` is in seconds.
+    `known` is known, and the first bytes are `start`, None if they are not known. The task can read the same bytes from
+    `fetched`, and uses the method `fallback` if the service refuses to fetch them. `timeout` is in seconds.
     """
 
     method: str
@@ -45,6 +45,7 @@ class Delivery(NamedTuple):
     stated: Digest | None = None
     fetched: Stream | None = None
     fallback: str | None = None
+    start: bytes | None = None
 
     @property
     def steps(self) -> tuple[Upload | Stage | Import, ...]:
@@ -106,7 +107,9 @@ def with_delivery(plan: Plan, delivery: Delivery) -> Plan:
     after = plan.after
     if after is None:
         raise ValueError("data needs a record")
-    lacking = [key for key in FIXED_BY_DATA if not after.get(key)]
+    # In check mode, the format of a file that will be there is not known.
+    is_unseen = delivery.stream is not None and not delivery.stream.is_there
+    lacking = [key for key in FIXED_BY_DATA if not (after.get(key) or (is_unseen and key == "disk_format"))]
     if lacking:
         raise PlanError(
             f"{' and '.join(lacking)}: an image without {'them' if len(lacking) > 1 else 'it'} takes no data. "

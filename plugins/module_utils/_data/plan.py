@@ -42,7 +42,9 @@ from .._session import Session
 from .address import Address
 from .compare import as_sent, is_same, refuse_change
 from .delivery import Delivery, check_stores, missing_stores, with_copies, with_delivery
-from .digest import Content, digest_of_image
+from .digest import Content, Digest, digest_of_image
+from .format import MAX_START_BYTES
+from .formats import with_formats
 from .locks import has_failed, is_settled, is_unusable
 from .methods import METHODS, choose_method, needs_offered, streamed_method
 from .options import DataRequest, ImageRequest
@@ -58,6 +60,7 @@ from .source import stream_of
 from .stores import unreadable_here
 from .stream import File, Stream
 from .transfer import transfers_of
+from .url import Url
 
 # Seconds for which data may lie staged before it is taken for left behind.
 MAX_STAGED_SECONDS = 30
@@ -123,7 +126,9 @@ class _Planner:
             ):
                 # An id is spent by a record that has to be removed again, so that the file is read beforehand.
                 stream.read_through()
-            return self._ended(current, with_delivery(self._record(current), self._delivery(stream)))
+            delivery = self._delivery(stream)
+            self._add_formats(current, delivery)
+            return self._ended(current, with_delivery(self._record(current), delivery))
         if current["status"] not in FULL_STATUSES:
             raise PlanError(
                 f"{describe(current)} has status {current['status']} and takes no data. Delete it (state: absent), "
@@ -139,6 +144,12 @@ class _Planner:
             if seen is None or SOURCE in seen:
                 return self.plan(seen)
         return self._with_other_data(current, stream, different)
+
+    def _add_formats(self, record: Image | None, delivery: Delivery) -> None:
+        """Declare the formats that the data shows, as far as neither the task nor the record says them."""
+        desired = {**{key: (record or {}).get(key) for key in FIXED_BY_DATA}, **self._desired}
+        formats = with_formats(desired, desired, delivery, self._session.warn)
+        self._desired = {**self._desired, **{key: formats[key] for key in FIXED_BY_DATA if formats.get(key)}}
 
     def _refuse_record_of_another_project(self, record: Image) -> None:
         """Everybody can choose the id of a record, so that an administrator may find one that a tenant has prepared."""
@@ -314,9 +325,14 @@ class _Planner:
         hidden = bool(attributes.get("os_hidden"))
         retirement = self._retirements([*self._replaced_by(old), old], old.get("name"), hidden)
         unfinished, leftovers = self._unfinished(old, attributes, stream)
-        if unfinished is None:
-            return plan_replacement(old, attributes, self._delivery(stream), retirement, leftovers)
-        delivery = self._delivery(stream) if unfinished["status"] == "queued" else None
+        delivery = None
+        if unfinished is None or unfinished["status"] == "queued":
+            delivery = self._delivery(stream)
+            attributes = with_formats(attributes, self._desired, delivery, self._session.warn)
+            if unfinished is None:
+                return plan_replacement(old, attributes, delivery, retirement, leftovers)
+        else:
+            attributes = self._as_continued(attributes)
         kept = () if origin_of(unfinished, self._session.project_id) is None else (SOURCE,)
         wanted = without_converted(attributes, unfinished, self._session.project_id)
         return plan_continuation(old, wanted, unfinished, delivery, retirement, leftovers, kept)
@@ -359,7 +375,13 @@ class _Planner:
             leftovers.append(Discard(settled, plan_absent(settled, force=True).steps))
         return None, leftovers
 
+    def _as_continued(self, attributes: Mapping[str, Any]) -> dict[str, Any]:
+        """The attributes of a replacement that has its data: its format was found in it, unless the task says one."""
+        return {key: value for key, value in attributes.items() if key != "disk_format" or key in self._desired}
+
     def _can_continue(self, unfinished: Image, attributes: Mapping[str, Any], stream: Stream) -> bool:
+        if unfinished["status"] in FULL_STATUSES:
+            attributes = self._as_continued(attributes)
         attributes = without_converted(attributes, unfinished, self._session.project_id)
         if not can_continue(unfinished, attributes) or self._is_shared(unfinished):
             return False
@@ -423,11 +445,13 @@ class _Planner:
         delivery = Delivery(method, self._data.stores, self._data.wait_timeout, wait, stream=stream)
         if not stream.is_there:
             return delivery._replace(known=stream.known())
-        if isinstance(source, Address) and METHODS[method].needs_url:
+        if isinstance(stream.source, Url) and isinstance(source, Address) and METHODS[method].needs_url:
+            known, start = _asked_for(stream.source, stream.stated, asked is not None, self._session.warn)
             return delivery._replace(
                 stream=None,
                 address=source.url,
-                known=_asked_for(stream, asked is not None, self._session.warn),
+                known=known,
+                start=start,
                 stated=stream.stated,
                 fetched=stream,
                 fallback=streamed_method(self._data.stores, offered) if asked is None else None,
@@ -443,26 +467,27 @@ class _Planner:
             ) from None
 
 
-def _asked_for(stream: Stream, is_stated: bool, warn: Callable[[str], object]) -> Content:
-    """What can be known of an address without fetching all of it; it may be one that the service alone can reach.
+def _asked_for(
+    source: Url, stated: Digest | None, is_chosen: bool, warn: Callable[[str], object]
+) -> tuple[Content, bytes | None]:
+    """What can be known of an address without fetching all of it, and its first bytes, None if they are not known.
 
-    `is_stated` says whether the user has chosen web-download. An answer that the service cannot get any better is an
-    error, before a record is made: the service tells nobody why it could not fetch a file.
+    It may be an address that only the service can reach. `is_chosen` says whether the user has chosen web-download. An
+    answer that the service cannot get any better is an error, before a record is made: the service tells nobody why it
+    could not fetch a file.
     """
     try:
-        known = stream.known()
+        size, start = source.beginning(MAX_START_BYTES)
     except DataError as error:
         status = error.facts.get("status")
-        if status in GONE or status == 401 or DECISIVE & set(error.facts) or (status == 403 and not is_stated):
+        if status in GONE or status == 401 or DECISIVE & set(error.facts) or (status == 403 and not is_chosen):
             raise
         if status is not None:
             warn(f"{error} The image service tries it all the same (method: web-download).")
-        known = None
-    if known is not None and known.size == 0:
-        raise DataError(f"url: there is nothing at {stream.source}. An image without data boots nothing.")
-    if known is None:
-        return Content(None, {} if stream.stated is None else {stream.stated.algorithm: stream.stated.value})
-    return known
+        size, start = None, None
+    if size == 0:
+        raise DataError(f"url: there is nothing at {source}. An image without data boots nothing.")
+    return Content(size, {} if stated is None else {stated.algorithm: stated.value}), start
 
 
 def _is_staged(image: Image) -> bool:

@@ -9,7 +9,7 @@ import re
 import ssl
 import warnings
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
@@ -167,7 +167,7 @@ class Url:
             actual=received,
         )
 
-    def _answer(self, session: requests.Session) -> requests.Response:
+    def _answer(self, session: requests.Session, headers: Mapping[str, str] | None = None) -> requests.Response:
         address = self._address.url
         for dummy in range(MAX_REDIRECTS + 1):
             response = self._fetch(session, address, headers or {})
@@ -199,7 +199,7 @@ class Url:
             redirect=where,
         )
 
-    def _fetch(self, session: requests.Session, address: str) -> requests.Response:
+    def _fetch(self, session: requests.Session, address: str, wanted: Mapping[str, str]) -> requests.Response:
         trusted = is_same_host(self._address.url, address)
         # Packed for the way, its length and its hash would not be those of the file.
         headers = {
