@@ -88,7 +88,6 @@ def _entries(lines: Iterable[str], algorithm: str) -> Iterator[_Entry]:
         if heading is not None:
             section = _plain(heading["algorithm"])
             continue
-        written: str | None
         bsd = BSD_LINE.fullmatch(line)
         written: str | None
         if bsd is not None:
