@@ -56,8 +56,10 @@ from ansible_collections.platform9.pcd.tests.support.samples import (
 from ansible_collections.platform9.pcd.tests.support.scripted_server import Reply, Serve
 
 NAME = "debian-13"
-OLD, NEW = b"the old data", b"the new data, and more of it"
-SAME_SIZE = OLD[::-1]
+# That of a qcow2, as far as it is looked at.
+HEADER = b"QFI\xfb\0\0\0\2" + bytes(64)
+OLD, NEW = HEADER + b"the old data", HEADER + b"the new data, and more of it"
+SAME_SIZE = HEADER + b"atad dlo eht"
 NO_DATA: dict[str, Any] = {"size": None, "checksum": None, "os_hash_algo": None, "os_hash_value": None, "stores": None}
 
 
@@ -157,8 +159,62 @@ def test_a_record_without_data_is_filled_and_changed_at_once(bench: Any) -> None
     assert (after["id"], after["min_disk"], after["status"]) == (ID, 5, "active")
 
 
-def test_formats_that_are_lacking_are_told_before_a_record_is_made(bench: Any) -> None:
-    bench().refused(PlanError, "^disk_format: ", disk_format=None)
+def test_a_format_that_is_not_given_is_found_in_the_data(bench: Any) -> None:
+    made = bench()
+    after = made.run_twice(disk_format=None, container_format=None)
+    assert (after["disk_format"], after["container_format"]) == ("qcow2", "bare")
+    assert made.glance.done == ["create", "upload"]
+
+
+@pytest.mark.parametrize(
+    "given", [{"container_format": None}, {"disk_format": None, "container_format": "ovf"}], ids=["container", "disk"]
+)
+def test_formats_that_are_lacking_are_told_before_a_record_is_made(bench: Any, given: dict[str, Any]) -> None:
+    bench().refused(PlanError, "_format: an image without it takes no data", **given)
+
+
+def test_a_format_that_the_data_contradicts_is_told_before_a_record_is_made(bench: Any) -> None:
+    bench().refused(DataError, "^disk_format: .* is qcow2 by its first bytes, and raw was declared", disk_format="raw")
+
+
+def test_the_format_of_a_record_is_a_declared_one(bench: Any) -> None:
+    record = queued(disk_format="raw", container_format="bare")
+    bench(record).refused(DataError, "^disk_format: .* is qcow2 by its first bytes", disk_format=None)
+
+
+def test_a_replacement_inherits_a_format_only_if_its_data_has_it(bench: Any) -> None:
+    made = bench(full(disk_format="vmdk", container_format="bare"))
+    after = made.run_twice(disk_format=None, container_format=None, on_content_change="replace")
+    assert (after["disk_format"], after["container_format"]) == ("qcow2", "bare")
+
+
+def test_a_replacement_whose_data_shows_no_format_inherits_one(bench: Any) -> None:
+    made = bench(full(disk_format="ploop", container_format="bare"))
+    made.path.write_bytes(b"no format at all")
+    after = made.run_twice(disk_format=None, container_format=None, on_content_change="replace")
+    assert (after["disk_format"], after["container_format"]) == ("ploop", "bare")
+
+
+def test_an_image_that_is_there_keeps_its_format_without_a_look_at_the_data(bench: Any) -> None:
+    made = bench(full(NEW, disk_format="raw"))
+    given = {"checksum": f"sha512:{hashlib.sha512(NEW).hexdigest()}"}
+    assert not made.plan(disk_format=None, container_format=None, **given).changed
+
+
+def test_a_disk_larger_than_min_disk_is_warned_of(bench: Any) -> None:
+    made = bench()
+    made.path.write_bytes(b"QFI\xfb\0\0\0\2" + bytes(16) + (3 << 30).to_bytes(8, "big") + bytes(40))
+    made.plan(min_disk=3)
+    assert made.warned == []
+    made.plan(min_disk=2)
+    (warning,) = made.warned
+    assert warning.startswith("min_disk: ")
+    assert warning.endswith("Set min_disk: 3.")
+
+
+def test_the_format_of_an_address_that_cannot_be_read_has_to_be_given(bench: Any) -> None:
+    given = {"url": "http://inside.invalid/debian.qcow2", "disk_format": None, "container_format": None}
+    bench().refused(PlanError, "^disk_format: it was not given, and cannot be found", **given)
 
 
 def test_a_file_that_is_packed_is_unpacked_on_the_way(bench: Any) -> None:
@@ -508,7 +564,9 @@ def test_a_replacement_that_fails_at_any_moment_can_be_run_again(at: int, how: s
     check_replaced(made.glance, how)
 
 
-FIRST, SECOND, THIRD = b"what came first", b"and then the second", b"the third and last one of them"
+FIRST, SECOND, THIRD = (
+    HEADER + text for text in (b"what came first", b"and then the second", b"the third and last one of them")
+)
 
 
 @HOW
