@@ -4,14 +4,11 @@
 
 from __future__ import annotations
 
-import json
 import os
-import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any, NoReturn
 
-from ansible.module_utils import basic
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ._arguments import check_arguments, without_nulls
@@ -28,10 +25,12 @@ class _Module(AnsibleModule):
     That holds for the errors in options, too, which AnsibleModule itself reports while it is made.
     """
 
-    def __init__(self, task: Task, given: Mapping[str, Any]) -> None:
+    params: dict[str, Any]
+
+    def __init__(self, task: Task) -> None:
         self.no_log_values: set[str] = set()
         self._pcd_task = task
-        self._pcd_given = given
+        self._pcd_given: Mapping[str, Any] = {}
         super().__init__(
             argument_spec=task.argument_spec,
             supports_check_mode=True,
@@ -40,8 +39,20 @@ class _Module(AnsibleModule):
         )
 
     def _load_params(self) -> None:
+        """Take the options; fail if AnsibleModule would end in a traceback, or misread what was given."""
         super()._load_params()
-        self.params: dict[str, Any] = without_nulls(self.params, self.argument_spec)
+        given: dict[str, Any] = self.params or {}
+        self.params = {}
+        wrong = None
+        try:
+            check_arguments(given, self.argument_spec, self._pcd_task.meant_by)
+        except PcdError as error:
+            wrong = str(error)
+        if wrong is not None:
+            # Here and not there, because AnsibleModule would add a traceback. No option is shown: one is unreadable.
+            self.fail_json(wrong)
+        self._pcd_given = given
+        self.params = without_nulls(given, self.argument_spec)
 
     def exit_json(self, **kwargs: Any) -> NoReturn:
         super().exit_json(**self._without_secrets(kwargs))
@@ -70,7 +81,7 @@ class _Module(AnsibleModule):
 
 
 def run_module(task: Task) -> None:
-    module = _Module(task, _given_to(task))
+    module = _Module(task)
     for library in task.libraries:
         if find_spec(library) is None:
             module.fail_json(msg=missing_required_lib(library))
@@ -103,19 +114,6 @@ def run_module(task: Task) -> None:
     if not module._diff:
         result.pop("diff", None)
     module.exit_json(**result)
-
-
-def _given_to(task: Task) -> dict[str, Any]:
-    """The options as they came; fail if AnsibleModule would end in a traceback, or misread what was given."""
-    spec = {**(basic.FILE_COMMON_ARGUMENTS if task.writes_file else {}), **task.argument_spec}
-    given: dict[str, Any] = basic._load_params() or {}
-    try:
-        check_arguments(given, spec, task.meant_by)
-    except PcdError as error:
-        # There is no AnsibleModule yet that could say it.
-        print(json.dumps({"failed": True, "msg": str(error)}))  # pylint: disable=ansible-bad-function
-        sys.exit(1)  # pylint: disable=ansible-bad-function
-    return given
 
 
 def _set_attributes(module: AnsibleModule, result: dict[str, Any]) -> None:

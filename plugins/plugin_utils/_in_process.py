@@ -114,31 +114,44 @@ class InProcess(OrdinaryAction):
 
     def _why_module(self, variables: Mapping[str, Any], validation: ValidationResult) -> str:
         """Why the task has to run as a module; empty if it runs here."""
+        return next(self._reasons_for_module(variables, validation), "")
+
+    def _reasons_for_module(self, variables: Mapping[str, Any], validation: ValidationResult) -> Iterator[str]:
         task, connection = self._task, self._connection
+        if not self._is_wanted(variables, IN_PROCESS):
+            yield f"{IN_PROCESS} is false"
         missing = [library for library in self.task.libraries if not _is_there(library)]
+        if missing:
+            yield f"{', '.join(missing)} cannot be imported here"
+        if connection.transport not in LOCAL:
+            yield f"connection {connection.transport}"
+        if task.delegate_to and task.delegate_to not in HERE:
+            yield f"delegate_to {task.delegate_to}"
+        if task.become or connection.become:
+            yield "become"
+        if task.async_val:
+            yield "async"
+        if self._has_environment():
+            yield "environment"
         delegated = (variables.get("ansible_delegated_vars") or {}).get(task.delegate_to)
         interpreter = self._variable(delegated or variables, "ansible_python_interpreter", C.INTERPRETER_PYTHON)
+        if not _is_this_python(str(interpreter or "")):
+            yield f"ansible_python_interpreter {interpreter}"
+        if not _is_clean(validation):
+            # Errors in options, aliases and deprecations: a module reports all of them.
+            yield "options that call for a word"
         by_path = ", ".join(option for option in BY_PATH if validation.validated_parameters.get(option))
+        if by_path:
+            # Only AnsibleModule sets these.
+            yield by_path
+
+    def _has_environment(self) -> bool:
+        """Whether the task has variables of its own."""
+        if not hasattr(self, "_compute_environment_string"):
+            return bool(self._task.environment)
         environment: dict[str, Any] = {}
-        if hasattr(self, "_compute_environment_string"):
-            self._compute_environment_string(environment)
-        else:
-            environment.update({"environment": task.environment} if task.environment else {})
-        reasons = {
-            f"{IN_PROCESS} is false": not self._is_wanted(variables, IN_PROCESS),
-            f"{', '.join(missing)} cannot be imported here": missing,
-            f"connection {connection.transport}": connection.transport not in LOCAL,
-            f"delegate_to {task.delegate_to}": task.delegate_to and task.delegate_to not in HERE,
-            "become": task.become or connection.become,
-            "async": task.async_val,
-            "environment": environment,
-            f"ansible_python_interpreter {interpreter}": not _is_this_python(str(interpreter or "")),
-            # It tells of everything that a module would tell: errors in options, aliases, deprecations.
-            "options that call for a word": not _is_clean(validation),
-            # Only AnsibleModule does these.
-            by_path: by_path,
-        }
-        return next((reason for reason, holds in reasons.items() if holds), "")
+        self._compute_environment_string(environment)
+        return bool(environment)
 
     def _validated(self) -> ValidationResult:
         """The options as AnsibleModule takes them: plain JSON, held against the module's own spec."""

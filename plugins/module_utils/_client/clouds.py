@@ -14,7 +14,10 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from ansible.module_utils.common.dict_transformations import dict_merge
+
 from .._errors import ConfigurationError, quoted
+from .sources import is_true
 
 # The keys of an entry that say the same, in `auth` or beside it. Two of them that differ are an error.
 SAME: dict[str, tuple[str, ...]] = {
@@ -97,7 +100,7 @@ def _cloud(name: str, entry: Any, path: str, keys: Iterable[str], environ: Mappi
     entry = _normalized(entry, place)
     secrets, secure = _secrets(name, path, environ)
     if secure:
-        entry = _merged(entry, _normalized(secrets, f"cloud {shown(name)} in {shown(secure)}"))
+        entry = dict_merge(entry, _normalized(secrets, f"cloud {shown(name)} in {shown(secure)}"))
     flat = {**_flat(entry, place), **_regions(entry, place), **_verification(entry)}
     warnings = _check(flat, place)
     values, not_text = {}, {}
@@ -175,14 +178,10 @@ def _regions(entry: Mapping[str, Any], place: str) -> Entry:
 
 
 def _verification(entry: Mapping[str, Any]) -> Entry:
-    said = [_is_true(entry["insecure"])] if "insecure" in entry else []
-    said += [not _is_true(entry["verify"])] if "verify" in entry else []
+    said = [is_true(str(entry["insecure"]))] if "insecure" in entry else []
+    said += [not is_true(str(entry["verify"]))] if "verify" in entry else []
     # As a text, because nobody has to put it in quotes.
     return {"insecure": str(any(said))} if said else {}
-
-
-def _is_true(value: Any) -> bool:
-    return str(value).strip().lower() in ("1", "true", "yes", "on", "y", "t")
 
 
 def _check(flat: Mapping[str, Any], place: str) -> tuple[str, ...]:
@@ -302,9 +301,3 @@ def _read(path: str, load: Any, wrong: type[Exception]) -> Any:
         where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         kind = "JSON" if path.endswith(".json") else "YAML"
         raise ConfigurationError(f"cloud: {shown(path)} is not valid {kind}{where}. Correct the file.") from None
-
-
-def _merged(below: Any, above: Any) -> Any:
-    if not isinstance(below, dict) or not isinstance(above, dict):
-        return above
-    return {**below, **{key: _merged(below.get(key), value) for key, value in above.items()}}

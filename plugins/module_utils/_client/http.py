@@ -37,8 +37,10 @@ from .transport import Transport, decoded
 try:
     import requests
     import urllib3
+    from requests import Session
 except ImportError:  # the module says so with missing_required_lib before anything is sent
     requests = None  # type: ignore[assignment]
+    Session = object  # type: ignore[assignment, misc]
 
 T = TypeVar("T")
 
@@ -67,7 +69,7 @@ class Http:
         headers: Mapping[str, str] | None = None,
         secrets: Iterable[str] = (),
         clock: Clock = SYSTEM_CLOCK,
-        session: requests.Session | None = None,
+        session: Session | None = None,
         renew: Callable[[str], str] | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
@@ -164,7 +166,7 @@ class Http:
         with self._transport.progress.waiting(self._waited_for(wanted)):
             response = self._repeated(ask, may_repeat)
         with response:
-            # Old releases of urllib3 notice a body that ends early only where they are told to.
+            # Workaround for urllib3 1.26: it notices a body that ends early only with this.
             response.raw.enforce_content_length = True
             yield response
 
@@ -311,16 +313,23 @@ def _was_not_sent(error: PcdError) -> bool:
     return isinstance(error, ConnectionFailed) and not error.was_sent
 
 
-def new_session() -> requests.Session:
+class _Session(Session):
+    """Takes nothing from the environment, and follows no redirect."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        # A netrc file must never supply credentials; the proxies of the environment are set by the caller.
+        self.trust_env = False
+        self.headers["User-Agent"] = "ansible-platform9.pcd"
+        read_early_responses(self)
+
+    def get_redirect_target(self, dummy_response: requests.Response) -> None:
+        """None: requests would read the address of a redirect that it does not follow, and fail if it is unreadable."""
+
+
+def new_session() -> Session:
     """A session that takes nothing from the environment and follows no redirect."""
-    session = requests.Session()
-    # A netrc file must never supply credentials; the proxies of the environment are set by the caller.
-    session.trust_env = False
-    # It reads the address of a redirect even where it shall not follow it, and stumbles over one that cannot be read.
-    session.get_redirect_target = lambda dummy: None  # type: ignore[method-assign, assignment]
-    session.headers["User-Agent"] = "ansible-platform9.pcd"
-    read_early_responses(session)
-    return session
+    return _Session()
 
 
 def announced_length(headers: Mapping[str, str]) -> int | None:
@@ -330,7 +339,7 @@ def announced_length(headers: Mapping[str, str]) -> int | None:
 
 
 def _refuse_cut(response: requests.Response) -> None:
-    """Raises where less of the body came than was announced; old releases of requests do not notice it."""
+    """Raises if less of the body came than was announced. A workaround for urllib3 1.26, which does not notice it."""
     announced = announced_length(response.headers)
     has_body = response.request.method != "HEAD" and response.status_code not in (204, 304)
     if has_body and announced is not None and response.raw.tell() < announced:

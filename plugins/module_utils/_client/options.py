@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from .._errors import ConfigurationError, quoted
 from .credentials import METHODS, Credential, Project, domain_from
 from .proxies import is_host
-from .sources import Source, first, group, place
+from .sources import Source, first, group, is_true, place
 from .transport import Transport
 
 if TYPE_CHECKING:
@@ -389,7 +389,7 @@ def _transport(params: Mapping[str, Any], sources: list[Source], environ: Mappin
         raise ConfigurationError(f"deadline: {params['deadline']:g} is not a number of seconds from 0 to 86400.")
     # Who names a CA wants it to be used, unless the same source says otherwise.
     verification = {} if params["validate_certs"] else group(sources, "insecure", "ca_cert")
-    if params["validate_certs"] is False or _true(verification.get("insecure", "")):
+    if params["validate_certs"] is False or is_true(verification.get("insecure", "")):
         verify: bool | str = False
     else:
         verify = _file("ca_cert", first(sources, "ca_cert")) or _bundle(environ) or True
@@ -405,10 +405,6 @@ def _transport(params: Mapping[str, Any], sources: list[Source], environ: Mappin
         retries=retries,
         deadline=params["deadline"],
     )
-
-
-def _true(value: str) -> bool:
-    return value.strip().lower() in ("1", "true", "yes", "on", "y", "t")
 
 
 def _bundle(environ: Mapping[str, str]) -> str | None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ansible.module_utils.parsing.convert_bool import boolean
+
 Source = Mapping[str, str]
 
 
@@ -29,3 +31,9 @@ def group(sources: Sequence[Source], *keys: str) -> dict[str, str]:
 def place(sources: Sequence[Source], keys: Sequence[str]) -> int:
     """The number of the first source that has one of the keys; 0 if none has."""
     return next((number for number, source in enumerate(sources) if any(key in source for key in keys)), 0)
+
+
+def is_true(text: str) -> bool:
+    """Whether Ansible takes the text for true, such as yes, on and 1."""
+    found: bool = boolean(text, strict=False)
+    return found

@@ -295,7 +295,7 @@ class _Download:
         self._response = response
         self._count = 0
         self._peeked = b""
-        # Old releases of urllib3 notice a body that ends early only where they are told to.
+        # Workaround for urllib3 1.26: it notices a body that ends early only with this.
         response.raw.enforce_content_length = True
         self.size = announced_length(response.headers)
 
