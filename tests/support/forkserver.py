@@ -4,7 +4,8 @@
 
 An import costs three quarters of what a module takes, and the tests start hundreds of them. The process that forks is
 this file as a program. Each line of its standard input is an order: module, environ, folder (where the files stdin,
-stdout and stderr lie). Each is answered by one line: exit status and peak memory in KiB.
+stdout and stderr lie), constants (seconds to wait, by module and name). Each is answered by one line: exit status and
+peak memory in KiB.
 """
 
 from __future__ import annotations
@@ -34,11 +35,11 @@ class ForkServer:
             [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8", env=environ
         )
 
-    def run(self, module: str, environ: Mapping[str, str]) -> tuple[int, int]:
+    def run(self, module: str, environ: Mapping[str, str], constants: Mapping[str, float]) -> tuple[int, int]:
         """Exit status and peak memory in KiB of the module's process."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        order = {"module": module, "environ": {**environ}, "folder": str(self._folder)}
+        order = {"module": module, "environ": {**environ}, "folder": str(self._folder), "constants": {**constants}}
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
         rc, peak = json.loads(self._process.stdout.readline())
@@ -73,6 +74,10 @@ def be(order: dict[str, Any]) -> int:
         setattr(sys, name, os.fdopen(descriptor, "w" if descriptor else "r", encoding="utf-8", closefd=False))
     sys.argv = [order["module"]]
     try:
+        for name, seconds in order["constants"].items():
+            place, dummy, constant = name.rpartition(".")
+            assert hasattr(importlib.import_module(f"{MODULE_UTILS}.{place}"), constant), name
+            setattr(sys.modules[f"{MODULE_UTILS}.{place}"], constant, seconds)
         runpy.run_module(order["module"], run_name="__main__", alter_sys=True)
         status = 0
     except SystemExit as end:

@@ -125,9 +125,12 @@ class Runner:
         diff: bool = True,
         verbosity: int = 0,
         env: Mapping[str, str] | None = None,
+        constants: Mapping[str, float] | None = None,
         **options: Any,
     ) -> Outcome:
         """The outcome for these options; with a user, logged in as far as the options do not say it.
+
+        `constants` are times to wait that are shorter in this run: seconds by module and name.
 
         Wherever a module ends in a traceback, writes to standard error or tells a secret, the test fails.
         """
@@ -141,7 +144,7 @@ class Runner:
         }
         before = self.log.position()
         (self.folder / "stdin").write_text(json.dumps({"ANSIBLE_MODULE_ARGS": arguments}), encoding="utf-8")
-        rc, peak = self._forkserver.run(f"{MODULES}.{module}", {**self._environ, **(env or {})})
+        rc, peak = self._forkserver.run(f"{MODULES}.{module}", {**self._environ, **(env or {})}, constants or {})
         stdout, stderr = ((self.folder / name).read_text(encoding="utf-8") for name in ("stdout", "stderr"))
         outcome = Outcome(self._decoded(stdout, stderr), rc, stdout, stderr, self.log.since(before), peak)
         self._remember(outcome, options)

@@ -325,7 +325,7 @@ def test_hidden_images_and_others_are_sorted_by_name_without_case(run: Runner, s
     prefix = unused("contract")
     for letter, hidden in (("a", False), ("C", False), ("B", True), ("d", True)):
         server.create(f"{prefix}{letter}", os_hidden=hidden, case_of=prefix)
-    options = {"hidden": "any", "properties": {"case_of": prefix}}
+    options: dict[str, Any] = {"hidden": "any", "properties": {"case_of": prefix}}
     wanted = [f"{prefix}{letter}" for letter in "aBCd"]
     assert names_of(run("pcd_image_info", sort="name:asc", **options).images) == wanted
     assert names_of(run("pcd_image_info", sort="name:desc", **options).images) == wanted[::-1]

@@ -133,6 +133,9 @@ def start(options: dict[str, Any]) -> subprocess.Popen[str]:
     return process
 
 
+# What a killed run has staged is waited for, which would take most of the time of these tests.
+SHORT = {"_data.plan.MAX_STAGED_SECONDS": 2}
+
 TASKS: dict[str, dict[str, Any]] = {
     "create": {"tags": ["a"], "protected": True},
     "upload": {"method": "upload", "path": "", **FORMATS},
@@ -152,7 +155,7 @@ def test_a_run_that_ends_at_any_write_is_continued_by_the_next(
         old = server.create(name, active=True) if task == "replace" else None
         server.remember_name(name)
         reached = kill_at(number, answered, {**options, **proxy.through(server.login("member"))}, end, proxy)
-        again = run("pcd_image", **options)
+        again = run("pcd_image", constants=SHORT, **options)
         assert not again.failed, (number, answered, again.msg)
         (left,) = server.named(name)
         assert again.image["id"] == left["id"], (number, answered)

@@ -116,7 +116,7 @@ class Worker:
         """Run the module to its end, logged in through the proxy."""
         self.proxy.arm(*([] if strike is None else [strike]))
         self._write_order(options)
-        rc, dummy = self._forkserver.run(f"{MODULES}.{module}", self._environ)
+        rc, dummy = self._forkserver.run(f"{MODULES}.{module}", self._environ, {})
         return self._outcome(rc)
 
     def kill(self, module: str, options: Mapping[str, Any], hold: Hold, number: int) -> Run:
