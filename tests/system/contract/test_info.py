@@ -13,6 +13,8 @@ import pytest
 from ansible_collections.platform9.pcd.tests.support.glance_client import Image, Server, names_of, shape_of, unused
 from ansible_collections.platform9.pcd.tests.support.module_runner import Runner
 
+BY_TOKEN = True
+
 FORMATS = {"disk_format": "raw", "container_format": "bare"}
 
 # Each image of the gallery by the end of its name: whose it is, its bytes, and its attributes.
