@@ -15,7 +15,7 @@ UNIT = Path(__file__).absolute().parent
 PLUGINS = UNIT.parents[1] / "plugins"
 # These are tested with the module that uses them: _client/http.py and _data/plan.py.
 ELSEWHERE = {f"module_utils/_client/test_{name}.py" for name in ("connections", "failures", "proxies", "transport")}
-ELSEWHERE |= {"module_utils/_data/test_stores.py"}
+ELSEWHERE |= {"module_utils/_data/test_formats.py"}
 
 
 @pytest.mark.parametrize("folder", ["module_utils", "plugin_utils"])
