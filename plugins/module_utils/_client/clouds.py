@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A cloud of clouds.yaml, with what secure.yaml says of it, in the words of the connection options.
+"""An entry of clouds.yaml and secure.yaml, by the names of the connection options.
 
 What an entry can hold, and which of two keys counts, is that of openstacksdk (openstack/config/loader.py,
 `_fix_backwards_*` and `_handle_domain_id`; openstack/config/cloud_region.py, `_get_config`). A key that would lead
@@ -38,7 +38,7 @@ FIRST: dict[str, tuple[str, ...]] = {
 }
 FILES = ("ca_cert", "client_cert", "client_key")
 SUFFIXES = ("yaml", "yml", "json")
-# How openstacksdk calls the OS_* variables where a cloud is named; OS_CLOUD_NAME may give it another name.
+# The name of the OS_* variables as a cloud in openstacksdk; OS_CLOUD_NAME can change it.
 VARIABLES_AS_CLOUD = "envvars"
 
 Entry = dict[str, Any]
@@ -47,7 +47,7 @@ Entry = dict[str, Any]
 class Cloud(NamedTuple):
     """An entry of clouds.yaml. `values` are texts by the names of the connection options and a few more.
 
-    `not_text` says of a key what YAML has made of its value, where that is no text.
+    `not_text` says for a key what YAML has read its value as, if that is not text.
     """
 
     name: str
@@ -109,7 +109,7 @@ def _cloud(name: str, entry: Any, path: str, keys: Iterable[str], environ: Mappi
         if value is None:
             continue
         if isinstance(value, (dict, list, set, tuple, bytes)):
-            raise ConfigurationError(f"cloud: {key} of {place} is no single value. Correct the file.")
+            raise ConfigurationError(f"cloud: {key} of {place} is not a single value. Correct the file.")
         values[key] = os.path.expanduser(str(value)) if key in FILES else str(value)
         if not isinstance(value, str):
             not_text[key] = _kind(value)
@@ -119,10 +119,10 @@ def _cloud(name: str, entry: Any, path: str, keys: Iterable[str], environ: Mappi
 def _normalized(entry: Any, place: str) -> Entry:
     """The entry with underscores in its keys and without what is empty, as openstacksdk reads it."""
     if not isinstance(entry, dict):
-        raise ConfigurationError(f"cloud: {place} is no dictionary. Correct the file.")
+        raise ConfigurationError(f"cloud: {place} is not a dictionary. Correct the file.")
     auth = {} if entry.get("auth") is None else entry["auth"]
     if not isinstance(auth, dict):
-        raise ConfigurationError(f"cloud: auth of {place} is no dictionary. Correct the file.")
+        raise ConfigurationError(f"cloud: auth of {place} is not a dictionary. Correct the file.")
     return {**_underscored(entry, place), "auth": _underscored(auth, place)}
 
 
@@ -167,7 +167,7 @@ def _regions(entry: Mapping[str, Any], place: str) -> Entry:
     if regions is None or regions == "":
         return {}
     if not isinstance(regions, list):
-        raise ConfigurationError(f"cloud: regions of {place} is no list. Correct the file.")
+        raise ConfigurationError(f"cloud: regions of {place} is not a list. Correct the file.")
     if any(isinstance(region, dict) and region.get("values") for region in regions):
         raise ConfigurationError(
             f"cloud: a region of {place} has values of its own, which are not used. Write a cloud for each region."
@@ -213,7 +213,7 @@ def _kind(value: Any) -> str:
 
 
 def _folders(environ: Mapping[str, str]) -> list[str]:
-    """Where openstacksdk looks: the current folder, then those of the user and of the host."""
+    """The folders that openstacksdk searches: the current folder, then those of the user and of the host."""
     home = os.path.join(os.path.expanduser("~"), ".config")
     of_user = [environ.get("XDG_CONFIG_HOME") or home, home]
     of_host = (environ.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(":")
@@ -222,7 +222,7 @@ def _folders(environ: Mapping[str, str]) -> list[str]:
 
 
 def _clouds_yaml(environ: Mapping[str, str]) -> tuple[str | None, list[str]]:
-    """The path of clouds.yaml, and the folders where it was looked for."""
+    """The path of clouds.yaml, and the folders that were searched."""
     named = _named_file("OS_CLIENT_CONFIG_FILE", environ)
     folders = _folders(environ)
     return (named, []) if named else (_found("clouds", folders), folders)
@@ -249,7 +249,7 @@ def _found(name: str, folders: Iterable[str]) -> str | None:
 def _secrets(name: str, path: str, environ: Mapping[str, str]) -> tuple[Any, str | None]:
     """What the first file of secrets that knows the cloud says of it, and that file.
 
-    It is the one that a variable names, or else one beside clouds.yaml or in the folders where that is looked for.
+    It is the one that a variable names, or else one next to clouds.yaml or in the folders that are searched for it.
     """
     named = _named_file("OS_CLIENT_SECURE_FILE", environ)
     if named:
@@ -283,8 +283,8 @@ def _document(path: str) -> Any:
         import yaml
     except ImportError:
         raise ConfigurationError(
-            f"cloud: reading {shown(path)} needs the Python library PyYAML, which is not installed where this task "
-            "runs. Install it there, or give the connection by options or OS_* variables."
+            f"cloud: reading {shown(path)} needs the Python library PyYAML, which is not installed for the "
+            "Python of this task. Install it, or give the connection by options or OS_* variables."
         ) from None
     return _read(path, yaml.safe_load, yaml.YAMLError)
 
@@ -298,6 +298,6 @@ def _read(path: str, load: Any, wrong: type[Exception]) -> Any:
     except (wrong, ValueError, RecursionError) as error:
         # The error's own text may quote a line of the file, and that line may hold a password.
         mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        position = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         kind = "JSON" if path.endswith(".json") else "YAML"
-        raise ConfigurationError(f"cloud: {shown(path)} is not valid {kind}{where}. Correct the file.") from None
+        raise ConfigurationError(f"cloud: {shown(path)} is not valid {kind}{position}. Correct the file.") from None
