@@ -25,11 +25,11 @@ OMITTED = "__omit_place_holder__"
 # The name of a header (RFC 9110, section 5.1).
 FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 # Above every path, address and token in use.
-LONGEST = 8192
+MAX_CHARACTERS = 8192
 
 
 class FuturePath(str):
-    """A path where nothing is in check mode; a task before this one may make it in a real run."""
+    """A path that leads to nothing in check mode; a task before this one may make it in a real run."""
 
 
 def without_nulls(arguments: Mapping[str, Any], spec: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def without_nulls(arguments: Mapping[str, Any], spec: Mapping[str, Mapping[str, 
 def check_arguments(
     arguments: Mapping[str, Any], spec: Mapping[str, Mapping[str, Any]], meant_by: Sequence[str] = ()
 ) -> None:
-    """Raises where an option of the spec holds what its type cannot be made of.
+    """Raises if an option of the spec holds a value that its type cannot be made of.
 
     `meant_by` are the options that say which images are meant if `id` does not.
     """
@@ -87,7 +87,7 @@ def _check_id(value: Any, is_meant_otherwise: bool) -> None:
 def _check_number(option: str, value: Any) -> None:
     _check_single(option, value)
     if isinstance(value, bool):
-        raise ConfigurationError(f"{option}: a boolean was given where a number belongs. Write a number.")
+        raise ConfigurationError(f"{option}: a boolean was given instead of a number. Write a number.")
     try:
         is_finite = math.isfinite(float(value))
     except OverflowError:
@@ -95,18 +95,18 @@ def _check_number(option: str, value: Any) -> None:
     except ValueError:
         return  # Ansible says what it cannot be made of
     if not is_finite:
-        raise ConfigurationError(f"{option}: it is no number to count with. Write a smaller one.")
+        raise ConfigurationError(f"{option}: it must be a finite number. Write a smaller one.")
 
 
 def _check_single(option: str, value: Any) -> None:
     if isinstance(value, (list, tuple, Mapping)):
         kind = "dictionary" if isinstance(value, Mapping) else "list"
-        raise ConfigurationError(f"{option}: a {kind} was given where a single value belongs. Write the value itself.")
+        raise ConfigurationError(f"{option}: a {kind} was given instead of a single value. Write the value itself.")
 
 
 def _check_leaf(name: str, leaf: Any, rules: Mapping[str, Any]) -> None:
     if isinstance(leaf, float) and not math.isfinite(leaf):
-        raise ConfigurationError(f"{name}: {leaf} is no number. Write one that has an end.")
+        raise ConfigurationError(f"{name}: it must be a finite number, and not {leaf}.")
     if not isinstance(leaf, str):
         return
     found = (NO_TEXT if rules.get("no_log") else UNREADABLE).search(leaf)
@@ -126,8 +126,8 @@ def _check_leaf(name: str, leaf: Any, rules: Mapping[str, Any]) -> None:
         raise ConfigurationError(f"{name}: it holds {what} (U+{code:04X}). Leave it out, and write text in UTF-8.")
     if rules.get("no_log") or rules.get("type") == "dict":
         return
-    if len(leaf) > LONGEST:
-        raise ConfigurationError(f"{name}: {len(leaf)} characters are too many, {LONGEST} are the most.")
+    if len(leaf) > MAX_CHARACTERS:
+        raise ConfigurationError(f"{name}: {len(leaf)} characters are too many, {MAX_CHARACTERS} are allowed.")
     if (rules.get("choices") or rules.get("type", "str") in ("int", "float", "bool")) and len(leaf.splitlines()) > 1:
         raise ConfigurationError(f"{name}: it holds a line break. Write one word or number.")
 

@@ -34,7 +34,7 @@ class Runtime(NamedTuple):
 
 @dataclass(frozen=True)
 class Session:
-    """A service that has been logged in to. `project_id` is None where a token came without Keystone.
+    """An authenticated service. `project_id` is None if a token came without Keystone.
 
     `library` is the admin endpoint of the catalogue, where another one is used.
     """
@@ -48,7 +48,7 @@ class Session:
     clock: Clock = SYSTEM_CLOCK
 
     def warn_wrong_endpoint(self) -> None:
-        """Data that does not go to the library reaches no hypervisor; said where data is about to be sent."""
+        """Data that does not go to the image library reaches no hypervisor; the warning comes before data is sent."""
         if self.library is not None:
             self.warn(
                 f"The data goes to {self.images.base_url}, because interface or image_endpoint_override says so, and "

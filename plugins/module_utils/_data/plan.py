@@ -236,7 +236,7 @@ class _Planner:
         )
 
     def _needs_new_record(self, image: Image) -> bool:
-        """Whether the record is better made anew than filled."""
+        """Whether another record is to be made instead of filling this one."""
         if is_unusable(image) or _is_staged(image):
             return True
         return has_failed(image) and is_ours(image["id"]) and self._request.target.id is None
@@ -399,7 +399,7 @@ class _Planner:
             return True
 
     def _difference(self, image: Image, stream: Stream) -> Content | None:
-        """What is known of the stream, where that differs from the image's data; None where both are the same."""
+        """What is known of the stream, if that differs from the image's data; None if both are the same."""
         image = self._sent(image)
         stated = Content(None, {})
         if stream.stated is not None and not stream.decompress:
@@ -496,7 +496,7 @@ def _is_staged(image: Image) -> bool:
 
 
 def _settled(data: DataRequest, session: Session, image: Image) -> Image | None:
-    """The image once nobody else's data is on its way into it; None where it is gone by then."""
+    """The image once nobody else's data is on its way into it; None if it is gone by then."""
     if is_settled(image):
         return image
     timeout = data.wait_timeout if data.wait else 0

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A vendor's file at a URL: what the task itself downloads, while credentials reach the named host alone."""
+"""A vendor's file at a URL: what the task itself downloads, with credentials that only the named host gets."""
 
 from __future__ import annotations
 

@@ -106,22 +106,22 @@ def is_custom(attribute: str) -> bool:
 
 
 def image_shape(document: Mapping[str, Any]) -> dict[str, Any]:
-    """What users get for an image: each attribute of the specification, None where absent, and `properties`.
+    """What users get for an image: each attribute of the specification, None if absent, and `properties`.
 
     Tags are sorted, because the service gives them in no order.
     """
     shape = {attribute: document.get(attribute) for attribute in ATTRIBUTES}
     shape["tags"] = sorted(shape["tags"] or [])
-    # Beyond the specification: Glance names the stores where it has several (glance/api/v2/images.py, _format_image).
+    # Beyond the specification: Glance names the stores if it has several (glance/api/v2/images.py, _format_image).
     shape["stores"] = stores_of(document) or None
     shape["properties"] = {key: document[key] for key in sorted(document) if is_custom(key)}
     return shape
 
 
 def stores_of(document: Mapping[str, Any]) -> list[str]:
-    """The stores that hold the data of an image; empty where the service names none.
+    """The stores that hold the data of an image; empty if the service names none.
 
-    Of a deactivated image it tells them to administrators alone, so that nobody is told of them here.
+    It names those of a deactivated image to administrators only, so that they are left out here.
     """
     if document.get("status") == "deactivated":
         return []
@@ -181,7 +181,7 @@ def without_converted(
 
 def new_id() -> str:
     """The id of a new image, chosen here so that `is_ours` knows it again; otherwise a random UUID."""
-    import uuid  # where nothing is created, it is not needed
+    import uuid  # only needed if something is created
 
     fields = uuid.uuid4().hex[8:]
     return str(uuid.UUID(_mark(fields) + fields))

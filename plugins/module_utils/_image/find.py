@@ -92,10 +92,10 @@ def find_by_id(session: Session, image_id: str) -> Image | None:
 
 
 def find_named(session: Session, name: str, owner: str, declared: str | None = None) -> Image | None:
-    """The one image of this name; None where there is none, PlanError where two could be meant.
+    """The one image of this name; None if there is none, PlanError if two could be meant.
 
     It belongs to the owner (a project id); ANYBODY means all images that the caller's list shows. Hidden images count
-    where no other is found. `declared` is the visibility that the task declares.
+    if no other is found. `declared` is the visibility that the task declares.
     """
     found = poll(
         session.clock,

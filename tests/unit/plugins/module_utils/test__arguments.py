@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.platform9.pcd.plugins.module_utils._arguments import (
-    LONGEST,
+    MAX_CHARACTERS,
     OMITTED,
     check_arguments,
     without_nulls,
@@ -46,7 +46,7 @@ def test_null_means_not_given_for_the_options_of_the_spec_only() -> None:
         {"tags": "one"},
         {"name": "two\nlines\tand a tab"},
         {"properties": {"a": {"b": [1, 2.5, None]}}},
-        {"headers": {"X-Key": "any\x01thing"}, "password": "x" * (LONGEST + 1)},
+        {"headers": {"X-Key": "any\x01thing"}, "password": "x" * (MAX_CHARACTERS + 1)},
     ],
 )
 def test_what_can_be_used_passes(given: dict[str, Any]) -> None:
@@ -65,14 +65,14 @@ def test_what_can_be_used_passes(given: dict[str, Any]) -> None:
         ({"count": True}, "^count: a boolean was given"),
         ({"count": float("inf")}, "^count: "),
         ({"count": 10**400}, "^count: "),
-        ({"properties": {"a": float("nan")}}, "^properties.a: nan "),
+        ({"properties": {"a": float("nan")}}, "^properties.a: .*finite number, and not nan"),
         ({"properties": {"a": {"b": "\x07"}}}, r"^properties.a.b: it holds a control character \(U\+0007\)"),
         ({"properties": {"\ud800": "a"}}, r"^properties: it holds a byte that is no text \(U\+D800\)"),
         ({"password": "a\0b"}, r"^password: it holds a control character \(U\+0000\)"),
         ({"headers": {"X Key": "a"}}, "^headers: one of its names"),
         ({"tags": [f"{OMITTED}abc"]}, "^tags: it holds __omit_place_holder__"),
         ({"name": f"a {PLACEHOLDER}"}, "^name: it holds VALUE_SPECIFIED"),
-        ({"name": "x" * (LONGEST + 1)}, f"^name: {LONGEST + 1} characters"),
+        ({"name": "x" * (MAX_CHARACTERS + 1)}, f"^name: {MAX_CHARACTERS + 1} characters"),
         ({"kind": "a\nb"}, "^kind: it holds a line break"),
         ({"count": "1\n2"}, "^count: it holds a line break"),
     ],
