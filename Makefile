@@ -32,7 +32,7 @@ plain_english := .github CONTRIBUTING.md Makefile README.md awx benchmarks chang
     plugins/modules plugins/plugin_utils tests/certify tests/sandbox tests/tools ':!docs/docsite/rst/guide_troubleshooting.rst'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench contract test test-core test-faults test-load test-matrix $(checks) audit awx-live build venv docs-screenshots sandbox sandbox-stop sandbox-test release-notes lock clean
+.PHONY: help demo bench contract test test-core test-faults test-load test-matrix test-production $(checks) audit awx-live build venv docs-screenshots sandbox sandbox-stop sandbox-test release-notes lock clean
 
 ##@ Use
 
@@ -142,6 +142,9 @@ test-faults: build ## Run the whole table of faults, and write its figures into 
 	@$(in_tree) $(tools)/with-sandbox.sh test-faults \
 	    python .build/tree/$(collection)/tests/system/faults/whole_table.py --figures docs/docsite/rst/guide_faults.rst \
 	    --lock tests/sandbox/requirements.lock $(ARGS)
+
+test-production: build ## Run integration, contract, races and faults on MariaDB and HAProxy (ARGS=races for some)
+	@$(in_venv) env PCD_SANDBOX_PRODUCTION=1 $(tools)/with-sandbox.sh production $(tools)/production.sh $(ARGS)
 
 test-matrix: build ## Run the integration targets on older releases of Glance (30 minutes; ARGS='zed 2024.1' for some)
 	@$(in_tree) python tests/sandbox/matrix.py $(ARGS)

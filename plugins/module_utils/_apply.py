@@ -18,6 +18,7 @@ from ._client.images import Images, Query, name_filter
 from ._client.retry import SYSTEM_CLOCK, Attempts, Clock, is_transient, poll, settle
 from ._client.transport import Transport
 from ._errors import (
+    Abandoned,
     ApiError,
     Conflict,
     Forbidden,
@@ -131,7 +132,11 @@ class Applier:
             if isinstance(step, Retire):
                 made = None
             try:
-                current = self._applied(current, step)
+                try:
+                    current = self._applied(current, step)
+                except Abandoned as error:
+                    made = self._made_again(plan, made, error)
+                    current = self._applied(made, step)
                 if isinstance(step, Create) and current is not None:
                     made = current
                     self._give_way(made, plan.sends_data)
@@ -145,6 +150,19 @@ class Applier:
             except PcdError as error:
                 raise self._failed(error, current, made) from None
         return current
+
+    def _made_again(self, plan: Plan, made: Image | None, error: Abandoned) -> Image:
+        """Another new record instead of the one that this run has made, whose data nobody will bring to its end.
+
+        The error, if the run has not made it, or its id was given: no id is given twice.
+        """
+        create = next((step for step in plan.steps if isinstance(step, Create)), None)
+        if made is None or create is None or "id" in create.attributes:
+            raise error
+        self._remove_made(made)
+        again = self._created(create)
+        self._give_way(again, plan.sends_data)
+        return again
 
     def _applied(self, current: Image | None, step: Step) -> Image | None:
         match step:
@@ -410,11 +428,13 @@ class Applier:
         """The error, and what was done about the image that should not stay as it is now."""
         if isinstance(error, LostRace):
             error.kept = made is not None
-        if isinstance(error, (TimedOut, LostRace)):
+        if isinstance(error, (TimedOut, LostRace)) and not isinstance(error, Abandoned):
             return error
         if made is not None:
             return self._without_made(error, made)
         match error:
+            case Abandoned():
+                return error.with_note("Delete the image (state: absent) and run the task again.")
             case RefusedData() if is_ours(error.image_id):
                 return error.with_note(
                     "Its record takes no other data after this; the next run, by its name, makes another one."

@@ -18,6 +18,7 @@ PcdError
 │   ├── WrongData           an image is active with other bytes than those that were sent
 │   └── MissingPath         a file or folder that an option names does not exist; a ConfigurationError, too
 ├── TimedOut                the service still works on it after the timeout of the task
+│   └── Abandoned           it does not any more, but its record does not say so
 └── LostRace                another run was first; the task has to be planned again
 
 A message says what was wanted, what happened and what to do next. What a program may want to read is in `facts`.
@@ -34,7 +35,12 @@ E = TypeVar("E", bound="ApiError")
 
 
 class PcdError(Exception):
-    """The root: its text is the task's message, `facts` (plain JSON) become a part of the task's result."""
+    """The root: its text is the task's message, `facts` (plain JSON) become a part of the task's result.
+
+    `is_cut` says whether the data of an upload was not sent to its end.
+    """
+
+    is_cut = False
 
     def __init__(self, message: str, **facts: Any) -> None:
         super().__init__(_safe(message))
@@ -185,6 +191,10 @@ class WrongData(DataError):
 
 class TimedOut(PcdError):
     """The service is still working on something after the timeout of the task."""
+
+
+class Abandoned(TimedOut):
+    """The data was not sent to its end, and its record still says that it is coming: nobody will bring the rest."""
 
 
 class LostRace(PcdError):

@@ -513,11 +513,11 @@ def test_somebody_who_writes_into_the_database_beside_the_glances_breaks_no_requ
     assert results == [[200, 204]] * 60
 
 
-def test_a_refused_upload_gets_its_error_and_not_a_reset_connection(sandbox: Sandbox) -> None:
+def test_the_log_leaves_refused_data_unread(sandbox: Sandbox) -> None:
     unknown = "/glance/v2/images/11111111-2222-3333-4444-555555555555/file"
     answer = sandbox.call("PUT", unknown, bytes(24 * MIB), sandbox.token(), **OCTETS)
     assert answer.status == 404
-    assert sandbox.log()[-1]["body_bytes"] == 24 * MIB
+    assert sandbox.log()[-1]["body_bytes"] < 24 * MIB
 
 
 def test_a_broken_off_upload_is_one_line_too(sandbox: Sandbox) -> None:

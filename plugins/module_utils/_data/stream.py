@@ -314,12 +314,14 @@ class Body:
         self._first = next(blocks, b"")
         self._blocks = blocks
         self.size = size
+        self.is_sent = False  # to its end
         if size is not None:
             self.len = size
 
     def __iter__(self) -> Iterator[bytes]:
         yield self._first
         yield from self._blocks
+        self.is_sent = True
 
 
 def _hashing(read: Callable[[int], bytes], digest: Any) -> Callable[[int], bytes]:

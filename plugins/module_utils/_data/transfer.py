@@ -12,6 +12,7 @@ from .._client.images import Images
 from .._client.progress import Progress
 from .._client.retry import SYSTEM_CLOCK, Attempts, Clock, is_transient, poll, settle
 from .._errors import (
+    Abandoned,
     ApiError,
     Conflict,
     ConnectionFailed,
@@ -58,6 +59,9 @@ LEFT_BEHIND = (
 
 # An import that has left no trace of itself in so many looks has not begun.
 LOOKS_FOR_A_TRACE = 5
+
+# Seconds for the service to take note that a connection has ended in the middle of the data.
+MAX_CUT_SECONDS = 30.0
 
 
 class Imported(NamedTuple):
@@ -304,26 +308,50 @@ class Transfers:
     def put_once(self, image: Image, step: Upload | Stage, put: Callable[[Body], None]) -> None:
         """Send the stream once."""
         about = f"{image.get('name') or image['id']}: {'staging' if isinstance(step, Stage) else 'uploading'}"
-        with step.stream.open() as body:
-            meter = self._progress.meter(about, body.size)
-            put(Body(meter.counted(body), body.size))
+        with step.stream.open() as opened:
+            meter = self._progress.meter(about, opened.size)
+            body = Body(meter.counted(opened), opened.size)
+            try:
+                put(body)
+            except (ApiError, ConnectionFailed) as error:
+                error.is_cut = not body.is_sent
+                raise
 
     def after_failure(self, image: Image, step: Upload | Stage | Import, error: PcdError) -> Image:
-        """What has become of the image whose data was not taken as it should."""
+        """What has become of the image whose data was not taken as it should.
+
+        A service that gets no more data takes note of that at once, unless the process that took it has died.
+        """
+        is_cut = error.is_cut and not isinstance(step, Import)
+        seconds = min(step.timeout, MAX_CUT_SECONDS)
         try:
-            if isinstance(step, Import):
-                return self._images.get(image["id"])
-            if isinstance(step, Stage):
-                # The size is set once all has come (glance/api/v2/image_data.py, stage).
-                return poll(
-                    self._clock,
-                    step.timeout,
-                    lambda: self._images.get(image["id"]),
-                    lambda after: after["status"] != "uploading" or after.get("size") is not None,
-                )
-            return self.settled(image["id"], step.timeout)
+            if not is_cut:
+                return self._after_whole(image, step)
+            after = poll(self._clock, seconds, lambda: self._images.get(image["id"]), is_settled)
         except PcdError as second:
             raise error.with_note(f"What became of {describe(image)} is not known: {second}") from None
+        if is_settled(after):
+            return after
+        raise Abandoned(
+            f"{error} The data of {describe(after)} was not sent to its end, and its status is still "
+            f"{after['status']} after {seconds:g} seconds: the process of the service that took the data has probably "
+            "ended.",
+            image_status=after["status"],
+        )
+
+    def _after_whole(self, image: Image, step: Upload | Stage | Import) -> Image:
+        """The image once the service has worked on all the data."""
+        if isinstance(step, Import):
+            return self._images.get(image["id"])
+        if isinstance(step, Stage):
+            # The size is set once all has come (glance/api/v2/image_data.py, stage).
+            return poll(
+                self._clock,
+                step.timeout,
+                lambda: self._images.get(image["id"]),
+                lambda after: after["status"] != "uploading" or after.get("size") is not None,
+            )
+        return self.settled(image["id"], step.timeout)
 
     def refuse_taken(self, image: Image, step: Upload | Stage) -> Image | None:
         """A source that turned out wrong was not sent to its end; nothing of it may be an active image.

@@ -16,6 +16,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._data.delivery impor
 from ansible_collections.platform9.pcd.plugins.module_utils._data.replacement import plan_replacement, retirement_of
 from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import Body, File, Stream
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
+    Abandoned,
     ApiError,
     Conflict,
     ConnectionFailed,
@@ -654,6 +655,44 @@ def test_an_image_that_somebody_else_has_removed_by_then_is_gone_all_the_same(st
 
     with pytest.raises(Forbidden, match="has been removed again"):
         applier_of(session_with(Helpful(error(Forbidden, 403)))).apply(upload(stream))
+
+
+class Dying(Glance):
+    """Its process ends in the middle of so many uploads."""
+
+    deaths = 1
+
+    def upload(self, image_id: str, body: Body, store: str | None, timeout: float) -> None:
+        if self.deaths:
+            self.deaths -= 1
+            self.images[image_id]["status"] = "saving"
+            raise ConnectionFailed("broken off")
+        super().upload(image_id, body, store, timeout)
+
+
+def test_data_whose_process_has_died_goes_into_another_record(stream: Stream) -> None:
+    glance = Dying()
+    after = applier_of(session_with(glance)).apply(upload(stream, name="new"))
+    assert after is not None
+    assert list(glance.images) == [after["id"]]
+    assert after["status"] == "active"
+    assert glance.done.count("create") == 2
+
+
+def test_data_is_not_sent_for_ever_though_each_process_dies(stream: Stream) -> None:
+    glance = Dying()
+    glance.deaths = 9
+    with pytest.raises(Abandoned, match="has been removed again"):
+        applier_of(session_with(glance)).apply(upload(stream, name="new"))
+    assert glance.deaths == 7
+    assert glance.images == {}
+
+
+def test_a_record_that_was_there_before_stays_though_the_process_has_died(stream: Stream) -> None:
+    glance = Dying(waiting())
+    with pytest.raises(Abandoned, match="Delete the image .state: absent. and run the task again"):
+        applier_of(session_with(glance)).apply(upload(stream, waiting()))
+    assert list(glance.images) == [ID]
 
 
 def test_a_record_that_could_not_be_made_is_not_removed() -> None:

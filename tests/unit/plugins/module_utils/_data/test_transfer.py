@@ -28,6 +28,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._data.locks import L
 from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import File, Stream
 from ansible_collections.platform9.pcd.plugins.module_utils._data.transfer import LOOKS_FOR_A_TRACE, Transfers
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
+    Abandoned,
     ApiError,
     BrokenOff,
     ConnectionFailed,
@@ -199,6 +200,15 @@ def test_before_it_is_sent_again_the_service_must_have_noticed(bench: Any, strea
     made = bench(BrokenReply(reads=10), saving, saving, shown(queued()), Reply(204), shown(active()), repeats=1)
     assert made.upload(stream) == active()
     assert made.asked == ["PUT file", LOOK, LOOK, LOOK, "PUT file", LOOK]
+
+
+def test_data_whose_process_has_died_is_given_up_after_a_short_time(bench: Any, stream: Stream) -> None:
+    """The record says for ever that data is coming; whose data was not sent to its end needs not wait an hour."""
+    made = bench(BrokenReply(reads=10), shown(queued(status="saving")), repeats=3)
+    with pytest.raises(Abandoned, match="not sent to its end, and its status is still saving after 30 seconds"):
+        made.upload(stream)
+    assert made.asked.count("PUT file") == 1
+    assert 25 < sum(made.clock.slept) < 35
 
 
 def test_where_another_run_sends_data_too_the_task_looks_anew(bench: Any, stream: Stream) -> None:
