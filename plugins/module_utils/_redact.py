@@ -33,11 +33,11 @@ PUNCTUATION = ".,:;!?)}'\""
 # The options that hold an address, whether or not it has its "://".
 ADDRESS_OPTIONS = ("auth_url", "checksum", "image_endpoint_override", "url")
 
-# In characters. Shorter ones, such as the value of `Accept: raw`, would be found in every text.
-SHORTEST_PASSWORD = 4
-SHORTEST_VALUE = 8
+# Shorter ones, such as the value of `Accept: raw`, would be found in every text.
+MIN_PASSWORD_CHARACTERS = 4
+MIN_VALUE_CHARACTERS = 8
 # A user who has a password and a name of this length may be a token.
-SHORTEST_TOKEN = 16
+MIN_TOKEN_CHARACTERS = 16
 # The parameters of a query whose values are looked for; the value of another one may be the name of the image.
 NAME_OF_SECRET = re.compile("auth|cred|key|pass|policy|pwd|secret|sig|token", re.IGNORECASE)
 
@@ -96,14 +96,14 @@ def secrets_in(address: str) -> set[str]:
     """The parts of an address that may be secret, if they are long enough to be searched for in other texts."""
     rest = address.partition("://")[2] or address
     user, dummy, password = rest.rpartition("@")[0].partition(":")
-    found = {password} if len(password) >= SHORTEST_PASSWORD else set()
-    if len(user) >= (SHORTEST_TOKEN if password else SHORTEST_VALUE):
+    found = {password} if len(password) >= MIN_PASSWORD_CHARACTERS else set()
+    if len(user) >= (MIN_TOKEN_CHARACTERS if password else MIN_VALUE_CHARACTERS):
         found.add(user)
     for tail in re.split(r"[?#]", rest, maxsplit=1)[1:]:
         query = tail.partition("#")[0]
-        found |= {text for text in (tail, query) if len(text) >= SHORTEST_VALUE}
+        found |= {text for text in (tail, query) if len(text) >= MIN_VALUE_CHARACTERS}
         for name, value in (part.partition("=")[::2] for part in re.split("[#&;?]", tail)):
-            if len(value) >= SHORTEST_VALUE and NAME_OF_SECRET.search(name):
+            if len(value) >= MIN_VALUE_CHARACTERS and NAME_OF_SECRET.search(name):
                 found.add(value)
     return found | {unquote(text) for text in found}
 
@@ -179,7 +179,7 @@ def hidden_texts(spec: Mapping[str, Any], params: Mapping[str, Any], no_log_valu
         if rules.get("no_log"):
             (headers if rules.get("type") == "dict" else secrets).update(leaves(params.get(option)))
     # A short word, such as the value of `Accept: raw`, would be found everywhere.
-    return set(encodings(secrets | {text for text in headers if len(text) >= SHORTEST_VALUE}))
+    return set(encodings(secrets | {text for text in headers if len(text) >= MIN_VALUE_CHARACTERS}))
 
 
 def _misplaced(params: Mapping[str, Any]) -> Iterator[str]:

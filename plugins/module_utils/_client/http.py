@@ -196,7 +196,7 @@ class Http:
         try:
             token = self._renew(str(self._session.headers["X-Auth-Token"]))
         except PcdError as second:
-            raise error.with_note(f"Logging in anew has failed, too: {second}") from None
+            raise error.with_note(f"To get a new one has failed, too: {second}") from None
         self._secrets.append(token)
         self._session.headers["X-Auth-Token"] = token
         return True

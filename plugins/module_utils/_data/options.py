@@ -16,7 +16,7 @@ from .._arguments import FuturePath
 from .._errors import ConfigurationError, MissingPath, quoted
 from .._image.options import ATTRIBUTE_OPTIONS, IDENTITY_OPTIONS, MATCH, Target, parse_attributes, parse_target
 from .._image.plan import Stores
-from .._redact import SHORTEST_PASSWORD, redacted
+from .._redact import MIN_PASSWORD_CHARACTERS, redacted
 from .._session import Params
 from .file_attributes import BY_PATH, FileAttributes
 from .methods import COPY, METHODS
@@ -152,7 +152,7 @@ def parse_image(params: Params) -> ImageRequest:
         params["purge_properties"],
         params["force"],
         # A short value, such as "1" of a header, would be found everywhere.
-        tuple(secret for secret in url.secrets if len(secret) >= SHORTEST_PASSWORD) if url is not None else (),
+        tuple(secret for secret in url.secrets if len(secret) >= MIN_PASSWORD_CHARACTERS) if url is not None else (),
     )
 
 
