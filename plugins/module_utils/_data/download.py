@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The data of an image on its way into a file, which takes its place once it is complete and verified."""
+"""The download of an image into a file, which gets its name only once it is complete and verified."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ try:
 except ImportError:  # the module says so with missing_required_lib before anything is sent
     requests = None  # type: ignore[assignment]
 
-# What cannot stand in the name of a file, or is better not in one; Ansible takes a dollar sign for that of a variable.
+# Characters that a file name cannot or should not have; Ansible takes a dollar sign for the beginning of a variable.
 # A dot at the beginning hides a file or makes it the settings of a program, and a dash makes it an option of commands.
 UNSAFE = re.compile(r"^[.-]|[/$\x00-\x1f\x7f-\x9f]")
-MAX_FILE_NAME_BYTES = 255  # bytes; the limit of the usual file systems
+MAX_FILE_NAME_BYTES = 255  # the limit of the usual file systems
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
@@ -76,7 +76,7 @@ def plan_download(request: DownloadRequest, session: Session) -> Download:
     digest = digest_of_image(image)
     if digest is None:
         session.warn(
-            f"The service tells no hash of {describe(image)}; that a file has its data is only as certain as its size."
+            f"The service reports no hash of {describe(image)}, so only the size shows whether a file has its data."
         )
     path = path_of(request.dest, image)
     if isinstance(request.dest, FuturePath):
@@ -87,7 +87,7 @@ def plan_download(request: DownloadRequest, session: Session) -> Download:
         download = Download(session, image, path, before, digest, request.attributes, folder.identity)
         if download.lacks_data and not folder.is_writable:
             raise ConfigurationError(
-                f"dest: the user of this task may not write into {folder.path}, where the file first stands "
+                f"dest: the user of this task may not write into {folder.path}, where the file first lies "
                 "under a temporary name. Give the folder other permissions, use become, or give another dest."
             )
     return download
@@ -107,7 +107,7 @@ def _folder_of(path: str) -> Iterator[Folder]:
 
 
 def _refuse_by_path(given: Sequence[str], folder: Folder) -> None:
-    """What Ansible does by the path of the file could strike another one that somebody has put there."""
+    """Raises for options that Ansible applies by the path, if somebody else could put another file there."""
     if given and folder.open_to is not None:
         raise ConfigurationError(
             f"{given[0]}: Ansible does this by the path of the file, and other users may write into {folder.open_to}, "
@@ -144,9 +144,9 @@ class _File:
 
     @classmethod
     def at(cls, folder: Folder, path: str, size: int | None, digest: Digest | None) -> _File:
-        """The file that is there, with a digest to compare if its size does not tell it from the wanted one.
+        """The file that is there, with a digest if its size does not show that it differs from the desired one.
 
-        A link is none: it is replaced as ansible.builtin.copy does it, and what it leads to is left alone.
+        A link does not count as a file: it is replaced, as by ansible.builtin.copy, and its target stays as it is.
         """
         name = os.path.basename(path)
         try:
@@ -164,8 +164,8 @@ class _File:
             raise _unreadable(path, error) from None
         return cls(found.st_size, Digest(digest.algorithm, hexdigest), found)
 
-    def told(self, path: str) -> dict[str, Any]:
-        """What the diff tells of it."""
+    def as_diff(self, path: str) -> dict[str, Any]:
+        """What the diff shows of it."""
         return {"path": path, "size": self.size, "checksum": _checksum(self.digest)}
 
 
@@ -225,8 +225,8 @@ class Download:
         return self._result()
 
     def _result(self) -> Result:
-        before = self.before.told(self.path)
-        after = _File(self.size, self.digest).told(self.path)
+        before = self.before.as_diff(self.path)
+        after = _File(self.size, self.digest).as_diff(self.path)
         for option, (old, new) in self.attribute_changes.items():
             before[option], after[option] = old, new
         return {
@@ -326,7 +326,7 @@ class Download:
         self.wanted.apply(made.descriptor, mode, (found.st_uid, found.st_gid))
 
     def _receive(self, arrival: _Arrival) -> None:
-        """Everything, continued where it breaks off, as long as it comes further than ever before."""
+        """Receive all data; continue after a break as long as each attempt brings more than all before it."""
         furthest = breaks = 0
         while True:
             try:
@@ -341,7 +341,7 @@ class Download:
                 breaks += 1
 
     def _receive_on(self, arrival: _Arrival) -> None:
-        """What follows the bytes that have arrived, or all of it where the service knows no Range."""
+        """Receive what follows the bytes that have arrived, or everything if the service does not support Range."""
         start = arrival.count
         with self._opened(start) as response:
             length = announced_length(response.headers)
@@ -394,7 +394,7 @@ class Download:
     def _other_size(self, what: str, expected: int, actual: int) -> DataError:
         return DataError(
             f"{describe(self.image)} has {expected} bytes, but {self.session.images.base_url} {what}. "
-            f"{self._untouched()} Check that no proxy answers in the place of the service.",
+            f"{self._untouched()} Check that no proxy answers instead of the service.",
             expected=expected,
             actual=actual,
             algorithm="size",
@@ -414,7 +414,7 @@ class Download:
                 "Make it active again (pcd_image_state with state: active), or log in as an administrator. "
                 f"The service says: {error.server_message}"
             )
-        # Glance answers 500 where it does not know the store; what says that it is busy has been asked again already.
+        # Glance answers 500 if it does not know the store; a response that says "busy" has been retried already.
         reason = elsewhere(self.session.images, self.image) if error.status in UNREADABLE else None
         return error if reason is None else error.with_message(f"{reason} (The service answered {error.status}.)")
 
@@ -443,7 +443,7 @@ class Download:
 
 
 class _BrokeOff(Exception):
-    """The answer ended before its end. `reason` is what requests' exceptions take."""
+    """The response ended early. `reason` is what the exceptions of requests take."""
 
     def __init__(self, reason: object) -> None:
         super().__init__(str(reason))
@@ -451,7 +451,7 @@ class _BrokeOff(Exception):
 
 
 class _Arrival:
-    """A file that grows while the data comes, and its hash. `size` is what it shall have, None where unknown."""
+    """A file that grows while the data comes, and its hash. `size` is the size that it is to have, None if unknown."""
 
     def __init__(self, stream: BinaryIO, size: int | None, digest: Digest | None, meter: Meter) -> None:
         self.size = size
@@ -471,7 +471,7 @@ class _Arrival:
     def add(self, block: bytes) -> None:
         rest = memoryview(block)
         while rest:
-            # Near the end of the room, a part of the block is written before the error comes.
+            # On a full file system, a part of the block is written before the error comes.
             rest = rest[self._stream.write(rest) :]
         if self._hash is not None:
             self._hash.update(block)
@@ -521,7 +521,7 @@ def _unreadable(path: str, error: OSError) -> DataError:
 
 @contextmanager
 def _ending_cleanly() -> Iterator[None]:
-    """Lets the signals that would end the process raise an exception first, so that nothing is left behind.
+    """Within it, signals that would end the process raise an exception first, so that nothing is left behind.
 
     The workers of ansible-core 2.19 and later end at once in handlers of their own (WorkerProcess._term in
     executor/process/worker.py); these get the signal afterwards.

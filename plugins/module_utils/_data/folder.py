@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A file that is made in a folder which may belong to somebody else.
+"""A new file in a folder that may belong to another user.
 
-Whoever may write into a folder can at any moment rename what lies in it, and put a link or another file in its place.
-So the folder and the new file are known by their descriptors here, and a name counts only as long as it leads to the
-file of the descriptor. Nothing is ever changed or given away by its path.
+A user who may write into a folder can rename what lies in it at any moment, and put a link or another file there.
+So the folder and the new file are identified by their descriptors here, and a name counts only as long as it leads to
+the file of the descriptor. Nothing is changed or given away by its path.
 """
 
 from __future__ import annotations

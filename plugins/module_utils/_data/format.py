@@ -64,7 +64,7 @@ VMDK_EXTENT = re.compile(r"^\s*(?:rw|rdonly|noaccess)\s.*", re.MULTILINE)
 
 
 def compression_of(start: bytes) -> str | None:
-    """The name of the compression that bytes begin with, None where none is known."""
+    """The compression of data that begins with these bytes; None if it is none of these."""
     # A frame of zstd that holds no data may stand at the beginning (RFC 8878, section 3.1.2).
     if start[1:4] == b"\x2a\x4d\x18" and 0x50 <= start[0] <= 0x5F:
         return "zst"
@@ -159,7 +159,7 @@ def _needs_of_vmdk(start: bytes) -> str | None:
 
 def virtual_size_of(start: bytes) -> int | None:
     """The size of the disk in data that begins with these bytes; None if that cannot be read from them."""
-    # Where the number stands, in which order, and the bytes of one unit.
+    # The position of the number, its byte order, and the bytes of one unit.
     places = {"qcow2": (24, "big", 1), "vhd": (40, "big", 1), "vdi": (368, "little", 1), "vmdk": (12, "little", 512)}
     found = format_of(start)
     if found not in places or (found == "vmdk" and not start.startswith(VMDK_MAGIC)):

@@ -242,7 +242,7 @@ class _Planner:
         return has_failed(image) and is_ours(image["id"]) and self._request.target.id is None
 
     def plan_record_only(self, current: Image | None) -> Plan:
-        """Where no data is given, an image that has some may still go into further stores."""
+        """If no data is given, an image that has some may still be copied into more stores."""
         if current is None or current["status"] != "active":
             found = (
                 "there is no such image" if current is None else f"{describe(current)} has status {current['status']}"
@@ -264,7 +264,7 @@ class _Planner:
         missing: Sequence[str] = ()
         held = stores_of(current)
         wanted = held if self._data.stores.every else self._data.stores.names
-        # A deactivated image tells no stores, and is copied into none. Where not all must succeed, one is enough.
+        # A deactivated image shows no stores, and is copied into none. If not all must succeed, one is enough.
         is_enough = self._data.stores.must_succeed is False and bool(set(wanted) & set(held))
         if current["status"] == "active" and not is_enough and (self._data.stores.every or set(wanted) - set(held)):
             offered = self._offered_stores()
@@ -345,8 +345,8 @@ class _Planner:
         )
         if not is_ours(unusable["id"]):
             raise PlanError(
-                f"{why} Its id does not show that this collection has made it, so that it is not made anew: delete it "
-                "(state: absent) and run the task again."
+                f"{why} Its id does not show that this collection has made it, so that no new one is made "
+                "for it: delete it (state: absent) and run the task again."
             )
         if self._request.target.id is not None:
             raise PlanError(

@@ -9,7 +9,7 @@ from .._errors import ApiError, PcdError
 from .._image.attributes import stores_of
 from .._image.plan import Image, describe
 
-# What Glance answers for data in a store that it does not know, and proxies for data that is not there.
+# The statuses with which Glance answers for data in a store that it does not know, and proxies for missing data.
 UNREADABLE = (404, 410, 500)
 
 
@@ -32,7 +32,7 @@ def elsewhere(images: Images, image: Image) -> str | None:
 
 
 def unreadable_here(images: Images, image: Image) -> str | None:
-    """The same once the service itself has failed to give the data.
+    """The same reason, but only if the service has also failed to give the data.
 
     A service with a single store has no names of stores, and shows a property `stores` that anybody may have written
     (glance/api/v2/images.py, _format_image). So what the image says decides nothing.

@@ -22,11 +22,11 @@ T = TypeVar("T")
 
 
 class Reading(Protocol):
-    """A source that has been opened."""
+    """A source that is open."""
 
     @property
     def size(self) -> int | None:
-        """The number of bytes to come; None where nobody says it."""
+        """The number of bytes to come; None if the source does not say it."""
 
     def read(self, count: int) -> bytes:
         """At most `count` bytes; none at the end."""
@@ -36,18 +36,18 @@ class Reading(Protocol):
 
 
 class Source(Protocol):
-    """Where bytes come from; `str()` is what users may read."""
+    """Where bytes come from; `str()` is what messages call it, without secrets."""
 
     @property
     def filename(self) -> str:
-        """What a checksum file calls it."""
+        """Its name in a checksum file."""
 
     def open(self) -> AbstractContextManager[Reading]:
-        """Raises DataError where there are none to be had."""
+        """Raises DataError if there are none."""
 
 
 class File:
-    """A regular file that is not empty; or one that will be there, of which nothing is known."""
+    """A regular file that is not empty; or, in check mode, one that may be created later, of which nothing is known."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -99,7 +99,7 @@ def _refuse_no_file(path: str, found: os.stat_result) -> None:
 
 
 def open_nonblocking(path: str, flags: int) -> int:
-    """Opens a file; a pipe that has taken its place since it was looked at is not waited for."""
+    """Opens a file without waiting, in case a pipe has replaced it since it was checked."""
     return os.open(path, flags | os.O_NONBLOCK)
 
 
@@ -115,7 +115,7 @@ class _FileReading:
 
     def read(self, count: int) -> bytes:
         try:
-            # What is appended meanwhile must not push the last block out before the end is looked at.
+            # Data that is appended meanwhile must not release the last block before the end is checked.
             block = self._stream.read(min(count, self.size - self._count))
         except OSError as error:
             raise DataError(f"path: reading {self._path} failed after {self._count} bytes: {error.strerror}.") from None
@@ -129,7 +129,7 @@ class _FileReading:
             states = set()
         if states != {self._start} or self._count != self.size:
             raise DataError(
-                f"path: {self._path} was changed while it was read, so that what was read is no state of it. "
+                f"path: {self._path} was changed while it was read. "
                 "Nothing of it is used; run the task again once the file is complete."
             )
 
@@ -140,12 +140,12 @@ def _state(found: os.stat_result) -> tuple[int, ...]:
 
 
 class Stream:
-    """The bytes of a source as they are sent: checked against the stated digest, and unpacked where that is asked.
+    """The bytes of a source as they are sent: checked against the stated digest, and unpacked if `decompress` is set.
 
-    `content` is what a whole pass has shown, None before; `start` are the first bytes that were sent. `attempts` counts
-    how often a source that broke off (a DataError that is passing) is read again, always from byte 0: it may give
-    something else then, of which no byte may stand behind those of before. `disk_format` is what the bytes are declared
-    to be: the first of them must not contradict it; with None that is not looked at.
+    `content` is what a complete pass has shown, None before it; `start` holds the first bytes that were sent.
+    `attempts` counts how often a source that broke off (a transient DataError) is read again. That is always done from
+    byte 0: the source may give other data then, which must not be mixed with the data before. The first bytes must not
+    contradict the declared `disk_format`; with None they are not checked.
     """
 
     def __init__(
@@ -189,9 +189,9 @@ class Stream:
             yield Body(self._blocks(reading), None if self.decompress else reading.size)
 
     def begin(self) -> int | None:
-        """Open the source and read its first block; the next `open` goes on from there. Its size, None if unknown.
+        """Open the source and read its first block; the next `open` continues from there. Its size, None if unknown.
 
-        So what is wrong with a source at its beginning is known before anything else is done.
+        So what is wrong at the beginning of a source is known before anything else is done.
         """
         if self._begun is None:
             stack = ExitStack()
@@ -214,7 +214,7 @@ class Stream:
             self.close()
 
     def read_through(self) -> Content:
-        """What a pass shows that sends the bytes nowhere."""
+        """Read everything without sending it, and return what that shows."""
 
         def read() -> Content:
             with self.open() as body:
@@ -242,7 +242,7 @@ class Stream:
                 self.begin_again(error)
 
     def known(self) -> Content:
-        """What can be said about the bytes that are sent without reading them."""
+        """What is known about the bytes that are sent, without reading them."""
         if self.decompress:
             return Content(None, {})
         stated = {} if self.stated is None else {self.stated.algorithm: self.stated.value}
@@ -255,14 +255,14 @@ class Stream:
             return reading.size
 
     def _blocks(self, reading: Reading) -> Iterator[bytes]:
-        """All blocks, the last of them held back until everything is known to be right.
+        """All blocks; the last one is held back until everything is verified.
 
-        So a service that has been promised a size never gets a complete image with wrong bytes.
+        So a service that expects a certain size never gets a complete image with wrong bytes.
         """
         hashes = {algorithm: hash_of(algorithm) for algorithm in self._algorithms}
         of_source = None
         if self.stated is not None:
-            # Unpacked bytes are others than those of the source; otherwise one pass serves both.
+            # Unpacked bytes differ from those of the source; if nothing is unpacked, one hash serves both.
             shared = None if self.decompress else hashes.get(self.stated.algorithm)
             of_source = shared or hash_of(self.stated.algorithm)
         of_sent = [digest for digest in hashes.values() if digest is not of_source]
@@ -310,7 +310,7 @@ class Body:
     """An iterable that requests sends block by block; with `len` it declares the size, else it sends chunks."""
 
     def __init__(self, blocks: Iterator[bytes], size: int | None) -> None:
-        # Whatever is wrong with a small source comes up here, before the request is begun.
+        # What is wrong with a small source raises here, before the request is begun.
         self._first = next(blocks, b"")
         self._blocks = blocks
         self.size = size

@@ -5,11 +5,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from .._client.images import Images
-from .._client.progress import Progress
+from .._client.progress import Meter, Progress
 from .._client.retry import SYSTEM_CLOCK, Attempts, Clock, is_transient, poll, settle
 from .._errors import (
     Abandoned,
@@ -54,7 +54,7 @@ from .stream import Body, Stream
 
 LEFT_BEHIND = (
     " An earlier import into this record has failed, too, and may have left data behind that keeps other data out: "
-    "where it fails again, delete the image (state: absent) and run the task anew."
+    "if it fails again, delete the image (state: absent) and run the task again."
 )
 
 # An import that has left no trace of itself in so many looks has not begun.
@@ -78,7 +78,7 @@ def transfers_of(session: Session) -> Transfers:
 
 
 class Transfers:
-    """What brings data into images. `repeats` is how often a broken transfer is begun anew."""
+    """Brings data into images. `repeats` is how often a transfer is repeated after it broke off."""
 
     def __init__(
         self,
@@ -113,7 +113,7 @@ class Transfers:
         return self._images.get(image["id"])
 
     def run_import(self, image: Image, step: Import) -> Imported:
-        """The image after the import; as it is at once where nobody waits for the end."""
+        """The image after the import; if nobody waits for its end, the image as it is at once."""
         try:
             self._start_import(image, step)
         except ApiError as error:
@@ -189,7 +189,7 @@ class Transfers:
         return Imported(after, [{"op": "add", "path": pointer(SOURCE), "value": value}])
 
     def _content_before(self, before: Image, after: Image, step: Import) -> Content | None:
-        """What the service has converted: what was staged, or else what lies where it has fetched it."""
+        """What the service has converted: what was staged, or what lies now at the address that it fetched."""
         if step.stream is not None:
             content = _content_of(step)
             if before.get("size") not in (None, content.size):
@@ -253,7 +253,7 @@ class Transfers:
         if not is_settled(after) and not is_enough(after):
             raise TimedOut(
                 f"{describe(after)} still has status {after['status']}{_import_of(after)} after {timeout:g} seconds. "
-                "Wait until that has ended, or raise wait_timeout; where nothing works on the image any more, delete "
+                "Wait until that has ended, or raise wait_timeout; if nothing works on the image any more, delete "
                 "it and run the task again.",
                 image_status=after["status"],
             )
@@ -356,7 +356,7 @@ class Transfers:
     def refuse_taken(self, image: Image, step: Upload | Stage) -> Image | None:
         """A source that turned out wrong was not sent to its end; nothing of it may be an active image.
 
-        The image as it is then; None where it was not looked at.
+        The image as it is then; None if it was not read.
         """
         if isinstance(step, Stage):
             return None
@@ -373,33 +373,14 @@ class Transfers:
         return after
 
     def _watched(self, image: Image, step: Import) -> Image:
-        locked, looks = False, 0
+        """The image after its import. TimedOut if that takes longer than the step allows, or cannot be seen."""
         content = step.known if step.stream is None else step.stream.content
-        meter = self._progress.meter(
-            f"{image.get('name') or image['id']}: importing by {step.method}", None if content is None else content.size
-        )
-        wanted = step.request.get("stores") or ()
+        about = f"{image.get('name') or image['id']}: importing by {step.method}"
+        meter = self._progress.meter(about, None if content is None else content.size)
+        watch = _Watch(step.request.get("stores") or (), meter)
         locks = Locks(self._images)
-
-        def is_over(after: Image) -> bool:
-            nonlocal locked, looks
-            looks += 1
-            there = len(set(wanted) & set(stores_of(after)))
-            meter.waits(f"status {after['status']}", there, len(wanted))
-            if after.get(STALE_LOCK):
-                return True
-            if after.get(IMPORT_LOCK):
-                locked = True
-                return False
-            if locked or after.get(FAILED_IMPORT):
-                return True
-            # A service without that lock: only the status tells how far it is.
-            if after["status"] in BUSY_STATUSES or after.get(IMPORTING_TO):
-                return False
-            return after["status"] != "queued" or looks >= LOOKS_FOR_A_TRACE
-
         try:
-            after = poll(self._clock, step.timeout, lambda: locks.seen(self._images.get(image["id"])), is_over)
+            after = poll(self._clock, step.timeout, lambda: locks.seen(self._images.get(image["id"])), watch.is_over)
         except (ConnectionFailed, ApiError) as error:
             if isinstance(error, ApiError) and error.status < 500:
                 raise
@@ -410,7 +391,7 @@ class Transfers:
             ) from None
         if after.get(STALE_LOCK):
             raise self._failed(image, after, step, [])
-        if after.get(IMPORT_LOCK) or not (locked or is_settled(after)):
+        if after.get(IMPORT_LOCK) or not (watch.was_locked or is_settled(after)):
             raise TimedOut(
                 f"The import ({step.method}) of {describe(after)} has not ended after {step.timeout:g} seconds; its "
                 f"status is {after['status']}{_import_of(after)}. The service goes on with it. Run the task again to "
@@ -420,7 +401,7 @@ class Transfers:
         return self._in_its_stores(image, after, step)
 
     def _in_its_stores(self, image: Image, after: Image, step: Import) -> Image:
-        """The image after an import that has ended, once it is where it shall be."""
+        """The image after an import that has ended. Raises if it is not in the stores that were asked for."""
         lacking = [store for store in step.request.get("stores", ()) if store not in stores_of(after)]
         if after["status"] != "active" or (lacking and step.request.get("all_stores_must_succeed") is not False):
             raise self._failed(image, after, step, lacking)
@@ -456,7 +437,7 @@ class Transfers:
         return PlanError(message, **facts)
 
     def _task_message(self, image_id: str) -> str:
-        """The service's own words about the newest task that worked on the image; empty where it has none."""
+        """The message of the service about the newest task of the image; empty if there is none."""
         try:
             tasks = self._images.tasks(image_id)
         except PcdError:
@@ -477,6 +458,32 @@ class Transfers:
             raise self._images.download_broke_off(image["id"], error) from None
         if digest.hexdigest() != stated.value:
             raise _wrong(image, stated.algorithm, stated.value, digest.hexdigest())
+
+
+class _Watch:
+    """What one look after the other shows of an import into these stores."""
+
+    def __init__(self, stores: Sequence[str], meter: Meter) -> None:
+        self.was_locked = False
+        self._looks = 0
+        self._stores = set(stores)
+        self._meter = meter
+
+    def is_over(self, image: Image) -> bool:
+        self._looks += 1
+        present = self._stores & set(stores_of(image))
+        self._meter.waits(f"status {image['status']}", len(present), len(self._stores))
+        if image.get(STALE_LOCK):
+            return True
+        if image.get(IMPORT_LOCK):
+            self.was_locked = True
+            return False
+        if self.was_locked or image.get(FAILED_IMPORT):
+            return True
+        # A service without that lock: only the status shows how far it is.
+        if image["status"] in BUSY_STATUSES or image.get(IMPORTING_TO):
+            return False
+        return image["status"] != "queued" or self._looks >= LOOKS_FOR_A_TRACE
 
 
 class _Sending:

@@ -165,7 +165,7 @@ def as_other_user(act: Callable[[], object]) -> str:
         FileAttributes(gid=OTHER_USER),
         FileAttributes(uid=1, gid=1, mode=0o600),
     ],
-    ids=str,
+    ids=lambda wanted: str(vars(wanted)),
 )
 @pytest.mark.parametrize("owner", [0, OTHER_USER])
 def test_what_a_user_may_not_change_is_known_without_a_try(
