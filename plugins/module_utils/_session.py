@@ -6,18 +6,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ._client.credentials import Domain
 from ._client.http import Http
 from ._client.images import Images
-from ._client.login import TokenProvider, warnings_about
+from ._client.login import TokenProvider, versioned, warnings_about
 from ._client.options import connection_from
 from ._client.progress import Progress
 from ._client.retry import SYSTEM_CLOCK, Clock
 from ._client.transport import Transport
 
+if TYPE_CHECKING:
+    import requests
+
+    from ._client.projects import Projects
+
 Params = Mapping[str, Any]
 Result = dict[str, Any]
+
+NO_DOMAIN = Domain()
 
 
 class Runtime(NamedTuple):
@@ -36,7 +44,8 @@ class Runtime(NamedTuple):
 class Session:
     """An authenticated service. `project_id` is None if a token came without Keystone.
 
-    `library` is the admin endpoint of the catalogue, where another one is used.
+    `library` is the admin endpoint of the catalogue, where another one is used. `projects` makes a client for the
+    projects of Keystone, None if no address of Keystone is given; `project_domain` is the domain of the project.
     """
 
     images: Images
@@ -46,6 +55,8 @@ class Session:
     library: str | None = None
     runtime: Runtime = field(default_factory=Runtime)
     clock: Clock = SYSTEM_CLOCK
+    projects: Callable[[], Projects] | None = None
+    project_domain: Domain = NO_DOMAIN
 
     def warn_wrong_endpoint(self) -> None:
         """Data that does not go to the image library reaches no hypervisor; the warning comes before data is sent."""
@@ -76,12 +87,29 @@ def open_session(
     def renewed(refused: str) -> str:
         return runtime.tokens.renew(connection, refused).token
 
-    http = Http(
-        access.image_endpoint,
+    def client(address: str, session: requests.Session | None) -> Http:
+        return Http(
+            address,
+            connection.transport,
+            headers={"X-Auth-Token": access.token},
+            secrets=(*connection.credential.secrets, access.token, *secrets),
+            session=session,
+            renew=renewed if connection.credential.can_renew else None,
+        )
+
+    def projects() -> Projects:
+        # Few tasks ask Keystone for more than a token.
+        from ._client.projects import Projects
+
+        return Projects(client(versioned(str(connection.auth_url), "v3"), None))
+
+    return Session(
+        Images(client(access.image_endpoint, runtime.tokens.session(connection))),
+        access.project_id,
         connection.transport,
-        headers={"X-Auth-Token": access.token},
-        secrets=(*connection.credential.secrets, access.token, *secrets),
-        session=runtime.tokens.session(connection),
-        renew=renewed if connection.credential.can_renew else None,
+        warn,
+        access.library,
+        runtime,
+        projects=projects if connection.auth_url else None,
+        project_domain=Domain(access.project_domain_id, access.project_domain_name),
     )
-    return Session(Images(http), access.project_id, connection.transport, warn, access.library, runtime)

@@ -116,6 +116,19 @@ options:
     description:
       - All tags of the image. Their order does not matter. An empty list removes all tags.
       - A tag has at most 255 characters.
+      - To add or remove tags and keep all others, use O(tags_present) and O(tags_absent).
+    type: list
+    elements: str
+  tags_present:
+    description:
+      - Tags that the image has in addition to its other tags. It cannot be combined with O(tags).
+      - Other tags stay, including a tag that somebody else adds while the task verifies its change.
+    type: list
+    elements: str
+  tags_absent:
+    description:
+      - Tags that the image does not have. Other tags stay. It cannot be combined with O(tags), and must not
+        contain a tag of O(tags_present).
     type: list
     elements: str
   properties:
@@ -308,6 +321,13 @@ EXAMPLES = r"""
     min_disk: 20
     properties:
       hw_qemu_guest_agent: null
+
+- name: Add one tag and remove another; other tags stay as they are
+  platform9.pcd.pcd_image:
+    cloud: pcd
+    name: ubuntu-24.04
+    tags_present: [approved]
+    tags_absent: [candidate]
 
 - name: Change an image that must already exist
   platform9.pcd.pcd_image:

@@ -86,6 +86,15 @@ options:
       - Only images with these values of attributes or custom properties, such as C(os_distro) or C(disk_format).
         Numbers and booleans are compared as text.
     type: dict
+  checksum:
+    description:
+      - Only images with this checksum of their data, V(sha512:<hex>) or V(md5:<hex>). The service compares it.
+    type: str
+  members:
+    description:
+      - Whether to return the members of each shared image, which takes one request for each of them.
+    type: bool
+    default: false
   sort:
     description:
       - The order of the list, such as V(name:asc,created_at:desc). The keys are C(name), C(status),
@@ -121,6 +130,7 @@ options:
     default: false
 seealso:
   - module: platform9.pcd.pcd_image
+  - module: platform9.pcd.pcd_image_member
   - module: platform9.pcd.pcd_image_state
 """
 
@@ -146,6 +156,17 @@ EXAMPLES = r"""
     name: ubuntu-24.04
     hidden: any
 
+- name: Find the images that hold exactly this data
+  platform9.pcd.pcd_image_info:
+    cloud: pcd
+    checksum: sha512:{{ debian_sha512 }}
+
+- name: Show the projects that an image is shared with
+  platform9.pcd.pcd_image_info:
+    cloud: pcd
+    name: ubuntu-24.04
+    members: true
+
 - name: List the ten largest images
   platform9.pcd.pcd_image_info:
     cloud: pcd
@@ -157,7 +178,9 @@ RETURN = r"""
 images:
   description:
     - The images, each with every attribute of the API. An attribute without a value is V(null).
-    - Each has the same form as RV(platform9.pcd.pcd_image#module:image).
+    - Each has the same form as RV(platform9.pcd.pcd_image#module:image). With O(members=true), each also has
+      C(members), a list as in RV(platform9.pcd.pcd_image_member#module:members). It is V(null) if the image is not
+      shared. For an image of another project, the service shows only your project, except to administrators.
   returned: success
   type: list
   elements: dict
@@ -171,12 +194,18 @@ images:
 """
 
 from ..module_utils._image.listing import read_listing
-from ..module_utils._image.options import FILTER_OPTIONS, IDENTITY_OPTIONS, ORDER_OPTIONS, parse_listing
+from ..module_utils._image.options import (
+    DETAIL_OPTIONS,
+    FILTER_OPTIONS,
+    IDENTITY_OPTIONS,
+    ORDER_OPTIONS,
+    parse_listing,
+)
 from ..module_utils._module import run_module
 from ..module_utils._task import Task
 
 TASK = Task(
-    options={**IDENTITY_OPTIONS, **FILTER_OPTIONS},
+    options={**IDENTITY_OPTIONS, **FILTER_OPTIONS, **DETAIL_OPTIONS},
     constraints={
         "mutually_exclusive": [
             *[("id", option) for option in ("name", *FILTER_OPTIONS) if option != "most_recent"],

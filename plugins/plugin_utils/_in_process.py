@@ -56,6 +56,7 @@ for module in (
     "_apply",
     "_client.clouds",
     "_client.failures",
+    "_client.projects",
     "_data.checksum_file",
     "_data.decompress",
     "_data.options",

@@ -45,16 +45,21 @@ KINDS = (
     ("look-up", "GET", IMAGE),
     ("download", "GET", rf"{IMAGE}/file"),
     ("tasks", "GET", rf"{IMAGE}/tasks"),
+    ("share", "POST", rf"{IMAGE}/members"),
+    ("answer", "PUT", rf"{IMAGE}/members/[^/]+"),
+    ("unshare", "DELETE", rf"{IMAGE}/members/[^/]+"),
+    ("members", "GET", rf"{IMAGE}/members(/[^/]+)?"),
+    ("projects", "GET", r"/keystone/v3/(auth/)?projects(/[^/]+)?"),
     ("methods", "GET", r"/glance/v2/info/import"),
     ("stores", "GET", r"/glance/v2/info/stores.*"),
 )
-WRITES = ("create", "update", "delete", "action", "upload", "stage", "import")
+WRITES = ("create", "update", "delete", "action", "upload", "stage", "import", "share", "answer", "unshare")
 # Requests that have a body, and those among them whose body is data.
-WITH_BODY = ("login", "create", "update", "upload", "stage", "import")
+WITH_BODY = ("login", "create", "update", "upload", "stage", "import", "share", "answer")
 DATA = ("upload", "stage")
 # The status of an answer that has a document; the other kinds are answered without one.
 DOCUMENTED = {"login": 201, "create": 201}
-WITHOUT_DOCUMENT = ("delete", "action", "upload", "stage", "import")
+WITHOUT_DOCUMENT = ("delete", "action", "upload", "stage", "import", "unshare")
 
 STATUSES = (401, 408, 413, 429, 500, 502, 503, 504)
 # In place of an answer, whether the service has seen the request ("before": no, "after": yes).

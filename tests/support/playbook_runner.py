@@ -18,7 +18,7 @@ from ansible_collections.platform9.pcd.tests.support.glance_client import Server
 from ansible_collections.platform9.pcd.tests.support.sandbox import RequestLog
 
 # The plugins that tests on plays use.
-HERE = Path(__file__).absolute().parents[1] / "controller"
+HERE = Path(__file__).absolute().parents[1] / "system" / "controller"
 TREE = HERE.parents[5]
 # Bounds a play that hangs; no test waits for it otherwise.
 LONGEST = 900

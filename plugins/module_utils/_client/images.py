@@ -141,8 +141,36 @@ class Images:
         return self._items(f"{_path(image_id)}/tasks", "tasks", f"look up the tasks of image {image_id}")
 
     def members(self, image_id: str) -> Items:
-        """The projects that a shared image is shared with."""
-        return self._items(f"{_path(image_id)}/members", "members", f"look up the members of image {image_id}")
+        """The projects that a shared image is shared with, each with its `member_id` and `status`.
+
+        Owners and administrators see all of them, a member only itself (glance/db/sqlalchemy/api.py,
+        _image_member_find). Forbidden if the image is not shared.
+        """
+        path, wanted = f"{_path(image_id)}/members", f"look up the members of image {image_id}"
+        answer = self._http.request("GET", path, wanted=wanted, expected=(200,), repeatable=True)
+        members = answer.payload.get("members") if isinstance(answer.payload, dict) else None
+        if not isinstance(members, list) or not all(_is_member(member) for member in members):
+            raise self._http.wrong_shape(answer, "GET", path, wanted, "no list of members")
+        return members
+
+    def member(self, image_id: str, project_id: str) -> dict[str, Any]:
+        """One of them; NotFound if the project is no member, and if the image is not shared."""
+        wanted = f"look up the membership of project {project_id} in image {image_id}"
+        return self._member("GET", _member_path(image_id, project_id), wanted, repeatable=True)
+
+    def add_member(self, image_id: str, project_id: str) -> dict[str, Any]:
+        """The image is shared with the project. Conflict if it was before, TooLarge beyond the service's quota."""
+        wanted = f"share image {image_id} with project {project_id}"
+        return self._member("POST", f"{_path(image_id)}/members", wanted, body={"member": project_id})
+
+    def set_member_status(self, image_id: str, project_id: str, status: str) -> dict[str, Any]:
+        """The project has accepted or rejected the image; it itself and administrators may say so."""
+        wanted = f"set the status of project {project_id} as a member of image {image_id} to {status}"
+        return self._member("PUT", _member_path(image_id, project_id), wanted, body={"status": status})
+
+    def remove_member(self, image_id: str, project_id: str) -> None:
+        wanted = f"end the membership of project {project_id} in image {image_id}"
+        self._http.request("DELETE", _member_path(image_id, project_id), wanted=wanted, expected=(204,))
 
     @contextmanager
     def download(self, image_id: str, start: int = 0) -> Iterator[requests.Response]:
@@ -193,6 +221,13 @@ class Images:
             raise self._http.wrong_shape(answer, "GET", path, wanted, f"no list of {key}")
         return items
 
+    def _member(self, method: str, path: str, wanted: str, **content: Any) -> dict[str, Any]:
+        answer: Answer = self._http.request(method, path, wanted=wanted, expected=(200,), **content)
+        if not _is_member(answer.payload):
+            raise self._http.wrong_shape(answer, method, path, wanted, "no member")
+        member: dict[str, Any] = answer.payload
+        return member
+
     def _act(self, image_id: str, action: str) -> None:
         path = f"{_path(image_id)}/actions/{action}"
         self._http.request("POST", path, wanted=f"{action} image {image_id}", expected=(204,))
@@ -230,5 +265,13 @@ def _is_image(document: Any) -> bool:
     )
 
 
+def _is_member(document: Any) -> bool:
+    return isinstance(document, dict) and all(isinstance(document.get(key), str) for key in ("member_id", "status"))
+
+
 def _path(image_id: str) -> str:
     return f"/images/{quote(image_id, safe='')}"
+
+
+def _member_path(image_id: str, project_id: str) -> str:
+    return f"{_path(image_id)}/members/{quote(project_id, safe='')}"

@@ -30,6 +30,7 @@ class Access(NamedTuple):
     """What a login gives. `image_endpoint` ends in /v2; `project_id` is None where nobody has told it.
 
     `library` is the catalogue's admin endpoint of the image service, where `image_endpoint` is another one.
+    The domain is that of the project, None where nobody has told it.
     """
 
     token: str
@@ -37,6 +38,8 @@ class Access(NamedTuple):
     project_id: str | None
     expires_at: str | None
     library: str | None = None
+    project_domain_id: str | None = None
+    project_domain_name: str | None = None
 
     def __repr__(self) -> str:
         return type(self).__name__  # the token may stand in no message
@@ -72,7 +75,11 @@ def log_in(connection: Connection) -> Access:
         raise
     endpoint = versioned(endpoint, "v2")
     library = library_beside(endpoint, body.get("catalog") or [], connection.region_name)
-    return Access(token, endpoint, (body.get("project") or {}).get("id"), body.get("expires_at"), library)
+    project = body.get("project") or {}
+    domain = project.get("domain") or {}
+    return Access(
+        token, endpoint, project.get("id"), body.get("expires_at"), library, domain.get("id"), domain.get("name")
+    )
 
 
 def _logged_in(connection: Connection) -> tuple[str, Mapping[str, Any]]:

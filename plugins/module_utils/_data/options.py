@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._arguments import FuturePath
 from .._errors import ConfigurationError, MissingPath, quoted
-from .._image.options import ATTRIBUTE_OPTIONS, IDENTITY_OPTIONS, MATCH, Target, parse_attributes, parse_target
+from .._image.options import (
+    ATTRIBUTE_OPTIONS,
+    IDENTITY_OPTIONS,
+    MATCH,
+    TAG_OPTIONS,
+    Target,
+    parse_attributes,
+    parse_target,
+)
 from .._image.plan import Stores
 from .._redact import MIN_PASSWORD_CHARACTERS, redacted
 from .._session import Params
@@ -49,6 +57,7 @@ DATA_OPTIONS: dict[str, Any] = {
 IMAGE_OPTIONS: dict[str, Any] = {
     **IDENTITY_OPTIONS,
     **ATTRIBUTE_OPTIONS,
+    **TAG_OPTIONS,
     **DATA_OPTIONS,
     "match": MATCH,
     "create": {"type": "bool", "default": True},

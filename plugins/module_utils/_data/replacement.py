@@ -20,6 +20,7 @@ from .._image.attributes import (
     SHOWN,
     is_custom,
     origin_of,
+    with_tags_of,
 )
 from .._image.marks import foreign_marks, is_retired, unmarking
 from .._image.plan import (
@@ -141,7 +142,7 @@ def replacement_attributes(
     old: Image, desired: Mapping[str, Any], purge: bool, project_id: str | None
 ) -> dict[str, Any]:
     """The attributes of the image that replaces the old one; None for a property that it must not have."""
-    return {**inherited_attributes(old, purge, project_id), **desired}
+    return {**inherited_attributes(old, purge, project_id), **with_tags_of(desired, old)}
 
 
 def inherited_attributes(old: Image, purge: bool, project_id: str | None) -> dict[str, Any]:

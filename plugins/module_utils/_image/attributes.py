@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 # What Glance computes of every image: `checksum`, and by default `os_hash_value` (its option hashing_algorithm).
@@ -103,6 +103,22 @@ MAX_TEXT_LENGTH = 255
 def is_custom(attribute: str) -> bool:
     """Whether a key of an image document is a custom property that users may set."""
     return attribute not in ATTRIBUTES and attribute not in RESERVED and not attribute.startswith(RESERVED_PREFIXES)
+
+
+class TagChange(NamedTuple):
+    """Tags as they are to be, relative to those that an image has when it is written."""
+
+    present: frozenset[str]
+    absent: frozenset[str]
+
+    def applied_to(self, tags: Iterable[str] | None) -> list[str]:
+        return sorted({*(tags or ()), *self.present} - self.absent)
+
+
+def with_tags_of(desired: Mapping[str, Any], image: Mapping[str, Any]) -> dict[str, Any]:
+    """The desired attributes for this image: a change of its tags becomes the tags that it then has."""
+    change = desired.get("tags")
+    return {**desired, "tags": change.applied_to(image.get("tags"))} if isinstance(change, TagChange) else {**desired}
 
 
 def image_shape(document: Mapping[str, Any]) -> dict[str, Any]:

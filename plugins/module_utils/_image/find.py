@@ -138,13 +138,18 @@ def _list_named(session: Session, name: str, hidden: bool, owner: str) -> list[I
 def _only(found: Sequence[Image], name: str) -> Image:
     if len(found) == 1:
         return found[0]
+    raise two_candidates(found, name)
+
+
+def two_candidates(found: Sequence[Image], name: str) -> PlanError:
+    """The error that several images are called so, which lists them."""
     listed = "; ".join(
         f"{image['id']} (status {image['status']}, owner {image.get('owner') or 'nobody'}, "
         f"created {image.get('created_at')})"
         for image in found[:MAX_LISTED]
     )
     more = f"; and {len(found) - MAX_LISTED} more" if len(found) > MAX_LISTED else ""
-    raise PlanError(
+    return PlanError(
         f"name: {len(found)} images are named {quoted(name)}: {listed}{more}. Give the id of the one that is meant.",
         images=[{key: image.get(key) for key in ("id", "status", "owner", "created_at")} for image in found],
     )

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from functools import cmp_to_key
 from heapq import merge
 from itertools import chain, islice
@@ -12,6 +12,7 @@ from typing import Any
 from unicodedata import combining, normalize
 
 from .._client.images import Image, Query
+from .._errors import Forbidden, NotFound
 from .._session import Result, Session
 from .attributes import image_shape
 from .find import find_by_id
@@ -29,7 +30,7 @@ def read_listing(request: ListRequest, session: Session) -> Result:
     """`images`: those that the request asks for, in the shape of a result."""
     if request.id is not None:
         image = find_by_id(session, request.id)
-        return {"images": [] if image is None else [image_shape(image)]}
+        return {"images": [] if image is None else _shown([image], request, session)}
     found: Iterable[Image]
     if request.hidden_or_not:
         # Glance lists hidden images or the others, never both (os_hidden in glance/db/sqlalchemy/api.py).
@@ -39,7 +40,31 @@ def read_listing(request: ListRequest, session: Session) -> Result:
         found = sorted(chain(*both), key=key) if _sorts_by(request, ORDERED_BY_DATABASE) else merge(*both, key=key)
     else:
         found = _listed(session, request, request.query)
-    return {"images": [image_shape(image) for image in islice(found, request.limit)]}
+    return {"images": _shown(islice(found, request.limit), request, session)}
+
+
+def _shown(images: Iterable[Mapping[str, Any]], request: ListRequest, session: Session) -> list[dict[str, Any]]:
+    """The images in the shape of a result."""
+    if not request.with_members:
+        return [image_shape(image) for image in images]
+    return [{**image_shape(image), "members": _members_of(session, image)} for image in images]
+
+
+def _members_of(session: Session, image: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    """The members of a shared image; None for another one, which has none, and for one that is gone by now."""
+    if image.get("visibility") != "shared":
+        return None
+    from .members import shape_of  # most tasks do not ask for it
+
+    try:
+        return shape_of(session.images.members(image["id"]))
+    except NotFound:
+        return None
+    except Forbidden:
+        seen = find_by_id(session, image["id"])
+        if seen is None or seen.get("visibility") != "shared":
+            return None
+        raise
 
 
 def _listed(session: Session, request: ListRequest, query: Query) -> Iterator[Image]:

@@ -7,13 +7,14 @@ Only a parser reads options. An error in one is a ConfigurationError that begins
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from .._client.images import name_filter
 from .._errors import ConfigurationError, quoted
 from .._session import Params
-from .attributes import MAX_TEXT_LENGTH, OPTION_OF_ATTRIBUTE, OUR_PREFIX, SETTABLE, UUID, is_custom
+from .attributes import MAX_TEXT_LENGTH, OPTION_OF_ATTRIBUTE, OUR_PREFIX, SETTABLE, UUID, TagChange, is_custom
 
 CONTAINER_FORMATS = ["ami", "ari", "aki", "bare", "ovf", "ova", "docker", "compressed"]
 DISK_FORMATS = ["ami", "ari", "aki", "vhd", "vhdx", "vmdk", "raw", "qcow2", "vdi", "iso", "ploop"]
@@ -48,6 +49,12 @@ ATTRIBUTE_OPTIONS: dict[str, Any] = {
     "properties": {"type": "dict"},
 }
 
+# Tags to add to those that the image has, and to remove from them.
+TAG_OPTIONS: dict[str, Any] = {
+    "tags_present": {"type": "list", "elements": "str"},
+    "tags_absent": {"type": "list", "elements": "str"},
+}
+
 FILTER_OPTIONS: dict[str, Any] = {
     "owner": {"type": "str"},
     "protected": {"type": "bool"},
@@ -61,6 +68,7 @@ FILTER_OPTIONS: dict[str, Any] = {
     "created_at": {"type": "str"},
     "updated_at": {"type": "str"},
     "properties": {"type": "dict"},
+    "checksum": {"type": "str"},
     "sort": {"type": "str"},
     "sort_key": {"type": "str", "no_log": False},
     "sort_dir": {"type": "str", "choices": ["asc", "desc"]},
@@ -68,6 +76,13 @@ FILTER_OPTIONS: dict[str, Any] = {
     "marker": {"type": "str"},
     "most_recent": {"type": "bool", "default": False},
 }
+
+# What is returned of each image.
+DETAIL_OPTIONS: dict[str, Any] = {"members": {"type": "bool", "default": False}}
+
+# The attribute that Glance compares, and how many hexadecimal digits a checksum has.
+CHECKSUMS = {"md5": ("checksum", 32), "sha512": ("os_hash_value", 128)}
+HEX = re.compile(r"[0-9a-fA-F]+")
 
 # Options that say in which order images come and how many, and not which ones.
 ORDER_OPTIONS = ("sort", "sort_key", "sort_dir", "limit", "marker", "most_recent")
@@ -134,7 +149,7 @@ class ListRequest(NamedTuple):
 
     `query` are the parameters of the request, and `limit` is the number of images at most. Glance lists hidden images
     or the others; with `hidden_or_not`, both are asked for. `order` is how images are sorted: pairs of an attribute and
-    asc or desc, the first pair first.
+    asc or desc, the first pair first. `with_members` also asks for the members of shared images.
     """
 
     id: str | None
@@ -143,6 +158,7 @@ class ListRequest(NamedTuple):
     limit: int | None
     hidden_or_not: bool
     order: tuple[tuple[str, str], ...]
+    with_members: bool = False
     secrets: tuple[str, ...] = ()
     tag: str | None = None
     properties: tuple[tuple[str, str], ...] = ()
@@ -175,7 +191,26 @@ def parse_attributes(params: Params) -> dict[str, Any]:
             desired[attribute] = CHECKS[attribute](attribute, value) if attribute in CHECKS else value
     for key, value in (params["properties"] or {}).items():
         desired[_declared_name(str(key))] = property_value(str(key), value)
-    return desired
+    change = _tag_change(params)
+    return desired if change is None else {**desired, "tags": change}
+
+
+def _tag_change(params: Params) -> TagChange | None:
+    given = {option: params[option] for option in TAG_OPTIONS if params.get(option) is not None}
+    if not given:
+        return None
+    if params["tags"] is not None:
+        raise ConfigurationError(
+            f"{' and '.join(given)}: they cannot be combined with tags, which is the complete list of tags. Leave one "
+            "of both out."
+        )
+    present, absent = (frozenset(_tags(option, given.get(option, ()))) for option in TAG_OPTIONS)
+    if present & absent:
+        raise ConfigurationError(
+            f"tags_absent: {', '.join(map(quoted, sorted(present & absent)))} is also in tags_present. Decide for one "
+            "of both."
+        )
+    return TagChange(present, absent)
 
 
 def property_value(key: str, value: Any) -> str | None:
@@ -210,6 +245,7 @@ def parse_listing(params: Params) -> ListRequest:
         1 if params["most_recent"] else params["limit"],
         params["hidden"] == "any",
         tuple(_order_of(params)),
+        params["members"],
         tag=params["tag"],
         properties=tuple((key, value) for key, value in _property_filters(params) if is_custom(key)),
         marker=params["marker"],
@@ -244,7 +280,24 @@ def _query_of(params: Params) -> list[tuple[str, str]]:
         query.append(("os_hidden", params["hidden"]))
     if params["most_recent"]:
         query += NEWEST_FIRST
-    return query + _property_filters(params)
+    return query + _property_filters(params) + _checksum_filter(params)
+
+
+def _checksum_filter(params: Params) -> list[tuple[str, str]]:
+    if params["checksum"] is None:
+        return []
+    algorithm, colon, value = params["checksum"].partition(":")
+    if not colon or algorithm not in CHECKSUMS:
+        raise ConfigurationError(
+            f"checksum: {quoted(params['checksum'])} does not begin with the name of an algorithm that the image "
+            "service can filter by. Write sha512:<hex> or md5:<hex>."
+        )
+    attribute, digits = CHECKSUMS[algorithm]
+    if len(value) != digits or not HEX.fullmatch(value):
+        raise ConfigurationError(
+            f"checksum: {quoted(value)} is not a value of {algorithm}, which has {digits} hexadecimal digits."
+        )
+    return [(attribute, value.lower()), *([("os_hash_algo", algorithm)] if algorithm == "sha512" else [])]
 
 
 def _property_filters(params: Params) -> list[tuple[str, str]]:
@@ -311,6 +364,11 @@ def _owner(option: str, value: str) -> str:
     if len(value.split()) > 1:
         raise ConfigurationError(f"{option}: {quoted(value)} is not the id of a project, which has no blanks.")
     return _trimmed(option, value)
+
+
+def check_text(option: str, value: str) -> None:
+    """Raises unless this is a text that the service could store as a name or an id."""
+    _trimmed(option, value)
 
 
 def _trimmed(option: str, value: str) -> str:

@@ -18,6 +18,7 @@ from .attributes import (
     SERVICE_HASH,
     image_shape,
     is_custom,
+    with_tags_of,
 )
 
 if TYPE_CHECKING:
@@ -227,7 +228,7 @@ def plan_present(desired: Image, current: Image | None, purge: bool = False, new
     `new_id` is the id that a new record gets; None leaves it to the service.
     """
     if current is None:
-        attributes = {key: value for key, value in desired.items() if value is not None}
+        attributes = {key: value for key, value in with_tags_of(desired, {}).items() if value is not None}
         if new_id is not None:
             attributes["id"] = new_id.lower()
         return Plan(None, {**CREATED, **attributes}, (Create(attributes),))
@@ -287,7 +288,7 @@ def make_patch(desired: Image, current: Image, purge: bool = False) -> Patch:
     with paths of one segment only: glance/api/v2/images.py, _validate_path).
     """
     patch = []
-    for key, value in desired.items():
+    for key, value in with_tags_of(desired, current).items():
         if value is None:
             if key in current:
                 patch.append({"op": "remove", "path": pointer(key)})

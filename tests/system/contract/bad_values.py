@@ -30,6 +30,7 @@ UNKNOWN_ID = "00000000-0000-4000-8000-000000000000"
 NEEDED: dict[str, dict[str, Any]] = {
     "pcd_image": {"name": "NAME"},
     "pcd_image_info": {},
+    "pcd_image_member": {"name": "NAME", "projects": ["a-Project-4f1c"]},
     "pcd_image_state": {"name": "NAME", "state": "active"},
     "pcd_image_download": {"name": "NAME", "dest": "DEST"},
     "pcd_image_service_info": {},
@@ -39,6 +40,7 @@ NO_VENDOR = "http://127.0.0.1:1/image.raw"
 BESIDE: dict[str, dict[str, Any]] = {
     "pcd_image_state.id": {"name": None},
     "pcd_image_download.id": {"name": None},
+    "pcd_image_member.id": {"name": None},
     "pcd_image.url_*": {
         "url": NO_VENDOR,
         "disk_format": "raw",
@@ -57,6 +59,7 @@ BESIDE_NULL: dict[str, dict[str, Any]] = {
     "pcd_image.*": {"create": False},
     "pcd_image_state.id": {"name": None},
     "pcd_image_download.id": {"name": None},
+    "pcd_image_member.id": {"name": None},
 }
 
 NULL = "null"
@@ -191,6 +194,9 @@ EXCEPTIONS: list[tuple[str, str, str | None, str]] = [
     ("pcd_image_download.name", NULL, REFUSED, "nothing else says which image is meant"),
     ("pcd_image_state.id", NULL, REFUSED, "nothing else says which image is meant"),
     ("pcd_image_download.id", NULL, REFUSED, "nothing else says which image is meant"),
+    ("pcd_image_member.name", NULL, REFUSED, "nothing else says which image is meant"),
+    ("pcd_image_member.id", NULL, REFUSED, "nothing else says which image is meant"),
+    ("pcd_image_member.projects", NULL, REFUSED, "nothing else says what is to be done"),
     ("pcd_image_info.id", NULL, REFUSED, "all images would be listed instead of one"),
     ("pcd_image_state.state", NULL, REFUSED, "it is required"),
     ("pcd_image_download.dest", NULL, REFUSED, "it is required"),
@@ -200,7 +206,10 @@ EXCEPTIONS: list[tuple[str, str, str | None, str]] = [
     ("pcd_image.url_headers", "null within", LEGAL, "the header is not sent"),
     ("*.name", "a line break|a huge number|minus one|a boolean", LEGAL, "an image can have that name"),
     ("pcd_image.owner", "a huge number|minus one|a boolean", SERVICE, "it knows the projects"),
-    ("pcd_image.tags", "a boolean|minus one", LEGAL, "text, as Ansible makes it"),
+    ("pcd_image.tags*", "a boolean|minus one", LEGAL, "text, as Ansible makes it"),
+    ("pcd_image_member.projects", "a boolean|minus one", LEGAL, "text, as Ansible makes it"),
+    ("pcd_image_member.project_domain", "a huge number|minus one|a boolean", LEGAL, "text, as Ansible makes it"),
+    ("pcd_image_member.project_domain", "a line break", LEGAL, "Keystone knows its domains"),
     ("pcd_image.url_username", "*", LEGAL, "vendors decide what a user is called"),
     ("pcd_image.url_password", "a bell|70,000 characters", LEGAL, "a password may be any text"),
     ("pcd_image.url_password", "*", LEGAL, "a password may be any text"),

@@ -72,7 +72,11 @@ def answer_to(case: Case, run: Runner, server: Server, name: str) -> Answer:
     # What is no option of the connection needs no login of its own.
     connection = server.login("member") if case.option in CONNECTION_OPTIONS else server.access("member")
     options: dict[str, Any] = {**connection, **case.options}
-    options = {key: meant.get(value, value) for key, value in options.items() if value is not None}
+    options = {
+        key: meant.get(value, value) if isinstance(value, str) else value
+        for key, value in options.items()
+        if value is not None
+    }
     options[case.option] = case.value
     if case.what == LEFT_OUT:
         del options[case.option]

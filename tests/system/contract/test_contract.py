@@ -84,6 +84,7 @@ CREATION = [
     Row("a new image is public", NOT_THERE, {"visibility": "public"}, CREATES, user="admin"),
     Row("a new image belongs to another project", NOT_THERE, {"owner": OTHER_PROJECT}, CREATES, user="admin"),
     Row("a new image has no tags", NOT_THERE, {"tags": []}, CREATES),
+    Row("a new image has added tags", NOT_THERE, {"tags_present": ["b", "a"], "tags_absent": ["c"]}, CREATES),
     Row(
         "a property that shall not be there is not created",
         NOT_THERE,
@@ -129,6 +130,17 @@ UPDATE = [
     Row("tags come", queued(), {"tags": ["b", "a", "b"]}, UPDATES),
     Row("tags are replaced", active(tags=["a", "b"]), {"tags": ["c", "b"]}, UPDATES),
     Row("tags are in another order", queued(tags=["a", "b", "c"]), {"tags": ["c", "a", "b", "c"]}, NOTHING),
+    Row("a tag is added", queued(tags=["a", "b"]), {"tags_present": ["b", "c", "c"]}, UPDATES),
+    Row("a tag is removed", active(tags=["a", "b"]), {"tags_absent": ["b", "c"]}, UPDATES),
+    Row("one tag comes for another", queued(tags=["a", "b"]), {"tags_present": ["c"], "tags_absent": ["a"]}, UPDATES),
+    Row("a tag is there already", queued(tags=["a", "b"]), {"tags_present": ["a"], "tags_absent": ["c"]}, NOTHING),
+    Row("no tag is named", queued(tags=["a"]), {"tags_present": [], "tags_absent": []}, NOTHING),
+    Row(
+        "a tag is added together with a property",
+        queued(tags=["a"]),
+        {"tags_present": ["b"], "properties": {"os_distro": "debian"}},
+        UPDATES,
+    ),
     Row("tags go", queued(tags=["a", "b"]), {"tags": []}, UPDATES),
     Row("a property comes", queued(), {"properties": {"os_distro": "ubuntu"}}, UPDATES),
     Row("a property changes", queued(**SEVERAL), {"properties": {"os_distro": "debian"}}, UPDATES),
@@ -328,11 +340,15 @@ def assert_reached(
     for key, value in desired.items():
         found = document["os_hidden" if key == "hidden" else key]
         assert set(found) == set(value) if key == "tags" else found == value, key
+    tags_before = before[image["id"]]["tags"] if image["id"] in before else []
+    if "tags" not in options:
+        added, removed = options.get("tags_present", ()), options.get("tags_absent", ())
+        assert set(document["tags"]) == {*tags_before, *added} - {*removed}
     for key, value in (options.get("properties") or {}).items():
         assert document.get(key) == (str(value).lower() if isinstance(value, bool | int) else value), key
 
 
-ACTIONS = ("properties", "purge_properties", "force")
+ACTIONS = ("properties", "purge_properties", "force", "tags_present", "tags_absent")
 
 
 def assert_part_of(preview: Mapping[str, Any] | None, real: Mapping[str, Any] | None) -> None:

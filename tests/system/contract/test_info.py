@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -348,3 +349,59 @@ def test_a_tag_and_a_property_mean_what_is_written_and_no_other_case(run: Runner
 def test_an_administrator_sees_the_images_of_all_projects(gallery: Gallery, run: Runner) -> None:
     listed = run("pcd_image_info", "admin", tag=gallery.tag, visibility="all", hidden="any", sort="name:asc")
     assert gallery.ends(listed.images) == sorted(PICTURES)
+
+
+# --- by checksum, and with members
+
+
+@pytest.mark.parametrize(("algorithm", "upper"), [("sha512", False), ("md5", False), ("sha512", True)])
+def test_images_are_found_by_the_checksum_of_their_data(
+    algorithm: str, upper: bool, run: Runner, server: Server, name: str
+) -> None:
+    ours = server.create(name, active=True)
+    content = name.encode()
+    other = server.create(name, disk_format="raw", container_format="bare")
+    server.upload(other["id"], content)
+    digest = hashlib.new(algorithm, content).hexdigest()
+    found = run("pcd_image_info", checksum=f"{algorithm}:{digest.upper() if upper else digest}")
+    assert found.ids == [other["id"]]
+    assert found.lookups == 1
+    assert run("pcd_image_info", checksum=f"{algorithm}:{digest}", id=ours["id"]).failed
+
+
+@pytest.mark.parametrize(
+    ("checksum", "words"),
+    [
+        ("sha256:" + "a" * 64, "algorithm"),
+        ("a" * 128, "algorithm"),
+        ("SHA512:" + "a" * 128, "algorithm"),
+        ("sha512:" + "a" * 64, "128 hexadecimal digits"),
+        ("md5:" + "g" * 32, "32 hexadecimal digits"),
+        ("sha512:https://vendor.example.com/SHA512SUMS", "128 hexadecimal digits"),
+    ],
+)
+def test_a_checksum_that_cannot_be_one_is_refused(checksum: str, words: str, run: Runner) -> None:
+    refused = run("pcd_image_info", checksum=checksum)
+    assert refused.msg.startswith("checksum: ")
+    assert words in refused.msg
+    assert len(refused.msg.splitlines()) == 1
+    assert refused.requests == []
+
+
+def test_members_are_those_of_shared_images_at_one_request_each(run: Runner, server: Server, name: str) -> None:
+    image = server.create(name)
+    private = server.create(name, visibility="private")
+    server.share(image["id"], "member", "other")
+    server.share(image["id"], "member", "admin", "pending")
+    statuses = {server.project_id("other"): "accepted", server.project_id("admin"): "pending"}
+    found = run("pcd_image_info", name=name, members=True, sort="created_at:asc,id:asc")
+    told = {each["id"]: each["members"] for each in found.images}
+    assert {member["member_id"]: member["status"] for member in told[image["id"]]} == statuses
+    assert told[private["id"]] is None
+    assert found.lookups == 2
+    assert all("members" not in each for each in run("pcd_image_info", name=name).images)
+    # A member sees itself only.
+    (seen,) = run("pcd_image_info", "other", id=image["id"], members=True).images
+    assert [(member["member_id"], member["status"]) for member in seen["members"]] == [
+        (server.project_id("other"), "accepted")
+    ]

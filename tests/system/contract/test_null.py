@@ -20,6 +20,7 @@ BY_ID: dict[str, dict[str, Any]] = {
     "pcd_image_state": {"state": "deactivated"},
     "pcd_image_download": {"dest": "/tmp/not-written.img"},
     "pcd_image_info": {},
+    "pcd_image_member": {"projects": []},
 }
 # What may stand beside it, and says which image is meant no more than nothing.
 NO_IMAGE: list[dict[str, Any]] = [{}, {"name": None}, {"match": "visible"}]
@@ -98,6 +99,8 @@ def test_a_task_with_every_other_option_null_does_what_it_does_without_them(
         assert run(module, **options).changed
     if module == "pcd_image":
         options["min_disk"] = 0
+    if module == "pcd_image_member":
+        options["projects"] = []
     nulls = {option: None for option in spec_of(module) if option not in {**options, **server.login("member")}}
     plain, with_nulls = run(module, **options), run(module, **{**nulls, **options})
     assert not plain.failed

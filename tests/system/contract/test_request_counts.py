@@ -23,6 +23,8 @@ COUNTS: dict[str, tuple[dict[str, Any] | None, str, str, dict[str, Any], int, li
     "updated, by id": ({}, "id", "pcd_image", {"min_disk": 1}, 2, ["PATCH"]),
     "updated, by name": ({}, "name", "pcd_image", {"min_disk": 1, "tags": ["a"], "hidden": True}, 2, ["PATCH"]),
     "updated, by name, hidden": ({"os_hidden": True}, "name", "pcd_image", {"min_disk": 1}, 3, ["PATCH"]),
+    "tags unchanged": ({"tags": ["a"]}, "name", "pcd_image", {"tags_present": ["a"], "tags_absent": ["b"]}, 1, []),
+    "tags changed": ({"tags": ["a"]}, "name", "pcd_image", {"tags_present": ["b"], "tags_absent": ["a"]}, 2, ["PATCH"]),
     "created, by name": (None, "name", "pcd_image", {}, 3, ["POST"]),
     "created, by id": (None, "id", "pcd_image", {}, 1, ["POST"]),
     "deleted, by id": ({}, "id", "pcd_image", {"state": "absent"}, 1, ["DELETE"]),

@@ -257,6 +257,54 @@ class SetState(Operation):
         return only(subject.images, id=subject.id, status=self.state)
 
 
+class SetMembers(Operation):
+    """An image is shared with one project and no longer with another; the status of a third stays."""
+
+    name, module, writes = "set members", "pcd_image_member", 3
+    contents = (OLD,)
+    ADDED, REMOVED, KEPT = (f"{number:032x}" for number in (1, 2, 3))
+
+    def prepare(self, subject: Subject) -> None:
+        subject.create(OLD)
+        for project in (self.REMOVED, self.KEPT):
+            subject.server.ask("POST", f"/images/{subject.id}/members", json={"member": project})
+        subject.server.ask("PUT", f"/images/{subject.id}/members/{self.KEPT}", json={"status": "accepted"})
+
+    def options(self, subject: Subject) -> dict[str, Any]:
+        own = subject.server.project_id()
+        return {"name": subject.name, "projects": [self.ADDED, own, self.KEPT], "purge": True}
+
+    def members(self, subject: Subject) -> dict[str, str]:
+        listed = subject.server.ask("GET", f"/images/{subject.id}/members")["members"]
+        return {member["member_id"]: member["status"] for member in listed}
+
+    def wrong(self, subject: Subject, result: Mapping[str, Any]) -> list[str]:
+        added = dict.fromkeys((self.ADDED, subject.server.project_id()), "pending")
+        found = self.members(subject)
+        return [] if found == {**added, self.KEPT: "accepted"} else [f"members {found}"]
+
+    def damage(self, subject: Subject) -> list[str]:
+        kept = self.members(subject).get(self.KEPT)
+        return [*super().damage(subject), *([] if kept == "accepted" else [f"another member is {kept}"])]
+
+
+class AnswerOffer(Operation):
+    """An image that another project shares is accepted."""
+
+    name, module = "answer an offer", "pcd_image_member"
+
+    def prepare(self, subject: Subject) -> None:
+        subject.id = subject.server.create(subject.name, "other")["id"]
+        subject.server.share(subject.id, "other", "member", "pending")
+
+    def options(self, subject: Subject) -> dict[str, Any]:
+        return {"name": subject.name, "status": "accepted"}
+
+    def wrong(self, subject: Subject, result: Mapping[str, Any]) -> list[str]:
+        listed = subject.server.ask("GET", f"/images/{subject.id}/members")["members"]
+        return [] if [member["status"] for member in listed] == ["accepted"] else [f"members {listed}"]
+
+
 class Send(Operation):
     """A new image with data: uploaded, staged and imported, or fetched by the service."""
 
@@ -384,6 +432,8 @@ OPERATIONS: tuple[Operation, ...] = (
     Delete(protected=True),
     SetState("deactivated"),
     SetState("active"),
+    SetMembers(),
+    AnswerOffer(),
     Send("upload", "upload"),
     Fill(),
     Send("glance-direct", "stage and import"),

@@ -37,6 +37,8 @@ HOME = {
     "stage": "stage and import",
     "import": "import from a url",
     "download": "download",
+    **dict.fromkeys(("share", "unshare", "members", "projects"), "set members"),
+    "answer": "answer an offer",
 }
 # Before anything was written.
 FEW = (("503", "before"), ("401", "before"), ("cut body", "after"))

@@ -54,6 +54,11 @@ PART = (
     ("deactivate", "504", "after", "action 1", 2),
     ("deactivate", "stall", "after", "action 1", 0),
     ("reactivate", "empty", "before", "action 1", 0),
+    ("set members", "503", "after", "share 1", 2),
+    ("set members", "reset", "after", "unshare 1", 2),
+    ("set members", "half", "after", "members 1", 0),
+    ("set members", "502", "before", "projects 1", 2),
+    ("answer an offer", "null", "after", "answer 1", 0),
     ("upload", "stall", "before", "upload 1", 0),
     ("upload", "503", "before", "upload 1", 2),
     ("upload", "reset", "inside", "upload 1", 2),
@@ -81,6 +86,7 @@ KILLED = (
     ("replace, hide", signal.SIGKILL, "after", "update 1"),
     ("replace, rename", signal.SIGINT, "before", "update 2"),
     ("replace, delete", signal.SIGKILL, "before", "delete 1"),
+    ("set members", signal.SIGKILL, "after", "share 1"),
     ("download", signal.SIGINT, "after", "download 1"),
 )
 

@@ -22,6 +22,7 @@ LAYERS = (
     "module_utils._data",
     "module_utils._apply",
     "module_utils._change",
+    "module_utils._sharing",
     "module_utils._service",
     "module_utils._task",
     "module_utils._module",

@@ -145,7 +145,17 @@ OF_THE_TASK = ("all_stores", "decompress", "on_content_change", "retired", "wait
 @pytest.mark.parametrize("module", MODULES)
 def test_no_option_that_the_service_stores_has_a_default(module: str) -> None:
     with_default = {name for name, option in task(module).options.items() if "default" in option}
-    assert with_default <= {"match", "state", "create", "purge_properties", "force", "most_recent", *OF_THE_TASK}
+    assert with_default <= {
+        "match",
+        "state",
+        "create",
+        "purge",
+        "purge_properties",
+        "force",
+        "most_recent",
+        "members",
+        *OF_THE_TASK,
+    }
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -169,6 +179,7 @@ RETURNED = {
     "pcd_image": {"image", "patch", "retired"},
     "pcd_image_download": {"dest", "size", "checksum", "image"},
     "pcd_image_info": {"images"},
+    "pcd_image_member": {"image", "members"},
     "pcd_image_service_info": {"endpoint", "versions", "import_methods", "stores"},
     "pcd_image_state": {"image"},
 }
@@ -205,10 +216,11 @@ def test_the_examples_use_options_that_there_are(module: str) -> None:
 # --- what a module needs ---------------------------------------------------------------------------------------
 
 
-REQUIRED = {
+REQUIRED: dict[str, dict[str, Any]] = {
     "pcd_image": {"name": "a"},
     "pcd_image_download": {"name": "a", "dest": "/tmp/a"},
     "pcd_image_info": {},
+    "pcd_image_member": {"name": "a", "projects": ["b"]},
     "pcd_image_service_info": {},
     "pcd_image_state": {"name": "a", "state": "active"},
 }

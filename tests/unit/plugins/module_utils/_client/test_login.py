@@ -193,7 +193,8 @@ def test_a_login_is_one_request_with_just_what_keystone_needs(
     assert request.document == {"auth": auth}
     assert request.headers["X-Auth-Token"] is None
     assert request.headers["Content-Type"] == "application/json"
-    assert access == Access(NEW_TOKEN, f"{LIBRARY}/v2", PROJECT, DESCRIBED["expires_at"])  # type: ignore[arg-type]
+    expires = str(DESCRIBED["expires_at"])
+    assert access == Access(NEW_TOKEN, f"{LIBRARY}/v2", PROJECT, expires, None, "default", "Default")
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image.listing impor
     sort_key_of,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._image.options import (
+    DETAIL_OPTIONS,
     FILTER_OPTIONS,
     IDENTITY_OPTIONS,
     parse_listing,
@@ -31,7 +32,7 @@ from ansible_collections.platform9.pcd.tests.support.samples import (
     options,
 )
 
-SPEC = {**IDENTITY_OPTIONS, **FILTER_OPTIONS}
+SPEC = {**IDENTITY_OPTIONS, **FILTER_OPTIONS, **DETAIL_OPTIONS}
 
 
 def params(**given: Any) -> dict[str, Any]:
@@ -88,6 +89,10 @@ def read(shelf: RecordingImages, **given: Any) -> list[str]:
         pytest.param({"hidden": "false"}, [("os_hidden", "false")], id="not hidden"),
         pytest.param({"hidden": "any"}, [], id="hidden or not is two lists"),
         pytest.param({"member_status": "all"}, [("member_status", "all")], id="member_status"),
+        pytest.param({"checksum": f"md5:{'aB' * 16}"}, [("checksum", "ab" * 16)], id="md5"),
+        pytest.param(
+            {"checksum": f"sha512:{'C' * 128}"}, [("os_hash_value", "c" * 128), ("os_hash_algo", "sha512")], id="sha512"
+        ),
         pytest.param({"size_min": 0}, [("size_min", "0")], id="size_min"),
         pytest.param({"size_max": 5}, [("size_max", "5")], id="size_max"),
         pytest.param({"created_at": "gte:2026-01-31"}, [("created_at", "gte:2026-01-31")], id="created_at"),
@@ -116,7 +121,7 @@ def test_each_option_is_its_query_parameter(given: dict[str, Any], query: list[t
 
 
 def test_every_option_has_an_effect() -> None:
-    """Beside `limit` and hidden: any, which are no parameters of one query."""
+    """Beside `limit`, `members` and hidden: any, which are no parameters of one query."""
     values: dict[str, Any] = {
         "protected": True,
         "size_min": 1,
@@ -124,8 +129,9 @@ def test_every_option_has_an_effect() -> None:
         "properties": {"a": "b"},
         "most_recent": True,
         "marker": ID,
+        "checksum": "md5:" + "a" * 32,
     }
-    for option in SPEC.keys() - {"id", "limit"}:
+    for option in SPEC.keys() - {"id", "limit", "members"}:
         assert parse_listing(params(**{option: values.get(option, "true")})).query != (), option
 
 
@@ -139,6 +145,11 @@ def test_every_option_has_an_effect() -> None:
         ({"name": ""}, "name: "),
         ({"name": "x" * 256}, "name: "),
         ({"limit": 0}, "limit: "),
+        ({"checksum": "sha256:" + "a" * 64}, "checksum: 'sha256:.*algorithm"),
+        ({"checksum": "a" * 128}, "checksum: .*algorithm"),
+        ({"checksum": "md5:" + "a" * 31}, "checksum: .* 32 hexadecimal"),
+        ({"checksum": "md5:" + "g" * 32}, "checksum: .* 32 hexadecimal"),
+        ({"checksum": "sha512:https://vendor.example.com/SHA512SUMS"}, "checksum: .* 128 hexadecimal"),
         ({"limit": -1}, "limit: "),
         ({"limit": True}, "limit: "),
         ({"size_min": -1}, "size_min: "),

@@ -15,7 +15,12 @@ from hypothesis import strategies as st
 from ansible_collections.platform9.pcd.plugins.module_utils._data.digest import Content
 from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import File, Stream
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import PlanError
-from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes import ATTRIBUTES, SETTABLE, is_custom
+from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes import (
+    ATTRIBUTES,
+    SETTABLE,
+    TagChange,
+    is_custom,
+)
 from ansible_collections.platform9.pcd.plugins.module_utils._image.options import STATUSES
 from ansible_collections.platform9.pcd.plugins.module_utils._image.plan import (
     Create,
@@ -107,6 +112,18 @@ def remove(path: str) -> dict[str, Any]:
         pytest.param({"tags": ["a", "a"]}, image(tags=["a"]), [], id="a tag named twice is one tag"),
         pytest.param({"tags": ["a"]}, image(tags=["a", "a"]), [], id="a tag that the service names twice is one tag"),
         pytest.param({"tags": []}, image(), [replace("/tags", [])], id="no tags empties them"),
+        pytest.param(
+            {"tags": TagChange(frozenset("b"), frozenset("c"))},
+            image(tags=["c", "a"]),
+            [replace("/tags", ["a", "b"])],
+            id="a change of tags leaves others alone",
+        ),
+        pytest.param(
+            {"tags": TagChange(frozenset("a"), frozenset("c"))},
+            image(tags=["b", "a"]),
+            [],
+            id="a change of tags that is made already is nothing",
+        ),
         pytest.param({"tags": []}, image(tags=[]), [], id="no tags where there are none is nothing"),
         pytest.param(
             {"tags": ["LTS", "ubuntu"]}, image(), [replace("/tags", ["LTS", "ubuntu"])], id="the case of tags"

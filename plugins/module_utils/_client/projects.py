@@ -1,0 +1,58 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The projects that Keystone knows: one method for one operation of the Identity API v3."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
+
+from .http import Http
+
+Project = dict[str, Any]
+
+
+class Projects:
+    """The projects and domains that the token of `http` may look up. Errors are those of Http."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    def get(self, project_id: str) -> Project:
+        """The project of this id.
+
+        Who may look up projects gets NotFound for an id that no project has; others get Forbidden for every project
+        but the one of their token (keystone/common/policies/project.py, get_project).
+        """
+        path, wanted = f"/projects/{quote(project_id, safe='')}", f"look up project {project_id}"
+        answer = self._http.request("GET", path, wanted=wanted, expected=(200,), repeatable=True)
+        found: Any = answer.payload.get("project") if isinstance(answer.payload, dict) else None
+        if not _is_described(found):
+            raise self._http.wrong_shape(answer, "GET", path, wanted, "no project")
+        project: Project = found
+        return project
+
+    def named(self, name: str, domain_id: str) -> list[Project]:
+        """The projects of this name in the domain: one or none. Forbidden for most users who are no administrators."""
+        query = [("name", name), ("domain_id", domain_id)]
+        return self._listed("/projects", "projects", f"look up project {name}", query)
+
+    def own(self) -> list[Project]:
+        """The projects that the user of the token can authenticate for."""
+        return self._listed("/auth/projects", "projects", "list the projects of the user")
+
+    def domains_named(self, name: str) -> list[Project]:
+        """The domains of this name: one or none."""
+        return self._listed("/domains", "domains", f"look up domain {name}", [("name", name)])
+
+    def _listed(self, path: str, key: str, wanted: str, query: Sequence[tuple[str, str]] = ()) -> list[Project]:
+        answer = self._http.request("GET", path, wanted=wanted, expected=(200,), query=query, repeatable=True)
+        found = answer.payload.get(key) if isinstance(answer.payload, dict) else None
+        if not isinstance(found, list) or not all(_is_described(item) for item in found):
+            raise self._http.wrong_shape(answer, "GET", path, wanted, f"no list of {key}")
+        return found
+
+
+def _is_described(document: Any) -> bool:
+    return isinstance(document, dict) and isinstance(document.get("id"), str)
