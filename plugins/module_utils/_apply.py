@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
@@ -128,15 +128,17 @@ class Applier:
 
     def _applied_all(self, plan: Plan) -> Image | None:
         current, made = plan.before, None
-        for step in plan.steps:
+        memory: Patch = []
+        for number, step in enumerate(plan.steps, 1):
             if isinstance(step, Retire):
                 made = None
             try:
+                later = plan.steps[number:]
                 try:
-                    current = self._applied(current, step)
+                    current, memory = self._next(current, step, later, memory)
                 except Abandoned as error:
                     made = self._made_again(plan, made, error)
-                    current = self._applied(made, step)
+                    current, memory = self._next(made, step, later, memory)
                 if isinstance(step, Create) and current is not None:
                     made = current
                     self._give_way(made, plan.sends_data)
@@ -164,6 +166,16 @@ class Applier:
         self._give_way(again, plan.sends_data)
         return again
 
+    def _next(
+        self, current: Image | None, step: Step, later: Sequence[Step], memory: Patch
+    ) -> tuple[Image | None, Patch]:
+        """The image after a step, and the part of its memory that goes into the next patch."""
+        if current is not None and isinstance(step, (Upload, Import)):
+            return self._filled(current, step, is_last=not any(isinstance(each, Update) for each in later))
+        if isinstance(step, Update) and memory:
+            return self._applied(current, step.with_memory(memory)), []
+        return self._applied(current, step), memory
+
     def _applied(self, current: Image | None, step: Step) -> Image | None:
         match step:
             case Create():
@@ -174,15 +186,13 @@ class Applier:
             raise ValueError(f"{step} needs an image")
         match step:
             case Update():
-                return self._updated(current, step)
+                return self._remembering(current, step) if step.is_memory else self._updated(current, step)
             case SetStatus():
                 return self._with_status(current, step)
-            case Upload():
-                return self._transfers().upload(current, step)
+            case Upload() | Import():
+                return self._filled(current, step, is_last=True)[0]
             case Stage():
                 return self._transfers().stage(current, step)
-            case Import():
-                return self._imported(current, step)
             case Retire():
                 self._retire(current, step)
                 return current
@@ -236,20 +246,48 @@ class Applier:
 
     # --- changes of the record
 
-    def _imported(self, current: Image, step: Import) -> Image:
-        """The image after the import, which remembers the source if the service has made other data of it."""
+    def _filled(self, current: Image, step: Upload | Import, is_last: bool) -> tuple[Image, Patch]:
+        """The image with its data, and the patch after which it remembers the source of it.
+
+        If no other patch follows (`is_last`), it is written before the look that verifies the data, which then verifies
+        both. It is bound to the data, so that it is void if the data is wrong.
+        """
+        from ._data.memory import memory_patch
+
         transfers = self._transfers()
-        after, memory = transfers.run_import(current, step)
-        if not memory:
-            return after
+        source = step.stream or (step.fetched if isinstance(step, Import) else None)
+
+        def memory_of(image: Image) -> Patch:
+            return [] if source is None or image["status"] != "active" else memory_patch(source, image)
+
+        def before_look(image: Image) -> None:
+            patch = memory_of({**image, "status": "active"}) if is_last else []
+            # If this fails, it is tried once more below.
+            with suppress(PcdError):
+                if patch:
+                    self._images.update(current["id"], patch)
+
+        if isinstance(step, Upload):
+            after = transfers.upload(current, step, before_look)
+        else:
+            after, memory = transfers.run_import(current, step, before_look)
+            if memory:
+                # At once: a run that goes on with it could not compare it.
+                return self._remembering(after, Update(memory), is_converted=True), []
+        memory = memory_of(after)
+        if memory and is_last:
+            return self._remembering(after, Update(memory)), []
+        return after, memory
+
+    def _remembering(self, current: Image, step: Update, is_converted: bool = False) -> Image:
+        """The image that remembers its source; or as it is, with a warning: its data is right all the same."""
         try:
-            return self._updated(after, Update(memory))
+            return self._updated(current, step)
         except NotFound:
             raise
         except PcdError as error:
-            # The data is right all the same.
-            transfers.warn_of_memory(after, error)
-            return after
+            self._transfers().warn_of_memory(current, error, is_converted)
+            return current
 
     def _updated(self, current: Image, step: Update) -> Image:
         """The image in the desired state: read again, and planned again if somebody else has written meanwhile."""

@@ -27,6 +27,7 @@ Whether the same request may succeed in a moment is said by `is_transient` in `_
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ._redact import printable, redacted_text
@@ -157,8 +158,15 @@ class UnsupportedMedia(ApiError):
 class DataError(PcdError):
     """Bytes are not what was promised, or cannot be read or written.
 
-    If two digests or sizes were compared, `facts` has expected, actual and algorithm.
+    If two digests or sizes were compared, `facts` has expected, actual and algorithm. `recheck` looks whether the
+    checksum file has been changed since it was read.
     """
+
+    recheck: Callable[[], bool] | None = None
+
+    def is_outdated(self) -> bool:
+        """Whether what was stated is no longer stated, so that the same task may succeed now."""
+        return self.recheck is not None and self.recheck()
 
 
 class BrokenOff(DataError):

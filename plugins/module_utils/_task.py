@@ -12,7 +12,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from ._arguments import FuturePath
 from ._client.options import CONNECTION_OPTIONS
-from ._errors import LostRace, MissingPath, NotReady, PcdError
+from ._errors import DataError, LostRace, MissingPath, NotReady, PcdError
 from ._redact import hidden_texts, hide_in, printable, redacted_text
 from ._session import Params, Result, Runtime, Session, open_session
 
@@ -112,16 +112,20 @@ def _performed(
 ) -> Result:
     request = _parsed(task, params, check_mode, warn)
     session = open_session(params, warn, environ, runtime, request.secrets)
-    kept = False
+    kept, is_repeated = False, False
     for plans in range(1, MAX_PLANS + 1):
         try:
             work = task.work(request, session)
+            if isinstance(work, dict):
+                return {"changed": False, **work}
+            result = work.preview() if check_mode else work.apply()
         except NotReady as error:
             raise error.with_note(IN_CHECK_MODE) if check_mode else error from None
-        if isinstance(work, dict):
-            return {"changed": False, **work}
-        try:
-            result = work.preview() if check_mode else work.apply()
+        except DataError as error:
+            # A vendor has published between the checksum and the data. Once is enough: it is not done every minute.
+            if is_repeated or not error.is_outdated():
+                raise
+            is_repeated = True
         except LostRace as error:
             # What this run has made is gone again, and another image took its place; or another run goes on with it.
             kept = kept or error.kept

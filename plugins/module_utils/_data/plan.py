@@ -22,6 +22,7 @@ from .._image.attributes import (
     IMPORT_LOCK,
     REPLACES,
     SOURCE,
+    UNPACKED,
     is_ours,
     origin_of,
     stores_of,
@@ -34,7 +35,9 @@ from .._image.plan import (
     Image,
     Plan,
     Retire,
+    Update,
     describe,
+    desired_by,
     plan_absent,
     plan_present,
 )
@@ -46,6 +49,7 @@ from .digest import Content, Digest, digest_of_image
 from .format import MAX_START_BYTES
 from .formats import with_formats
 from .locks import has_failed, is_settled, is_unusable
+from .memory import memory_patch, remembers
 from .methods import METHODS, choose_method, needs_offered, streamed_method
 from .options import DataRequest, ImageRequest
 from .replacement import (
@@ -109,6 +113,7 @@ class _Planner:
         self._data = request.data
         self._session = session
         self._desired = request.desired
+        self._is_compared = False
 
     def plan(self, current: Image | None) -> Plan:
         stream = stream_of(self._data, self._session.transport)
@@ -138,7 +143,7 @@ class _Planner:
         if self._lies_elsewhere(current, different is None):
             return self._replaced(current, stream)
         if different is None:
-            return self._copied(current)
+            return self._copied(current, stream)
         if self._may_be_converted(current):
             seen = self._once_remembered(current)
             if seen is None or SOURCE in seen:
@@ -259,8 +264,21 @@ class _Planner:
     def _desired_for(self, image: Image | None) -> Mapping[str, Any]:
         return without_converted(self._desired, image, self._session.project_id)
 
-    def _copied(self, current: Image) -> Plan:
+    def _with_memory(self, current: Image, plan: Plan, stream: Stream) -> Plan:
+        """The plan, and what spares the next run a whole comparison like the one that this run has made."""
+        is_own = self._session.project_id is not None and current.get("owner") == self._session.project_id
+        origin = origin_of(current, self._session.project_id)
+        is_converted = origin is not None and origin.disk_format is not None
+        memory = memory_patch(stream, current) if is_own and self._is_compared and not is_converted else []
+        if not memory or plan.after is None:
+            return plan
+        after = {**plan.after, **desired_by(memory), "updated_at": None}
+        return plan._replace(after=after, steps=(*plan.steps, Update(memory, is_memory=True)))
+
+    def _copied(self, current: Image, stream: Stream | None = None) -> Plan:
         plan = self._record(current)
+        if stream is not None:
+            plan = self._with_memory(current, plan, stream)
         missing: Sequence[str] = ()
         held = stores_of(current)
         wanted = held if self._data.stores.every else self._data.stores.names
@@ -333,7 +351,7 @@ class _Planner:
                 return plan_replacement(old, attributes, delivery, retirement, leftovers)
         else:
             attributes = self._as_continued(attributes)
-        kept = () if origin_of(unfinished, self._session.project_id) is None else (SOURCE,)
+        kept = () if origin_of(unfinished, self._session.project_id) is None else (SOURCE, UNPACKED)
         wanted = without_converted(attributes, unfinished, self._session.project_id)
         return plan_continuation(old, wanted, unfinished, delivery, retirement, leftovers, kept)
 
@@ -400,6 +418,9 @@ class _Planner:
 
     def _difference(self, image: Image, stream: Stream) -> Content | None:
         """What is known of the stream, if that differs from the image's data; None if both are the same."""
+        self._is_compared = False
+        if remembers(image, stream, self._session.project_id):
+            return None
         image = self._sent(image)
         stated = Content(None, {})
         if stream.stated is not None and not stream.decompress:
@@ -418,6 +439,7 @@ class _Planner:
         if same is None:
             known = self._read(image, stream)
             same = is_same(image, known)
+            self._is_compared = same is True
         if same is None:
             self._session.warn(
                 f"The service tells no hash of {describe(image)} that can be compared; that it has the data of "

@@ -24,17 +24,28 @@ def stream_of(request: DataRequest, transport: Transport) -> Stream:
     """
     # What is said about the cloud's certificate says nothing about the vendor's.
     transport = transport._replace(verify=transport.verify or True, client_cert=None)
+    names: tuple[str, ...]
     match request.source:
         case Address() as address:
-            url = Url(address, transport)
-            stated = _digest(request.checksum, address.names, transport)
-            return Stream(url, stated, request.decompress, attempts=url.attempts)
+            url, names = Url(address, transport), address.names
+            stated = _digest(request.checksum, names, transport)
+            stream = Stream(url, stated, request.decompress, attempts=url.attempts)
         case File() as file:
             # Whatever makes the one file may make the other.
-            is_early = not file.is_there and _is_missing(request.checksum)
-            stated = None if is_early else _digest(request.checksum, (file.filename,), transport)
-            return Stream(file, stated, request.decompress)
-    raise ValueError("no source, no stream")
+            is_early, names = not file.is_there and _is_missing(request.checksum), (file.filename,)
+            stated = None if is_early else _digest(request.checksum, names, transport)
+            stream = Stream(file, stated, request.decompress)
+        case _:
+            raise ValueError("no source, no stream")
+
+    def is_changed() -> bool:
+        try:
+            return _digest(request.checksum, names, transport) != stated
+        except DataError:
+            return False
+
+    stream.recheck = is_changed
+    return stream
 
 
 def _is_missing(checksum: Digest | ChecksumFile | None) -> bool:

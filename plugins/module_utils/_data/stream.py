@@ -145,7 +145,8 @@ class Stream:
     `content` is what a complete pass has shown, None before it; `start` holds the first bytes that were sent.
     `attempts` counts how often a source that broke off (a transient DataError) is read again. That is always done from
     byte 0: the source may give other data then, which must not be mixed with the data before. The first bytes must not
-    contradict the declared `disk_format`; with None they are not checked.
+    contradict the declared `disk_format`; with None they are not checked. `recheck`
+    tells whether the checksum file now states another digest.
     """
 
     def __init__(
@@ -162,6 +163,7 @@ class Stream:
         self.content: Content | None = None
         self.start = b""
         self.disk_format: str | None = None
+        self.recheck: Callable[[], bool] | None = None
         self._begun: tuple[ExitStack, Body] | None = None
         self._algorithms = tuple(algorithms)
         self._attempts = attempts
@@ -169,7 +171,9 @@ class Stream:
 
     def hashed(self, algorithms: Iterable[str]) -> Stream:
         """Another stream of the same bytes, whose content has digests of these algorithms."""
-        return Stream(self.source, self.stated, self.decompress, algorithms, self._attempts)
+        stream = Stream(self.source, self.stated, self.decompress, algorithms, self._attempts)
+        stream.recheck = self.recheck
+        return stream
 
     @property
     def is_there(self) -> bool:
@@ -297,13 +301,15 @@ class Stream:
 
     def _compare(self, stated: Digest, actual: str) -> None:
         if actual != stated.value:
-            raise DataError(
+            error = DataError(
                 f"checksum: {self.source} has {stated.algorithm} {actual}, but {stated.value} was stated. Either the "
                 "file or the checksum is not the one that is meant; nothing of it is used.",
                 expected=stated.value,
                 actual=actual,
                 algorithm=stated.algorithm,
             )
+            error.recheck = self.recheck
+            raise error
 
 
 class Body:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from .._client.images import Images
 from .._client.progress import Meter, Progress
@@ -40,6 +40,7 @@ from .._image.plan import (
     Patch,
     Stage,
     Upload,
+    attributes_of,
     describe,
     pointer,
 )
@@ -62,6 +63,11 @@ LOOKS_FOR_A_TRACE = 5
 
 # Seconds for the service to take note that a connection has ended in the middle of the data.
 MAX_CUT_SECONDS = 30.0
+
+
+# Called with the image once its data is known to be right, or promised to be: what is written then is seen by the look
+# at the image that comes anyway.
+BeforeLook: TypeAlias = Callable[[Image], object]
 
 
 class Imported(NamedTuple):
@@ -94,14 +100,16 @@ class Transfers:
         self._clock = clock
         self._progress = progress or Progress()
 
-    def upload(self, image: Image, step: Upload) -> Image:
-        """The image, active with exactly the bytes of the stream."""
+    def upload(self, image: Image, step: Upload, before_look: BeforeLook = lambda dummy: None) -> Image:
+        """The image, active with exactly the bytes of the stream. See BeforeLook."""
 
         def put(body: Body) -> None:
             self._images.upload(image["id"], body, step.store, step.timeout)
 
         self._send(image, step, put, "active")
-        return self.verified(image["id"], step.timeout, _content_of(step))
+        content = _content_of(step)
+        before_look({**image, **attributes_of(content)})
+        return self.verified(image["id"], step.timeout, content)
 
     def stage(self, image: Image, step: Stage) -> Image:
         """The image with its data staged."""
@@ -112,8 +120,8 @@ class Transfers:
         self._send(image, step, put, "uploading")
         return self._images.get(image["id"])
 
-    def run_import(self, image: Image, step: Import) -> Imported:
-        """The image after the import; if nobody waits for its end, the image as it is at once."""
+    def run_import(self, image: Image, step: Import, before_look: BeforeLook = lambda dummy: None) -> Imported:
+        """The image after the import; if nobody waits for its end, the image as it is at once. See BeforeLook."""
         try:
             self._start_import(image, step)
         except ApiError as error:
@@ -122,12 +130,21 @@ class Transfers:
             # The import filter, above all (glance/api/v2/images.py, import_image); the record is as it was.
             if not step.fallback:
                 raise _not_fetched(step, error) from None
-            return self._sent_by_fallback(image, step.fallback)
+            return self._sent_by_fallback(image, step.fallback, before_look)
         if not step.wait:
             return Imported(self._images.get(image["id"]), [])
         after = self._watched(image, step)
         if step.method == COPY:
             return Imported(after, [])
+        try:
+            return self._checked(image, after, step, before_look)
+        except WrongData as error:
+            source = step.fetched if step.stream is None else step.stream
+            error.recheck = None if source is None else source.recheck
+            raise
+
+    def _checked(self, image: Image, after: Image, step: Import, before_look: BeforeLook) -> Imported:
+        """The image whose import has ended, once its data is what it should be."""
         if not after.get("size"):
             raise WrongData(f"{describe(after)} has become active without a single byte.", after["id"])
         content = step.known if step.stream is None else _content_of(step)
@@ -135,28 +152,33 @@ class Transfers:
             return self._converted(image, after, step)
         if content is None:
             return Imported(after, [])
-        self.verified(image["id"], step.timeout, content)
-        if step.stated is not None and step.stated.algorithm not in ("md5", after.get("os_hash_algo")):
+        is_right = difference(after, content) is None
+        if is_right and step.stated is not None and step.stated.algorithm not in ("md5", after.get("os_hash_algo")):
             self._read_back(after, step.stated)
-        return Imported(after, [])
+        if is_right:
+            before_look(after)
+        return Imported(self.verified(image["id"], step.timeout, content), [])
 
-    def warn_of_memory(self, image: Image, error: PcdError) -> None:
-        """That a converted image will not be known again."""
+    def warn_of_memory(self, image: Image, error: PcdError, is_converted: bool = True) -> None:
+        """That an image will not be known again, or only by reading its source."""
+        what = "takes it for other data" if is_converted else "reads the source to compare it"
         self._warn(
             f"{describe(image)} has its data, but its source could not be remembered (in the property {SOURCE}), so "
-            f"that the next run takes it for other data: {error}"
+            f"that the next run {what}: {error}"
         )
 
-    def _sent_by_fallback(self, image: Image, steps: tuple[Upload | Stage | Import, ...]) -> Imported:
+    def _sent_by_fallback(
+        self, image: Image, steps: tuple[Upload | Stage | Import, ...], before_look: BeforeLook
+    ) -> Imported:
         """The image with the data that the task itself brings, because the service does not fetch it."""
         arrived = Imported(image, [])
         for step in steps:
             if isinstance(step, Upload):
-                arrived = Imported(self.upload(arrived.image, step), [])
+                arrived = Imported(self.upload(arrived.image, step, before_look), [])
             elif isinstance(step, Stage):
                 arrived = Imported(self.stage(arrived.image, step), [])
             else:
-                arrived = self.run_import(arrived.image, step)
+                arrived = self.run_import(arrived.image, step, before_look)
         return arrived
 
     def _converted(self, before: Image, after: Image, step: Import) -> Imported:

@@ -66,6 +66,8 @@ SHOWN = "pcd_shown"
 RETIRED = "pcd_retired"
 # What the data was made from; see `origin_of`.
 SOURCE = "pcd_source"
+# Beside SOURCE: the file was packed, and the data is what was in it.
+UNPACKED = "pcd_source_unpacked"
 SOURCE_VALUE = re.compile(
     r"(?P<algorithm>[a-z0-9_]+):(?P<value>[0-9a-f]+)=(?P<data>[a-z0-9_]+:[0-9a-f]+)( from (?P<disk_format>[a-z0-9]+))?"
 )
@@ -147,12 +149,14 @@ def stores_of(document: Mapping[str, Any]) -> list[str]:
 class Origin(NamedTuple):
     """The bytes that the data of an image was made from: a digest of them.
 
-    `disk_format` is the format that they were declared to have, if the service has converted them.
+    `disk_format` is the format that they were declared to have, if the service has converted them. `is_unpacked` says
+    whether the digest is that of a packed file, and the data is what was in it.
     """
 
     algorithm: str
     value: str
     disk_format: str | None
+    is_unpacked: bool = False
 
 
 def origin_of(image: Mapping[str, Any], project_id: str | None) -> Origin | None:
@@ -164,7 +168,7 @@ def origin_of(image: Mapping[str, Any], project_id: str | None) -> Origin | None
     found = SOURCE_VALUE.fullmatch(str(image.get(SOURCE)))
     if found is None or project_id is None or image.get("owner") != project_id or found["data"] != _hash_of(image):
         return None
-    return Origin(found["algorithm"], found["value"], found["disk_format"])
+    return Origin(found["algorithm"], found["value"], found["disk_format"], image.get(UNPACKED) == "true")
 
 
 def origin_property(origin: Origin, image: Mapping[str, Any]) -> str | None:

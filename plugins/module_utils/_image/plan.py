@@ -8,7 +8,7 @@ An image here is the service's own document: a flat dictionary of attributes and
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from .._errors import NotReady, PlanError, quoted
@@ -52,13 +52,19 @@ class Update:
     """A JSON patch of the image that is there.
 
     `desired` and `purge` are what it was made from, None if the patch says all that is desired. Without `verify`, it
-    only serves the step after it.
+    only serves the step after it. One that `is_memory` spares the next run work, and may fail.
     """
 
     patch: Patch
     desired: Image | None = field(default=None, compare=False)
     purge: bool = field(default=False, compare=False)
     verify: bool = field(default=True, compare=False)
+    is_memory: bool = field(default=False, compare=False)
+
+    def with_memory(self, memory: Patch) -> Update:
+        """The same, and the memory beside it in one patch."""
+        desired = None if self.desired is None else {**self.desired, **desired_by(memory)}
+        return replace(self, patch=[*self.patch, *memory], desired=desired)
 
     def patch_of(self, image: Image) -> Patch:
         """What is left to change in an image that is not as it was."""
@@ -219,7 +225,16 @@ class Plan(NamedTuple):
         after = _visible(self.expected)
         if self.retired:
             after["retired"] = [f"{told['name']} ({told['id']}): {told['action']}" for told in self.retired]
-        return {"before": _visible(self.before), "after": after}
+        before = _visible(self.before)
+        for step in self.steps:
+            # Not shown otherwise: the properties of this collection are not returned, either.
+            if isinstance(step, Update) and step.is_memory:
+                for key, value in desired_by(step.patch).items():
+                    if self.before is not None and key in self.before:
+                        before[key] = self.before[key]
+                    if value is not None:
+                        after[key] = value
+        return {"before": before, "after": after}
 
 
 def plan_present(desired: Image, current: Image | None, purge: bool = False, new_id: str | None = None) -> Plan:

@@ -238,10 +238,64 @@ def test_data_that_is_changed_on_its_way_is_no_success_and_leaves_no_image(bench
 
 @pytest.mark.parametrize("checksum", [None, "md5", "sha512", "sha256"])
 def test_an_image_with_the_same_data_is_left_alone(checksum: str | None, bench: Any) -> None:
-    made = bench(full(NEW))
+    made = bench(full(NEW, pcd_source=source_of(NEW)))
     given = {} if checksum is None else {"checksum": f"{checksum}:{hashlib.new(checksum, NEW).hexdigest()}"}
     assert not made.plan(**given).changed
     assert made.warned == []
+
+
+def source_of(data: bytes) -> str:
+    return f"sha256:{hashlib.sha256(data).hexdigest()}=sha512:{hashlib.sha512(data).hexdigest()}"
+
+
+def stated(data: bytes) -> dict[str, str]:
+    return {"checksum": f"sha256:{hashlib.sha256(data).hexdigest()}"}
+
+
+def test_a_remembered_checksum_spares_the_reading(bench: Any) -> None:
+    made = bench(full(NEW, pcd_source=source_of(NEW)))
+    # What is compared otherwise.
+    made.path.write_bytes(OLD)
+    assert not made.plan(**stated(NEW)).changed
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"pcd_source": source_of(OLD)},
+        {"pcd_source": "sha256:garbage"},
+        {"pcd_source": source_of(NEW), "pcd_source_unpacked": "true"},
+    ],
+    ids=["none", "of other data", "garbage", "of a packed file"],
+)
+def test_what_is_not_remembered_is_written_after_one_comparison(given: dict[str, str], bench: Any) -> None:
+    made = bench(full(NEW, **given))
+    plan = made.plan(**stated(NEW))
+    assert plan.changed
+    assert plan.diff["after"]["pcd_source"] == source_of(NEW)
+    after = made.run(**stated(NEW))
+    assert made.glance.done == ["update"]
+    assert after["pcd_source"] == source_of(NEW)
+    assert "pcd_source_unpacked" not in after
+    assert not made.plan(**stated(NEW)).changed
+
+
+def test_nothing_is_believed_or_written_on_an_image_of_another_project(bench: Any) -> None:
+    made = bench(full(NEW, owner=OTHER_PROJECT, pcd_source=source_of(OLD)))
+    given = {"id": ID, "name": None}
+    assert not made.plan(**given, **stated(NEW)).changed
+    other = bench(full(OLD, owner=OTHER_PROJECT, pcd_source=source_of(NEW)))
+    other.refused(PlanError, "has other data than the source", **given, **stated(NEW))
+
+
+def test_a_new_image_remembers_with_one_more_request(bench: Any) -> None:
+    made = bench()
+    after = made.run(**stated(NEW))
+    assert made.glance.done == ["create", "upload", "update"]
+    assert after["pcd_source"] == source_of(NEW)
+    made.path.write_bytes(OLD)
+    assert not made.plan(**stated(NEW)).changed
 
 
 @pytest.mark.parametrize("algorithm", ["md5", "sha512"])
