@@ -739,7 +739,7 @@ DONE = (Reply(202), shown(active(**LOCK)), shown(active()))
 def test_a_hash_that_the_service_does_not_have_is_compared_by_reading_back(bench: Any) -> None:
     made = bench(*DONE, Reply(200, DATA), shown(active()))
     assert made.run_import(READ_BACK) == active()
-    assert made.asked[-2:] == ["GET file", "GET"]
+    assert made.asked[-2:] == ["GET file", f"GET {ID}"]
 
 
 def test_other_data_that_is_read_back_is_wrong(bench: Any) -> None:
