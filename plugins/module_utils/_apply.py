@@ -52,6 +52,7 @@ from ._image.plan import (
     Create,
     Delete,
     Discard,
+    Follow,
     Image,
     Import,
     Patch,
@@ -96,7 +97,12 @@ def applier_of(session: Session) -> Applier:
 
         return transfers_of(session)
 
-    return Applier(session.images, transfers, session.transport, session.clock)
+    def follow(old: Image, new: Image) -> None:
+        from ._sharing import follow_members
+
+        follow_members(session, old, new)
+
+    return Applier(session.images, transfers, session.transport, session.clock, follow)
 
 
 class Applier:
@@ -108,11 +114,13 @@ class Applier:
         transfers: Callable[[], Transfers],
         transport: Transport,
         clock: Clock = SYSTEM_CLOCK,
+        follow: Callable[[Image, Image], None] = lambda old, new: None,
     ) -> None:
         self._images = images
         self._transfers = transfers
         self._transport = transport
         self._clock = clock
+        self._follow = follow
 
     def apply(self, plan: Plan) -> Image | None:
         """What the service says of the image after every step of the plan; None once it is gone.
@@ -193,6 +201,9 @@ class Applier:
                 return self._filled(current, step, is_last=True)[0]
             case Stage():
                 return self._transfers().stage(current, step)
+            case Follow():
+                self._follow(step.image, current)
+                return current
             case Retire():
                 self._retire(current, step)
                 return current

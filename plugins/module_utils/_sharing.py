@@ -84,6 +84,37 @@ def change_members(sharing: Sharing, session: Session) -> MembersChange:
     return MembersChange(session, plan)
 
 
+def follow_members(session: Session, old: Image, new: Image) -> None:
+    """The new image is shared with the projects that the old one is shared with.
+
+    What they have answered counts again if the credentials may say so for them; otherwise they have to answer again.
+    """
+    try:
+        wanted = session.images.members(old["id"])
+    except (NotFound, Forbidden):
+        # It is gone, or no longer shared.
+        return
+    if not wanted:
+        return
+    sharing = Sharing(Target(new["id"], None), (), None, False, None, False)
+    plan = plan_members(sharing, new, session.images.members(new["id"]), [member["member_id"] for member in wanted])
+    members = _Writer(session, plan).apply()
+    reached = {member["member_id"]: member["status"] for member in members}
+    lacking = [member for member in wanted if member["status"] not in ("pending", reached[member["member_id"]])]
+    for number, member in enumerate(lacking):
+        try:
+            session.images.set_member_status(new["id"], member["member_id"], member["status"])
+        except PcdError as error:
+            accepted = [each["member_id"] for each in lacking[number:] if each["status"] == "accepted"]
+            if accepted:
+                session.warn(
+                    f"{describe(new)} is shared with the projects that the image which it replaces was shared with, "
+                    f"but these have to accept it again: {', '.join(accepted)}. Only they themselves and "
+                    f"administrators may do that (pcd_image_member with status: accepted). The service says: {error}"
+                )
+            return
+
+
 # --- which image, and which projects
 
 

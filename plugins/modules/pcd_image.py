@@ -244,8 +244,10 @@ options:
         data is verified. Only then does it replace the old image, and O(retired) controls what happens to the old one.
       - An interrupted replacement is continued by the next run. If the unfinished image cannot become what the task
         declares now, it is deleted.
-      - A replacement does not inherit the members of the old image. It requires O(name) without O(id), because the new
-        image has another id.
+      - The members of a shared image become members of its replacement before that one is shown. If they had accepted
+        the old image, they have accepted the new one if the credentials may set that, as those of an administrator.
+        Otherwise they have to accept it again, and the task warns.
+      - A replacement requires O(name) without O(id), because the new image has another id.
       - This option also applies if the data is right, but is in a store that this image service cannot read, for
         example because it was uploaded through the public endpoint of PCD. No instance can boot from such data. V(fail)
         and V(keep) warn; V(replace) sends the data to a readable store. An image that this collection has created is

@@ -388,7 +388,7 @@ class _Planner:
             settled = _settled(self._data, self._session, image)
             if settled is None or not (replaces(settled, old, declared) and is_unfinished(settled)):
                 continue
-            if self._can_continue(settled, attributes, stream):
+            if self._can_continue(settled, old, attributes, stream):
                 return settled, leftovers
             leftovers.append(Discard(settled, plan_absent(settled, force=True).steps))
         return None, leftovers
@@ -397,24 +397,29 @@ class _Planner:
         """The attributes of a replacement that has its data: its format was found in it, unless the task says one."""
         return {key: value for key, value in attributes.items() if key != "disk_format" or key in self._desired}
 
-    def _can_continue(self, unfinished: Image, attributes: Mapping[str, Any], stream: Stream) -> bool:
+    def _can_continue(self, unfinished: Image, old: Image, attributes: Mapping[str, Any], stream: Stream) -> bool:
         if unfinished["status"] in FULL_STATUSES:
             attributes = self._as_continued(attributes)
         attributes = without_converted(attributes, unfinished, self._session.project_id)
-        if not can_continue(unfinished, attributes) or self._is_shared(unfinished):
+        if not can_continue(unfinished, attributes) or self._is_shared_with_others(unfinished, old):
             return False
         if unfinished["status"] == "queued":
             return not is_unusable(unfinished)
         return unfinished["status"] == "active" and self._difference(unfinished, stream) is None
 
-    def _is_shared(self, image: Image) -> bool:
-        """Whether other projects see the image. No run adds members, so that somebody else must have done so."""
+    def _is_shared_with_others(self, unfinished: Image, old: Image) -> bool:
+        """Whether projects see the unfinished image that do not see the old one, so that no run has added them."""
+        members = self._members_of(unfinished)
+        return bool(members) and not members <= self._members_of(old)
+
+    def _members_of(self, image: Image) -> set[str]:
         if image.get("visibility") != "shared":
-            return False
+            return set()
         try:
-            return bool(self._session.images.members(image["id"]))
+            return {member["member_id"] for member in self._session.images.members(image["id"])}
         except Forbidden:
-            return True
+            # Nobody knows, so that it is taken for somebody.
+            return {f"somebody who sees {image['id']}"}
 
     def _difference(self, image: Image, stream: Stream) -> Content | None:
         """What is known of the stream, if that differs from the image's data; None if both are the same."""

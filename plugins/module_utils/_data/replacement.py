@@ -26,6 +26,7 @@ from .._image.marks import foreign_marks, is_retired, unmarking
 from .._image.plan import (
     Create,
     Discard,
+    Follow,
     Image,
     Plan,
     Resume,
@@ -65,6 +66,7 @@ def plan_replacement(
     hidden = {key: value for key, value in attributes.items() if value is not None}
     hidden.update({"os_hidden": True, REPLACES: old["id"]})
     plan = with_delivery(record._replace(before=old, steps=(*leftovers, Create(hidden))), delivery)
+    plan = _followed(plan, old)
     return _published(plan, hidden, bool(attributes.get("os_hidden")), retirements)
 
 
@@ -88,7 +90,14 @@ def plan_continuation(
     plan = record._replace(before=old, steps=(*leftovers, Resume(unfinished), *record.steps))
     if delivery is not None:
         plan = with_delivery(plan, delivery)
+    plan = _followed(plan, old)
     return _published(plan, record.after or {}, bool(attributes.get("os_hidden")), retirements)
+
+
+def _followed(plan: Plan, old: Image) -> Plan:
+    """The plan, followed by the members of the old image, if both images can have some."""
+    can_have = old.get("visibility") == "shared" == (plan.after or {}).get("visibility")
+    return plan._replace(steps=(*plan.steps, Follow(old))) if can_have else plan
 
 
 def begun_with(attributes: Mapping[str, Any]) -> dict[str, Any]:

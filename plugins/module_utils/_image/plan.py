@@ -169,6 +169,12 @@ class Retire(NamedTuple):
         return {"id": self.image["id"], "name": self.name, "action": self.action, "reason": None}
 
 
+class Follow(NamedTuple):
+    """The members of the image that is being replaced become members of its replacement."""
+
+    image: Image
+
+
 class Discard(NamedTuple):
     """An unfinished replacement that is of no use is deleted; nobody has ever found it in a list."""
 
@@ -181,7 +187,7 @@ class Discard(NamedTuple):
         return {"id": self.image["id"], "name": self.image.get("name"), "action": "deleted", "reason": reason}
 
 
-Step: TypeAlias = "Create | Update | SetStatus | Delete | Upload | Stage | Import | Resume | Retire | Discard"
+Step: TypeAlias = "Create | Update | SetStatus | Delete | Upload | Stage | Import | Resume | Follow | Retire | Discard"
 
 
 class Plan(NamedTuple):

@@ -7,6 +7,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -522,3 +523,37 @@ def test_an_image_that_becomes_private_meanwhile_is_an_error(
         MODULE, None, **proxy.through(server.login("member")), name=name, **options_of(server, {"projects": [OTHER]})
     )
     assert "visibility: shared" in done.msg
+
+
+# --- a replacement has the members of the old image
+
+
+@pytest.mark.parametrize(("user", "again"), [("member", PENDING), ("admin", ACCEPTED)])
+def test_members_follow_a_replacement_before_it_is_shown(
+    user: str, again: str, run: Runner, server: Server, proxy: Proxy, name: str, tmp_path: Path
+) -> None:
+    before = {ids(server)[NOBODY]: PENDING, server.project_id("other"): ACCEPTED}
+    old = shared(server, name, before, user, active=False, disk_format="raw", container_format="bare")
+    server.upload(old["id"], b"old data", user=user)
+    path = tmp_path / "image.raw"
+    path.write_bytes(b"new data")
+    shown: list[Members] = []
+
+    def look(seen: Seen, answered: bool) -> None:
+        if seen.kind == "update" and seen.nth == 1 and not answered:
+            new = next(image for image in server.named(name) if image["id"] != old["id"])
+            assert new["os_hidden"]
+            shown.append(members_of(server, new["id"]))
+
+    proxy.watch = look
+    options: dict[str, Any] = {"name": name, "path": str(path), "on_content_change": "replace"}
+    done = run("pcd_image", None, **proxy.through(server.login(user)), **options)
+    for image in server.named(name):
+        server.remember(image["id"])
+    after = {**before, server.project_id("other"): again}
+    assert shown == [after]
+    assert members_of(server, done.image["id"]) == after
+    assert members_of(server, old["id"]) == before
+    warned = str(done.result.get("warnings", ""))
+    assert (server.project_id("other") in warned) is (again == PENDING)
+    assert not run("pcd_image", None, **proxy.through(server.login(user)), **options).changed

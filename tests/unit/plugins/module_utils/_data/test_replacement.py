@@ -36,6 +36,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image.plan import (
     Create,
     Delete,
     Discard,
+    Follow,
     Image,
     Plan,
     Resume,
@@ -123,7 +124,7 @@ def test_a_replacement_is_verified_before_it_is_seen_and_seen_before_the_old_one
             REPLACES: ID,
         }
     )
-    assert rest == [Upload(stream, None, 60), PUBLISH, retired, DONE]
+    assert rest == [Upload(stream, None, 60), Follow(old), PUBLISH, retired, DONE]
     assert plan.before == old
     assert plan.after is not None
     assert (plan.after["os_hidden"], plan.after["status"], plan.after.get("id")) == (False, "active", None)
@@ -218,6 +219,7 @@ def test_a_replacement_that_broke_off_before_its_data_is_taken_up(stream: Stream
         Resume(begun),
         Update([replace("/min_disk", 20)]),
         Upload(stream, None, 60),
+        Follow(old),
         PUBLISH,
         retired,
         DONE,
@@ -232,7 +234,7 @@ def test_a_replacement_that_broke_off_after_its_data_is_only_put_in_its_place() 
     old, begun = full(), unfinished(status="active")
     retired = Retire(old, (HIDE,), "hidden", NAME)
     plan = plan_continuation(old, replacement_attributes(old, {}, False, PROJECT), begun, None, [retired])
-    assert plan.steps == (Resume(begun), PUBLISH, retired, DONE)
+    assert plan.steps == (Resume(begun), Follow(old), PUBLISH, retired, DONE)
     assert not plan.sends_data
 
 
