@@ -74,16 +74,27 @@ options:
   container_format:
     description:
       - The container format. Use V(bare) for data without a container. It cannot be changed after the image has data.
+      - For new data, it is V(bare) if it is omitted together with O(disk_format).
     type: str
     choices: [ami, ari, aki, bare, ovf, ova, docker, compressed]
   disk_format:
     description:
       - The disk format. It cannot be changed after the image has data.
+      - If it is omitted for new data without a container, it is found in the first bytes of the data, after
+        O(decompress). Recognised are V(qcow2), V(vmdk), V(vhd), V(vhdx), V(vdi), V(iso) and V(ploop). All other data is
+        V(raw). A VHD of fixed size has its mark at its end, so that it has to be declared.
+      - Data that contradicts the declared format is refused before anything is sent, also in check mode. V(raw) is
+        accepted for an ISO.
+      - A qcow2 with a backing file or an external data file, and a VMDK that refers to other files, are refused.
+      - With O(method=web-download), the task asks O(url) for its first 64 KiB. If it cannot reach O(url), the format
+        has to be given.
+      - An image that exists keeps its format. A replacement inherits the format, unless its data contradicts it.
     type: str
     choices: [ami, ari, aki, vhd, vhdx, vmdk, raw, qcow2, vdi, iso, ploop]
   min_disk:
     description:
-      - The disk space in GB that an instance needs to boot from the image.
+      - The disk space in GB that an instance needs to boot from the image. If the disk in new data is larger than
+        that, the task warns.
     type: int
   min_ram:
     description:
@@ -146,8 +157,8 @@ options:
       - The file with the data of the image, on the host where the task runs. It is read in one pass, and must not
         change while the task runs.
       - An image that already has this data is left unchanged. The task compares O(checksum) if the service uses the
-        same algorithm (usually V(sha512), also V(md5)). Otherwise it compares the size, and reads the file only if the
-        sizes are equal.
+        same algorithm (usually V(sha512), also V(md5)), or if the image remembers it. Otherwise it compares the size,
+        and reads the file only if the sizes are equal.
       - If the file does not exist in check mode, an earlier task may create it in a real run. The task then warns, and
         predicts as much as it can without the file.
       - It has no effect with O(state=absent). The file need not exist then.
@@ -157,8 +168,8 @@ options:
       - The URL (V(http) or V(https)) of the data of the image.
       - The image service fetches the data itself if it offers O(method=web-download) and if no user name, header or
         decompression is needed. Otherwise the task streams the data to the service, without a temporary file.
-      - Give O(checksum) with V(sha512) or V(md5) if you can. Otherwise each run downloads the file to find out whether
-        the image has this data, unless the sizes differ.
+      - Give O(checksum) if you can. Otherwise each run downloads the file to find out whether the image has this data,
+        unless the sizes differ.
       - Certificates are always verified. O(validate_certs) applies only to the cloud. O(ca_cert) is trusted, too.
       - A redirect from C(https) to plain C(http) is refused. With O(method=web-download), the service follows redirects
         itself, so the task checks them before it starts the import.
@@ -185,8 +196,16 @@ options:
     description:
       - The checksum of the file at O(path) or O(url), before O(decompress), as V(<algorithm>:<checksum>) or
         V(<algorithm>:<URL of a checksum file>).
-      - In a checksum file, the line with the file name is used (in the format of C(sha256sum) or of BSD). A checksum
-        file can also contain only a checksum.
+      - In a checksum file, the line with the file name is used (in the format of C(sha256sum) or of BSD). A name with
+        folders counts by its last part if no line has the name itself. Two different checksums of the file are an
+        error. A checksum file can also contain only a checksum.
+      - If the name of the checksum file is that of the data with an ending for the algorithm, such as C(.sha256) or
+        C(.sha256sum), or with C(.CHECKSUM), a single checksum in it counts, whatever name it has.
+      - If the service does not compute this algorithm, or if the file was decompressed, the image remembers the
+        checksum in the property C(pcd_source). The next run compares it without reading the data. An image of your
+        project that lacks it gets it after one complete comparison.
+      - If the data does not have the checksum of the checksum file, the task reads the checksum file once more. If it
+        has changed, the task begins again, once.
       - The checksum file can be on the host where the task runs (C(file:///path)), as a regular file of at most 4 MiB.
       - A O(url) that ends without a file name, such as C(https://vendor.example.com/latest/), has no line in a checksum
         file. Give the checksum itself.
@@ -500,7 +519,7 @@ image:
 patch:
   description:
     - The operations of the JSON patch that was sent, or would be sent in check mode. Empty if none was needed, as for
-      a new image.
+      a new image. What a new image remembers of its source is not shown.
   returned: success
   type: list
   elements: dict

@@ -23,11 +23,12 @@ USER, PASSWORD = "mirror", "Mirror-Passw0rd-4d1c"
 class Vendor:
     """`files` by name. The folder of an address says how they are given out.
 
-    /files/ as they are; /short/ without their last bytes, though announced; /guarded/ to USER with PASSWORD or to
-    whoever sends `key` as X-Key; /elsewhere/ by a redirect to `other`; /slow/ only once `go_on` is set; /encoded/ as
-    packed with gzip for the way, /encoded/CODING/ by that coding; /status/N/ as an error N. /cut/, /reset/ and
-    /chunks/ break off behind `behind` bytes as long as `cuts` are left: by FIN, by RST, and by FIN among chunks;
-    `given` is called then.
+    /files/ as they are, or the beginning that a Range asks for; /short/ without their last bytes, though announced;
+    /guarded/ to USER with PASSWORD or to whoever sends `key` as X-Key; /elsewhere/ by a redirect to `other`; /slow/
+    only once `go_on` is set; /encoded/ as packed with gzip for the way, /encoded/CODING/ by that coding; /status/N/
+    as an error N. /cut/, /reset/ and /chunks/ break off behind `behind` bytes as long as `cuts` are left: by FIN, by
+    RST, and by FIN among chunks; `given` is called then. `later` are the contents that a file has in turn, each time
+    that it is asked for.
     """
 
     url: str
@@ -39,6 +40,7 @@ class Vendor:
     cuts: int = 0
     behind: int = 1000
     given: Callable[[], object] = lambda: None
+    later: dict[str, list[bytes]] = field(default_factory=dict)
 
     def file(self, name: str, content: bytes, folder: str = "files") -> str:
         """The address of a new file."""
@@ -56,6 +58,8 @@ def open_vendor(tls: ssl.SSLContext | None = None) -> Iterator[Vendor]:
             path = self.path.partition("?")[0]
             vendor.asked.append((path, {name.lower(): value for name, value in self.headers.items()}))
             dummy, folder, *rest, name = path.split("/")
+            if vendor.later.get(name):
+                vendor.files[name] = vendor.later[name].pop(0)
             content = vendor.files.get(name)
             if folder == "elsewhere" and vendor.other is not None:
                 self.answer(302, Location=f"{vendor.other.url}/files/{name}")
@@ -100,7 +104,14 @@ def open_vendor(tls: ssl.SSLContext | None = None) -> Iterator[Vendor]:
             if folder in ("cut", "reset", "chunks") and vendor.cuts:
                 self.give_until_cut(folder, content)
                 return
-            self.send_response(200)
+            wanted = self.headers.get("Range", "")
+            if folder == "files" and wanted.startswith("bytes=0-"):
+                part = content[: int(wanted.removeprefix("bytes=0-")) + 1]
+                self.send_response(206)
+                self.send_header("Content-Range", f"bytes 0-{len(part) - 1}/{len(content)}")
+                content = part
+            else:
+                self.send_response(200)
             self.send_header("Content-Length", str(len(content)))
             if folder == "encoded":
                 self.send_header("Content-Encoding", coding)

@@ -301,7 +301,17 @@ def quota(scene: Scene) -> Outcome:
 
 @case
 def no_formats(scene: Scene) -> Outcome:
-    return scene.image(path=scene.file())
+    return scene.image(path=scene.file(), container_format="ova")
+
+
+@case
+def other_format(scene: Scene) -> Outcome:
+    return scene.image(path=scene.file(), disk_format="qcow2", container_format="bare")
+
+
+@case
+def packed_data(scene: Scene) -> Outcome:
+    return scene.image(**FORMATS, path=scene.file(content=gzip.compress(b"a disk")))
 
 
 @case
@@ -333,12 +343,12 @@ def no_line_of_checksum(scene: Scene) -> Outcome:
 
 @case
 def refused_format(scene: Scene) -> Outcome:
-    return scene.image(disk_format="qcow2", container_format="bare", path=scene.file())
+    return scene.image(disk_format="vhd", container_format="bare", path=scene.file())
 
 
 @case
 def spent_record(scene: Scene) -> Outcome:
-    scene.server.create("appliance", disk_format="qcow2", container_format="bare")
+    scene.server.create("appliance", disk_format="vhd", container_format="bare")
     return scene.image(path=scene.file())
 
 
