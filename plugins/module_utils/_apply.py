@@ -66,6 +66,7 @@ from ._image.plan import (
     Upload,
     describe,
     desired_by,
+    in_parts,
     unmet,
 )
 from ._session import Session
@@ -304,8 +305,8 @@ class Applier:
         """The image in the desired state: read again, and planned again if somebody else has written meanwhile."""
         patch, attempts = step.patch, self._attempts()
         for dummy in range(MAX_ROUNDS):
-            after = self._written(current["id"], patch, step, attempts)
-            patch = step.patch_of(after)
+            after = self._written(current, patch, step, attempts)
+            current, patch = after, step.patch_of(after)
             if not patch:
                 return after
         raise PlanError(
@@ -313,17 +314,20 @@ class Applier:
             f"{MAX_ROUNDS} times. Find out who that is, and run the task again."
         )
 
-    def _written(self, image_id: str, patch: Patch, step: Update, attempts: Attempts) -> Image:
+    def _written(self, current: Image, patch: Patch, step: Update, attempts: Attempts) -> Image:
         """The image after the patch, planned again each time that a look shows that it was not written."""
 
         def write() -> Image:
-            return self._patched(image_id, patch, step.verify)
+            *first, last = in_parts(patch, current)
+            for part in first:
+                self._images.update(current["id"], part)
+            return self._patched(current["id"], last, step.verify)
 
         def look(error: PcdError) -> Image:
-            nonlocal patch
-            seen = self._seen(image_id, error)
-            patch = step.patch_of(seen)
-            return seen
+            nonlocal current, patch
+            current = self._seen(current["id"], error)
+            patch = step.patch_of(current)
+            return current
 
         def is_unclear(error: PcdError) -> bool:
             return is_transient(error) or isinstance(error, Conflict)

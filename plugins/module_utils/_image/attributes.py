@@ -8,6 +8,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
+from unicodedata import combining, normalize
 
 # What Glance computes of every image: `checksum`, and by default `os_hash_value` (its option hashing_algorithm).
 SERVICE_HASH = "sha512"
@@ -121,6 +122,12 @@ def with_tags_of(desired: Mapping[str, Any], image: Mapping[str, Any]) -> dict[s
     """The desired attributes for this image: a change of its tags becomes the tags that it then has."""
     change = desired.get("tags")
     return {**desired, "tags": change.applied_to(image.get("tags"))} if isinstance(change, TagChange) else {**desired}
+
+
+def folded(text: str) -> str:
+    """The text as MySQL and MariaDB compare it by default: without case, accents, and blanks at its end."""
+    letters = normalize("NFD", text.lower())
+    return "".join(letter for letter in letters if not combining(letter)).rstrip(" ")
 
 
 def image_shape(document: Mapping[str, Any]) -> dict[str, Any]:

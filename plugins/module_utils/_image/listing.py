@@ -9,12 +9,11 @@ from functools import cmp_to_key
 from heapq import merge
 from itertools import chain, islice
 from typing import Any
-from unicodedata import combining, normalize
 
 from .._client.images import Image, Query
 from .._errors import Forbidden, NotFound
 from .._session import Result, Session
-from .attributes import image_shape
+from .attributes import folded, image_shape
 from .find import find_by_id
 from .options import ListRequest
 
@@ -126,6 +125,5 @@ def sort_key_of(order: Iterable[tuple[str, str]]) -> Callable[[Image], Any]:
 def _sortable(value: Any) -> tuple[bool, Any, Any]:
     """Texts without case and accents first, as MySQL and MariaDB compare them."""
     if isinstance(value, str):
-        letters = "".join(letter for letter in normalize("NFD", value.casefold()) if not combining(letter))
-        return (True, letters, value)
+        return (True, folded(value), value)
     return (value is not None, 0 if value is None else value, "")

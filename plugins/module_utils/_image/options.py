@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from .._client.images import name_filter
 from .._errors import ConfigurationError, quoted
 from .._session import Params
-from .attributes import MAX_TEXT_LENGTH, OPTION_OF_ATTRIBUTE, OUR_PREFIX, SETTABLE, UUID, TagChange, is_custom
+from .attributes import MAX_TEXT_LENGTH, OPTION_OF_ATTRIBUTE, OUR_PREFIX, SETTABLE, UUID, TagChange, folded, is_custom
 
 CONTAINER_FORMATS = ["ami", "ari", "aki", "bare", "ovf", "ova", "docker", "compressed"]
 DISK_FORMATS = ["ami", "ari", "aki", "vhd", "vhdx", "vmdk", "raw", "qcow2", "vdi", "iso", "ploop"]
@@ -408,7 +408,16 @@ def _integer(option: str, value: int) -> int:
 
 
 def _tags(option: str, value: Iterable[str]) -> list[str]:
-    return sorted({_trimmed(option, tag) for tag in value})
+    tags = sorted({_trimmed(option, tag) for tag in value})
+    first: dict[str, str] = {}
+    for tag in tags:
+        other = first.setdefault(folded(tag), tag)
+        if other != tag:
+            raise ConfigurationError(
+                f"{option}: {quoted(other)} and {quoted(tag)} differ in case or accents only. The database of the "
+                "image service takes them for one. Give one of them."
+            )
+    return tags
 
 
 KINDS: dict[type, str] = {list: "list", tuple: "list", dict: "dictionary"}

@@ -16,6 +16,7 @@ from .attributes import (
     CREATED,
     FIXED_BY_DATA,
     SERVICE_HASH,
+    folded,
     image_shape,
     is_custom,
     with_tags_of,
@@ -252,12 +253,49 @@ def plan_present(desired: Image, current: Image | None, purge: bool = False, new
         attributes = {key: value for key, value in with_tags_of(desired, {}).items() if value is not None}
         if new_id is not None:
             attributes["id"] = new_id.lower()
+        _refuse_twins(attributes, {})
         return Plan(None, {**CREATED, **attributes}, (Create(attributes),))
     patch = make_patch(desired, current, purge)
     if not patch:
         return Plan(current, current)
     _refuse_fixed(desired, current)
-    return Plan(current, _written(apply_patch(patch, current)), (Update(patch, desired, purge),))
+    after = apply_patch(patch, current)
+    _refuse_twins(after, current)
+    return Plan(current, _written(after), (Update(patch, desired, purge),))
+
+
+def _refuse_twins(image: Image, current: Image) -> None:
+    """Raises if the image gets a property or a tag that another one has but for case and accents."""
+    properties = [key for key in image if is_custom(key)]
+    for option, names, there in (
+        ("properties", properties, current),
+        ("tags", image.get("tags") or (), current.get("tags")),
+    ):
+        first: dict[str, str] = {}
+        for name in sorted(names, key=lambda each: (each not in (there or ()), each)):
+            other = first.setdefault(folded(name), name)
+            if other != name and name not in (there or ()):
+                raise PlanError(
+                    f"{option}: {quoted(other)} and {quoted(name)} differ in case or accents only. The database of the "
+                    "image service takes them for one. Remove one of them."
+                )
+
+
+def in_parts(patch: Patch, current: Image) -> list[Patch]:
+    """The patch as one or two that a database can take which compares without case and accents.
+
+    Such a one refuses a tag or a property while another of nearly the same name is there, though the same patch removes
+    it (500), and keeps what it has written before (glance/db/sqlalchemy/api.py, image_tag_set_all).
+    """
+    added = {folded(_key(each["path"])) for each in patch if each["op"] == "add"}
+    first = [each for each in patch if each["op"] == "remove" and folded(_key(each["path"])) in added]
+    rest = [each for each in patch if each not in first]
+    tags = next((each["value"] for each in patch if each["path"] == "/tags" and each["op"] != "remove"), None)
+    if tags is not None:
+        kept = [tag for tag in current.get("tags", ()) if tag in tags or folded(tag) not in set(map(folded, tags))]
+        if len(kept) < len(current.get("tags", ())):
+            first.append({"op": "replace", "path": "/tags", "value": kept})
+    return [first, rest] if first else [patch]
 
 
 def plan_absent(current: Image | None, force: bool = False) -> Plan:
