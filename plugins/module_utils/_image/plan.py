@@ -7,7 +7,7 @@ An image here is the service's own document: a flat dictionary of attributes and
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -265,37 +265,39 @@ def plan_present(desired: Image, current: Image | None, purge: bool = False, new
 
 
 def _refuse_twins(image: Image, current: Image) -> None:
-    """Raises if the image gets a property or a tag that another one has but for case and accents."""
-    properties = [key for key in image if is_custom(key)]
-    for option, names, there in (
-        ("properties", properties, current),
-        ("tags", image.get("tags") or (), current.get("tags")),
-    ):
-        first: dict[str, str] = {}
-        for name in sorted(names, key=lambda each: (each not in (there or ()), each)):
-            other = first.setdefault(folded(name), name)
-            if other != name and name not in (there or ()):
-                raise PlanError(
-                    f"{option}: {quoted(other)} and {quoted(name)} differ in case or accents only. The database of the "
-                    "image service takes them for one. Remove one of them."
-                )
+    """Raises if the image gets a property or a tag that another one has but for case and accents.
+
+    A property counts although the same change removes it: the database keeps its name (ImageProperty is deleted softly,
+    glance/db/sqlalchemy/api.py), so that the new one could never be written.
+    """
+    properties = [key for key in {**current, **image} if is_custom(key)]
+    _refuse_twins_in("properties", properties, current)
+    _refuse_twins_in("tags", image.get("tags") or (), current.get("tags") or ())
+
+
+def _refuse_twins_in(option: str, names: Iterable[str], current: Container[str]) -> None:
+    first: dict[str, str] = {}
+    for name in sorted(names, key=lambda each: (each not in current, each)):
+        other = first.setdefault(folded(name), name)
+        if other != name and name not in current:
+            raise PlanError(
+                f"{option}: {quoted(other)} and {quoted(name)} differ in case or accents only. The database of the "
+                f"image service takes them for one. Use {quoted(other)}."
+            )
 
 
 def in_parts(patch: Patch, current: Image) -> list[Patch]:
-    """The patch as one or two that a database can take which compares without case and accents.
+    """The patch as one or two that a database can take which compares tags without case and accents.
 
-    Such a one refuses a tag or a property while another of nearly the same name is there, though the same patch removes
-    it (500), and keeps what it has written before (glance/db/sqlalchemy/api.py, image_tag_set_all).
+    Such a one refuses a tag while another of nearly the same name is there, though the same patch removes it (500), and
+    keeps what it has written before (glance/db/sqlalchemy/api.py, image_tag_set_all).
     """
-    added = {folded(_key(each["path"])) for each in patch if each["op"] == "add"}
-    first = [each for each in patch if each["op"] == "remove" and folded(_key(each["path"])) in added]
-    rest = [each for each in patch if each not in first]
     tags = next((each["value"] for each in patch if each["path"] == "/tags" and each["op"] != "remove"), None)
-    if tags is not None:
-        kept = [tag for tag in current.get("tags", ()) if tag in tags or folded(tag) not in set(map(folded, tags))]
-        if len(kept) < len(current.get("tags", ())):
-            first.append({"op": "replace", "path": "/tags", "value": kept})
-    return [first, rest] if first else [patch]
+    there = current.get("tags") or ()
+    if tags is None:
+        return [patch]
+    kept = [tag for tag in there if tag in tags or folded(tag) not in set(map(folded, tags))]
+    return [patch] if len(kept) == len(there) else [[{"op": "replace", "path": "/tags", "value": kept}], patch]
 
 
 def plan_absent(current: Image | None, force: bool = False) -> Plan:

@@ -656,11 +656,9 @@ def test_a_pointer_leads_back_to_its_name(name: str) -> None:
 
 
 def test_what_a_database_takes_for_the_same_is_removed_before_it_is_added() -> None:
-    current = image(tags=["LTS", "x"], Foo="a", min_disk=0)
-    patch = make_patch({"tags": ["lts", "x"], "Foo": None, "foo": "b", "min_disk": 7}, current)
-    first, last = in_parts(patch, current)
-    assert first == [{"op": "remove", "path": "/Foo"}, {"op": "replace", "path": "/tags", "value": ["x"]}]
-    assert apply_patch(last, apply_patch(first, current)) == apply_patch(patch, current)
+    current = image(tags=["LTS", "x"], min_disk=0)
+    patch = make_patch({"tags": ["lts", "x"], "min_disk": 7}, current)
+    assert in_parts(patch, current) == [[{"op": "replace", "path": "/tags", "value": ["x"]}], patch]
 
 
 def test_an_ordinary_patch_is_one_request() -> None:
@@ -677,4 +675,5 @@ def test_properties_that_a_database_takes_for_one_are_refused_with_both_names(na
         plan_present({"name": "new", one: "a", other: "b"}, None)
     with pytest.raises(PlanError, match=both):
         plan_present({other: "b"}, image(**{one: "a"}))
-    assert plan_present({one: None, other: "b"}, image(**{one: "a"})).changed
+    with pytest.raises(PlanError, match=both):
+        plan_present({one: None, other: "b"}, image(**{one: "a"}))
