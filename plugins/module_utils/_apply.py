@@ -268,6 +268,9 @@ class Applier:
 
         transfers = self._transfers()
         source = step.stream or (step.fetched if isinstance(step, Import) else None)
+        if isinstance(step, Import) and not step.wait:
+            # Nobody has verified the data.
+            source = None
 
         def memory_of(image: Image) -> Patch:
             return [] if source is None or image["status"] != "active" else memory_patch(source, image)
