@@ -342,6 +342,22 @@ class Fill(Send):
         return [*super().wrong(subject, result), *only(subject.images, id=subject.id)]
 
 
+class Remember(Send):
+    """Data whose stated checksum the service does not compute, so that the image remembers it."""
+
+    SOURCE = f"sha256:{hashlib.sha256(NEW).hexdigest()}=sha512:{hash_of(NEW)}"
+
+    def __init__(self) -> None:
+        super().__init__("upload", "upload and remember")
+        self.writes = 3
+
+    def options(self, subject: Subject) -> dict[str, Any]:
+        return {**super().options(subject), "checksum": f"sha256:{hashlib.sha256(NEW).hexdigest()}"}
+
+    def wrong(self, subject: Subject, result: Mapping[str, Any]) -> list[str]:
+        return [*super().wrong(subject, result), *only(subject.images, pcd_source=self.SOURCE)]
+
+
 class Replace(Operation):
     contents = (OLD, NEW)
     most_images = 2
@@ -436,6 +452,7 @@ OPERATIONS: tuple[Operation, ...] = (
     AnswerOffer(),
     Send("upload", "upload"),
     Fill(),
+    Remember(),
     Send("glance-direct", "stage and import"),
     Send("web-download", "import from a url"),
     *(Replace(retired) for retired in RETIRED),
