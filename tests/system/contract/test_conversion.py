@@ -20,7 +20,8 @@ from ansible_collections.platform9.pcd.tests.support.vendor import PASSWORD, USE
 from ansible_collections.platform9.pcd.tests.tools.qcow2 import DISK, qcow2
 
 QCOW2: dict[str, Any] = {"disk_format": "qcow2", "container_format": "bare"}
-JUNK = b"no disk of any format\n" * 4000
+# A qcow2 by its first bytes, and a broken one: its clusters have no size.
+JUNK = b"QFI\xfb\0\0\0\3" + bytes(96) + b"no disk of any format\n" * 4000
 METHODS = ("glance-direct", "web-download")
 
 
