@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The options as a task got them, before Ansible brings them into their types.
 
-Null means that an option is not given. Ansible makes text of a list, stumbles over a number that is none and over text
-that is no UTF-8. Each of these is an error here that names the option; no value is quoted, since it may be a secret in
-the wrong place.
+Null means that an option is not given. Ansible turns a list into text, and fails without naming the option if a number
+or the encoding of a text (UTF-8) is invalid. Each of these is an error here that names the option. No value is quoted,
+because it may be a secret in the wrong place.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def _check_leaf(name: str, leaf: Any, rules: Mapping[str, Any]) -> None:
         )
     if found:
         code = ord(found[0])
-        what = "a byte that is no text" if code >= 0xD800 else "a control character"
+        what = "a byte that is not valid UTF-8" if code >= 0xD800 else "a control character"
         raise ConfigurationError(f"{name}: it holds {what} (U+{code:04X}). Leave it out, and write text in UTF-8.")
     if rules.get("no_log") or rules.get("type") == "dict":
         return
@@ -133,7 +133,7 @@ def _check_leaf(name: str, leaf: Any, rules: Mapping[str, Any]) -> None:
 
 
 def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """Everything that is no list and no dictionary, by the name that a message gives it; keys of dictionaries, too."""
+    """The values in lists and dictionaries, and the keys of dictionaries, each with its name for messages."""
     if isinstance(value, Mapping):
         for key, item in value.items():
             yield name, key

@@ -64,7 +64,7 @@ class _Module(AnsibleModule):
         raise AssertionError("fail_json ends the process")
 
     def log(self, msg: Any, log_args: Any = None) -> None:
-        """Write into the system's log, where AnsibleModule writes all options of a task (`_log_invocation`)."""
+        """Write into the system's log. AnsibleModule writes all options of a task there (`_log_invocation`)."""
         if log_args:
             self.no_log_values = hidden_texts(self._pcd_task.argument_spec, self.params, self.no_log_values)
             hidden = {name: value for name, value in self._shown().items() if value != self.params[name]}
@@ -107,7 +107,7 @@ def run_module(task: Task) -> None:
     except KeyboardInterrupt:
         failure = PcdError("The task was interrupted. Run it again: it goes on from what is there.")
     if failure is not None:
-        # Here and not there, because AnsibleModule would add a traceback to what is no bug.
+        # Here and not there, because AnsibleModule would add a traceback to an error that is not a bug.
         module.fail_json(msg=str(failure), **failure.facts)
     if task.writes_file:
         _set_attributes(module, result)
@@ -125,7 +125,7 @@ def _set_attributes(module: AnsibleModule, result: dict[str, Any]) -> None:
         return
     diff = result["diff"]
     # What a new file begins with is not known in check mode, so that no diff tells it.
-    told = None if diff["before"]["size"] is None else diff
-    wanted = module.load_file_common_arguments(module.params, result["dest"])
-    wanted.update(owner=None, group=None, mode=None)
-    result["changed"] = module.set_fs_attributes_if_different(wanted, result["changed"], told)
+    known_diff = None if diff["before"]["size"] is None else diff
+    arguments = module.load_file_common_arguments(module.params, result["dest"])
+    arguments.update(owner=None, group=None, mode=None)
+    result["changed"] = module.set_fs_attributes_if_different(arguments, result["changed"], known_diff)

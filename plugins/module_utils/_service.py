@@ -13,7 +13,7 @@ from ._errors import ApiError
 from ._session import Params, Result, Session
 
 VERSIONS = "/versions"
-WANTED = "look up the API versions"
+PURPOSE = "look up the API versions"
 
 # What only the detailed list of the stores has (glance/api/v2/discovery.py, get_stores_detail).
 DETAILS = ("type", "weight", "properties")
@@ -44,7 +44,7 @@ def _versions(session: Session) -> Items:
     # Its document is above /v2 and open to all, so that it needs no token.
     root = Http(session.images.base_url.removesuffix("/v2"), session.transport)
     try:
-        answer = root.request("GET", VERSIONS, wanted=WANTED, expected=(200, 300), repeatable=True)
+        answer = root.request("GET", VERSIONS, purpose=PURPOSE, expected=(200, 300), repeatable=True)
     except ApiError as error:
         if error.status not in (401, 403, 404):
             raise
@@ -52,7 +52,7 @@ def _versions(session: Session) -> Items:
         return []
     versions = answer.payload.get("versions") if isinstance(answer.payload, dict) else None
     if not isinstance(versions, list) or not all(isinstance(version, dict) for version in versions):
-        raise root.wrong_shape(answer, "GET", VERSIONS, WANTED, "no list of versions")
+        raise root.wrong_shape(answer, "GET", VERSIONS, PURPOSE, "no list of versions")
     return [{key: version.get(key) for key in ("id", "status", "links")} for version in versions]
 
 

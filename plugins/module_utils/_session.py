@@ -44,7 +44,7 @@ class Runtime(NamedTuple):
 class Session:
     """An authenticated service. `project_id` is None if a token came without Keystone.
 
-    `library` is the admin endpoint of the catalogue, where another one is used. `projects` makes a client for the
+    `library_endpoint` is the admin endpoint of the catalogue, if another one is used. `projects` makes a client for the
     projects of Keystone, None if no address of Keystone is given; `project_domain` is the domain of the project.
     """
 
@@ -52,7 +52,7 @@ class Session:
     project_id: str | None
     transport: Transport
     warn: Callable[[str], object]
-    library: str | None = None
+    library_endpoint: str | None = None
     runtime: Runtime = field(default_factory=Runtime)
     clock: Clock = SYSTEM_CLOCK
     projects: Callable[[], Projects] | None = None
@@ -60,11 +60,12 @@ class Session:
 
     def warn_wrong_endpoint(self) -> None:
         """Data that does not go to the image library reaches no hypervisor; the warning comes before data is sent."""
-        if self.library is not None:
+        if self.library_endpoint is not None:
             self.warn(
                 f"The data goes to {self.images.base_url}, because interface or image_endpoint_override says so, and "
-                f"not to {self.library}, the admin endpoint of the catalogue. On PCD that is the image library, and no "
-                "machine can be made from data that is not there. Leave both options (and OS_INTERFACE) out."
+                f"not to {self.library_endpoint}, the admin endpoint of the catalogue. On PCD that is the image "
+                "library endpoint, and no instance can boot from data that is not there. Leave both options (and "
+                "OS_INTERFACE) out."
             )
 
 
@@ -108,7 +109,7 @@ def open_session(
         access.project_id,
         connection.transport,
         warn,
-        access.library,
+        access.library_endpoint,
         runtime,
         projects=projects if connection.auth_url else None,
         project_domain=Domain(access.project_domain_id, access.project_domain_name),

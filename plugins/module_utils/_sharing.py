@@ -154,14 +154,14 @@ def _offered(target: Target, session: Session) -> tuple[Image, Sequence[Member],
 def _by_id(image_id: str, target: Target, session: Session, purpose: str) -> tuple[Image, Sequence[Member]]:
     """The image as far as it is known without a request of its own, and its members."""
     # Capitals mean the same in a UUID (RFC 9562), though not to every database.
-    for spelling in dict.fromkeys((image_id, image_id.lower())):
-        image = {"id": spelling, "visibility": "shared"}
+    for candidate in dict.fromkeys((image_id, image_id.lower())):
+        image = {"id": candidate, "visibility": "shared"}
         try:
-            return image, session.images.members(spelling)
+            return image, session.images.members(candidate)
         except NotFound:
             continue
         except Forbidden as error:
-            found = find_by_id(session, spelling)
+            found = find_by_id(session, candidate)
             if found is not None and found.get("visibility") != "shared":
                 raise refuse_unshared(found) from None
             raise error
@@ -256,7 +256,7 @@ class _Writer:
             else:
                 self._members[project] = self._shared_with(project)
         except NotFound:
-            raise self._overtaken() from None
+            raise self._lost_race() from None
 
     def _with_status(self, project: str, status: str) -> Member:
         member = self._settled(
@@ -269,7 +269,7 @@ class _Writer:
     def _shared_with(self, project: str) -> Member:
         member = self._settled(project, lambda: self._added_member(project), lambda seen: seen is not None)
         if member is None:
-            raise self._overtaken()
+            raise self._lost_race()
         return member
 
     def _added_member(self, project: str) -> Member:
@@ -309,7 +309,7 @@ class _Writer:
             )
         return member
 
-    def _overtaken(self) -> LostRace:
+    def _lost_race(self) -> LostRace:
         return LostRace(
             f"The members of {describe(self._image)}, or the image itself, are changed by others at the same moment, "
             "again and again. Run the task once they have ended."
@@ -327,7 +327,7 @@ class _Writer:
                 "community or public (pcd_image): then every project can use the image."
             )
         if self._is_unshared():
-            return self._overtaken()
+            return self._lost_race()
         if isinstance(step, SetMemberStatus):
             return error.with_message(
                 f"status: the service does not let these credentials set the status of project {step.project_id} for "

@@ -111,7 +111,7 @@ class InProcess(OrdinaryAction):
         params = validation.validated_parameters
         with self._at_the_playbook():
             result = self._performed(params, variables)
-        return self._told(result, validation, variables)
+        return self._as_module_result(result, validation, variables)
 
     def _why_module(self, variables: Mapping[str, Any], validation: ValidationResult) -> str:
         """Why the task has to run as a module; empty if it runs here."""
@@ -175,7 +175,7 @@ class InProcess(OrdinaryAction):
             result = {"failed": True, "msg": str(error), **error.facts}
         return {**result, "warnings": list(dict.fromkeys(warnings))} if warnings else result
 
-    def _told(
+    def _as_module_result(
         self, result: dict[str, Any], validation: ValidationResult, variables: Mapping[str, Any]
     ) -> dict[str, Any]:
         """The result as AnsibleModule would give it: with the options, without their secrets."""

@@ -127,11 +127,11 @@ class Glance(Images):
         self.images[image_id]["status"] = "active"
         self.afterwards("reactivate")
 
-    def upload(self, image_id: str, body: Body, store: str | None, patience: float) -> None:
+    def upload(self, image_id: str, body: Body, store: str | None, timeout: float) -> None:
         self._do("upload")
         self._fill(image_id, b"".join(body), [store or "fast"])
 
-    def stage(self, image_id: str, body: Body, patience: float) -> None:
+    def stage(self, image_id: str, body: Body, timeout: float) -> None:
         self._do("stage")
         self.staged[image_id] = b"".join(body)
         self.images[image_id].update(status="uploading", size=len(self.staged[image_id]))
@@ -234,11 +234,11 @@ class RecordingImages(Images):
 def session_with(
     images: Images,
     warned: list[str] | None = None,
-    library: str | None = None,
+    library_endpoint: str | None = None,
     retries: int = 0,
     clock: Clock | None = None,
 ) -> Session:
     """Warnings are gathered in `warned`; waiting moves the hands of `clock`."""
     heard = [] if warned is None else warned
     transport = Transport(timeout=30, retries=retries)
-    return Session(images, PROJECT, transport, heard.append, library, clock=(clock or Clock()).hands)
+    return Session(images, PROJECT, transport, heard.append, library_endpoint, clock=(clock or Clock()).hands)

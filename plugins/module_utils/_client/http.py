@@ -48,7 +48,7 @@ MAX_ERROR_BODY_BYTES = 20_000
 
 
 class Answer(NamedTuple):
-    """A successful answer. `payload` is the decoded JSON document, None where the body is empty."""
+    """A successful answer. `payload` is the decoded JSON document, None if the body is empty."""
 
     status: int
     headers: Mapping[str, str]
@@ -59,7 +59,7 @@ class Answer(NamedTuple):
 class Http:
     """Requests to one base URL. `secrets` are removed from everything that is said about an error.
 
-    `renew` gives a new token in the place of the one that it is told, which is accepted no more.
+    `renew` takes the token that the service no longer accepts, and returns a new one.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Http:
         method: str,
         path: str,
         *,
-        wanted: str,
+        purpose: str,
         expected: tuple[int, ...],
         query: Iterable[tuple[str, str]] = (),
         body: Any = None,
@@ -99,40 +99,40 @@ class Http:
     ) -> Answer:
         """The answer, whose status is one of `expected`.
 
-        `wanted` is what the user wants to happen ("delete image X"), for the message of an error. A request without a
-        `body` carries none at all: Glance refuses DELETE and actions with one. After a failure that passes, only a
-        `repeatable` request is sent again, one that changes nothing, and any other where it has reached nobody.
+        `purpose` is what the user wants to happen ("delete image X"), for the message of an error. A request without a
+        `body` carries none at all: Glance refuses DELETE and actions with one. After a transient error, a `repeatable`
+        request (one that changes nothing) is sent again, and any other request only if it has reached nobody.
         """
         sent = None if body is None else json.dumps(body).encode()
         sent_headers = {**(headers or {}), **({} if sent is None else {"Content-Type": content_type})}
 
         def ask() -> Answer:
-            response = self._response(method, path, wanted, params=list(query), data=sent, headers=sent_headers)
-            answer = self._answer(response, wanted, expected)
+            response = self._response(method, path, purpose, params=list(query), data=sent, headers=sent_headers)
+            answer = self._answer(response, purpose, expected)
             if repeatable and answer.payload is None:
-                raise self.wrong_shape(answer, method, path, wanted, "nothing in it")
+                raise self.wrong_shape(answer, method, path, purpose, "nothing in it")
             return answer
 
-        with self._transport.progress.waiting(self._waited_for(wanted)):
+        with self._transport.progress.waiting(self._waited_for(purpose)):
             return self._repeated(ask, is_transient if repeatable else _was_not_sent)
 
-    def _waited_for(self, wanted: str) -> str:
-        return f"{wanted}: no answer from {host_in(self.base_url)}"
+    def _waited_for(self, purpose: str) -> str:
+        return f"{purpose}: no answer from {host_in(self.base_url)}"
 
     def send(
-        self, path: str, body: Iterable[bytes], *, wanted: str, headers: Mapping[str, str], patience: float
+        self, path: str, body: Iterable[bytes], *, purpose: str, headers: Mapping[str, str], timeout: float
     ) -> None:
-        """PUT a body block by block, once; `patience` is the seconds that the service may take to answer it.
+        """PUT a body block by block, once; `timeout` is the seconds that the service may take to answer it.
 
         What iterating over the body raises comes out as it is, and the service then gets no complete request. After
         TokenRenewed, the body has to be sent again from its beginning.
         """
         # The first of both is also that for each block, which a busy service may take slowly (urllib3's
         # connectionpool.py, `_make_request`), so that it is not the short one of `timeouts`.
-        timeout = (self._transport.timeout, max(self._transport.timeout, patience))
-        response = self._response("PUT", path, wanted, data=body, headers=dict(headers), timeout=timeout)
+        timeouts = (self._transport.timeout, max(self._transport.timeout, timeout))
+        response = self._response("PUT", path, purpose, data=body, headers=dict(headers), timeout=timeouts)
         try:
-            self._answer(response, wanted, (204,))
+            self._answer(response, purpose, (204,))
         except Unauthorized as error:
             if self._has_renewed(error):
                 raise error.renewed() from None
@@ -140,21 +140,21 @@ class Http:
 
     @contextmanager
     def stream(
-        self, path: str, *, wanted: str, expected: tuple[int, ...], headers: Mapping[str, str]
+        self, path: str, *, purpose: str, expected: tuple[int, ...], headers: Mapping[str, str]
     ) -> Iterator[requests.Response]:
         """The answer to a GET whose body has not been read yet."""
         # Packed for the way, its length would not be that of the data.
         sent_headers = {**headers, "Accept": "*/*", "Accept-Encoding": "identity"}
 
         def ask() -> requests.Response:
-            response = self._response("GET", path, wanted, headers=sent_headers, stream=True)
+            response = self._response("GET", path, purpose, headers=sent_headers, stream=True)
             if response.status_code not in expected:
                 try:
                     # It raises: with no status expected, every answer is an error.
-                    self._answer(response, wanted, ())
+                    self._answer(response, purpose, ())
                 except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
                     # The text of the refusal broke off.
-                    raise self.broken(error, path, wanted) from error
+                    raise self.broken(error, path, purpose) from error
                 finally:
                     response.close()
             return response
@@ -163,16 +163,16 @@ class Http:
             # Glance responds with 500 if it does not know the store, and will not know it in a moment either.
             return is_transient(error) and not (isinstance(error, ApiError) and error.status == 500)
 
-        with self._transport.progress.waiting(self._waited_for(wanted)):
+        with self._transport.progress.waiting(self._waited_for(purpose)):
             response = self._repeated(ask, may_repeat)
         with response:
             # Workaround for urllib3 1.26: it notices a body that ends early only with this.
             response.raw.enforce_content_length = True
             yield response
 
-    def broken(self, error: Exception, path: str, wanted: str) -> Exception:
+    def broken(self, error: Exception, path: str, purpose: str) -> Exception:
         """The error for an answer that broke off while its body was read."""
-        return self._connection_failed(error, wanted, self.base_url + path)
+        return self._connection_failed(error, purpose, self.base_url + path)
 
     def _repeated(self, ask: Callable[[], T], may_repeat: Callable[[PcdError], bool]) -> T:
         """What `ask` gives, which is called again after an error of which that is true, and once with a new token."""
@@ -190,7 +190,7 @@ class Http:
                     raise
 
     def _has_renewed(self, error: Unauthorized) -> bool:
-        """Whether there is a new token from now on, in the place of the one that is not accepted."""
+        """Whether a new token has replaced the one that the service does not accept."""
         if self._renew is None:
             return False
         try:
@@ -201,7 +201,7 @@ class Http:
         self._session.headers["X-Auth-Token"] = token
         return True
 
-    def _response(self, method: str, path: str, wanted: str, **content: Any) -> requests.Response:
+    def _response(self, method: str, path: str, purpose: str, **content: Any) -> requests.Response:
         url = self.base_url + path
         try:
             response = self._send(method, url, **content)
@@ -209,7 +209,7 @@ class Http:
                 _refuse_cut(response)
             return response
         except (requests.RequestException, urllib3.exceptions.HTTPError, UnicodeError) as error:
-            raise self._connection_failed(error, wanted, url) from error
+            raise self._connection_failed(error, purpose, url) from error
 
     def _send(self, method: str, url: str, **content: Any) -> requests.Response:
         with warnings.catch_warnings():
@@ -219,32 +219,32 @@ class Http:
                 method, url, **{"timeout": self._transport.timeouts, **content}, allow_redirects=False
             )
 
-    def _answer(self, response: requests.Response, wanted: str, expected: tuple[int, ...]) -> Answer:
+    def _answer(self, response: requests.Response, purpose: str, expected: tuple[int, ...]) -> Answer:
         request_id = response.headers.get("x-openstack-request-id") or None
         if response.status_code in expected:
             try:
                 payload = decoded(response.content) if response.content else None
             except ValueError:
                 raise self._api_error(
-                    response, wanted, "answered with something that is not JSON", request_id
+                    response, purpose, "answered with something that is not JSON", request_id
                 ) from None
             return Answer(response.status_code, response.headers, payload, request_id)
         if 300 <= response.status_code < 400:
-            where = redacted(response.headers.get("Location", "another address"))
+            target = redacted(response.headers.get("Location", "another address"))
             raise self._api_error(
-                response, wanted, f"answered with a redirect to {where}, which is not followed", request_id
+                response, purpose, f"answered with a redirect to {target}, which is not followed", request_id
             )
         if response.status_code < 400:
-            raise self._api_error(response, wanted, "answered with an unexpected status", request_id)
-        raise self._api_error(response, wanted, "refused", request_id)
+            raise self._api_error(response, purpose, "answered with an unexpected status", request_id)
+        raise self._api_error(response, purpose, "refused", request_id)
 
-    def wrong_shape(self, answer: Answer, method: str, path: str, wanted: str, lacking: str) -> ApiError:
+    def wrong_shape(self, answer: Answer, method: str, path: str, purpose: str, lacking: str) -> ApiError:
         """The error for a successful answer whose JSON is not what the operation gives."""
         from .failures import with_request_id
 
         url = redacted(self.base_url + path)
         message = (
-            f"Could not {wanted}: {method} {url} answered {answer.status}, but with {lacking}. "
+            f"Could not {purpose}: {method} {url} answered {answer.status}, but with {lacking}. "
             "Check that the address is that of the service itself and that no proxy answers in its place."
         )
         return ApiError(
@@ -256,7 +256,7 @@ class Http:
             request_id=None if answer.request_id is None else self._masked(answer.request_id),
         )
 
-    def _api_error(self, response: requests.Response, wanted: str, what: str, request_id: str | None) -> ApiError:
+    def _api_error(self, response: requests.Response, purpose: str, what: str, request_id: str | None) -> ApiError:
         from .failures import (
             advice_for,
             is_json_object,
@@ -267,11 +267,11 @@ class Http:
         request_id = None if request_id is None else self._masked(request_id)
         status = response.status_code
         method, url = str(response.request.method), redacted(response.url)
-        # Before it is cut or read: a part of a secret, or another spelling of it, would not be found afterwards.
+        # Before it is cut or read: a part of a secret, or another encoding of it, would not be found afterwards.
         body = self._masked(response.content.decode(errors="replace"))[:MAX_ERROR_BODY_BYTES]
         server_message = redacted_text(self._masked(server_words(response.headers.get("Content-Type", ""), body)))
         answered = f"{status} {response.reason}"
-        message = f"Could not {wanted}: {method} {url} {what} ({answered})"
+        message = f"Could not {purpose}: {method} {url} {what} ({answered})"
         message += f": {server_message}" if server_message not in ("", answered) else "."
         kind = BY_STATUS.get(status, ApiError)
         advice = advice_for(status, request_id)
@@ -290,16 +290,16 @@ class Http:
             retry_after=response.headers.get("Retry-After"),
         )
 
-    def _connection_failed(self, error: Exception, wanted: str, url: str) -> Exception:
+    def _connection_failed(self, error: Exception, purpose: str, url: str) -> Exception:
         from .failures import is_address_error, is_proxy_address_error, is_timeout, may_recover, reason_for, was_sent
 
         if is_proxy_address_error(error):
             return unusable_proxy(url)
         if is_address_error(error):
             return ConfigurationError(
-                f"Could not {wanted}: {redacted(url)} is not a usable address. Write https://host/path."
+                f"Could not {purpose}: {redacted(url)} is not a usable address. Write https://host/path."
             )
-        message = self._masked(f"Could not {wanted}: {reason_for(error, url, self._transport)}")
+        message = self._masked(f"Could not {purpose}: {reason_for(error, url, self._transport)}")
         if may_recover(error) or is_timeout(error):
             return ConnectionFailed(message, was_sent=was_sent(error), url=redacted(url))
         return Unreachable(message, url=redacted(url))
@@ -333,7 +333,7 @@ def new_session() -> Session:
 
 
 def announced_length(headers: Mapping[str, str]) -> int | None:
-    """The number of bytes that an answer announces; None where it does not, or sends them in chunks."""
+    """The number of bytes that an answer announces; None if it does not, or sends them in chunks."""
     length = "" if "Transfer-Encoding" in headers else headers.get("Content-Length", "")
     return int(length) if length.isascii() and length.isdigit() else None
 

@@ -30,7 +30,7 @@ KINDS: dict[str, type] = {
     "tags": list,
 }
 
-# A page begins behind an image, and there is no such page where that one was deleted (400) or hidden from us meanwhile.
+# A page begins after an image; if that image has been deleted (400) or hidden from us meanwhile, there is no such page.
 NO_SUCH_PAGE = (400, 403, 404)
 MAX_RESTARTS = 10
 
@@ -60,7 +60,7 @@ class Images:
     def list(self, query: Query = (), at_most: int | None = None, page_size: int | None = None) -> Iterator[Image]:
         """The images that match, page by page as they are asked for, in the order of the service.
 
-        None comes twice, even where the list has to be begun anew, because images go while it is read.
+        No image comes twice, even if the list has to start again because images are deleted while it is read.
         """
         size = min(page_size or at_most or MAX_PAGE_SIZE, MAX_PAGE_SIZE)
         first: Query = [*query, ("limit", str(size))]
@@ -111,11 +111,11 @@ class Images:
         return self._image("POST", "/images", f"create image {called}", (201,), body=attributes)
 
     def update(self, image_id: str, patch: Sequence[dict[str, Any]]) -> Image:
-        wanted = f"update image {image_id}"
-        return self._image("PATCH", _path(image_id), wanted, (200,), body=patch, content_type=PATCH_TYPE)
+        purpose = f"update image {image_id}"
+        return self._image("PATCH", _path(image_id), purpose, (200,), body=patch, content_type=PATCH_TYPE)
 
     def delete(self, image_id: str) -> None:
-        self._http.request("DELETE", _path(image_id), wanted=f"delete image {image_id}", expected=(204,))
+        self._http.request("DELETE", _path(image_id), purpose=f"delete image {image_id}", expected=(204,))
 
     def deactivate(self, image_id: str) -> None:
         self._act(image_id, "deactivate")
@@ -123,18 +123,18 @@ class Images:
     def reactivate(self, image_id: str) -> None:
         self._act(image_id, "reactivate")
 
-    def upload(self, image_id: str, body: Body, store: str | None, patience: float) -> None:
-        """PUT the data; the image becomes active. `patience`: seconds that the service may take to answer it."""
+    def upload(self, image_id: str, body: Body, store: str | None, timeout: float) -> None:
+        """PUT the data; the image becomes active. `timeout`: seconds that the service may take to answer it."""
         headers = {} if store is None else {"X-Image-Meta-Store": store}
-        self._put(f"{_path(image_id)}/file", f"upload the data of image {image_id}", body, headers, patience)
+        self._put(f"{_path(image_id)}/file", f"upload the data of image {image_id}", body, headers, timeout)
 
-    def stage(self, image_id: str, body: Body, patience: float) -> None:
-        """PUT the data where an import with the method glance-direct takes it from."""
-        self._put(f"{_path(image_id)}/stage", f"stage the data of image {image_id}", body, {}, patience)
+    def stage(self, image_id: str, body: Body, timeout: float) -> None:
+        """PUT the data into the staging area, from which an import with the method glance-direct takes it."""
+        self._put(f"{_path(image_id)}/stage", f"stage the data of image {image_id}", body, {}, timeout)
 
     def start_import(self, image_id: str, request: Mapping[str, Any]) -> None:
-        wanted = f"import the data of image {image_id}"
-        self._http.request("POST", f"{_path(image_id)}/import", wanted=wanted, expected=(202,), body=request)
+        purpose = f"import the data of image {image_id}"
+        self._http.request("POST", f"{_path(image_id)}/import", purpose=purpose, expected=(202,), body=request)
 
     def tasks(self, image_id: str) -> Items:
         """The tasks of the service that have worked on the image; the form of the tasks API."""
@@ -146,42 +146,42 @@ class Images:
         Owners and administrators see all of them, a member only itself (glance/db/sqlalchemy/api.py,
         _image_member_find). Forbidden if the image is not shared.
         """
-        path, wanted = f"{_path(image_id)}/members", f"look up the members of image {image_id}"
-        answer = self._http.request("GET", path, wanted=wanted, expected=(200,), repeatable=True)
+        path, purpose = f"{_path(image_id)}/members", f"look up the members of image {image_id}"
+        answer = self._http.request("GET", path, purpose=purpose, expected=(200,), repeatable=True)
         members = answer.payload.get("members") if isinstance(answer.payload, dict) else None
         if not isinstance(members, list) or not all(_is_member(member) for member in members):
-            raise self._http.wrong_shape(answer, "GET", path, wanted, "no list of members")
+            raise self._http.wrong_shape(answer, "GET", path, purpose, "no list of members")
         return members
 
     def member(self, image_id: str, project_id: str) -> dict[str, Any]:
-        """One of them; NotFound if the project is no member, and if the image is not shared."""
-        wanted = f"look up the membership of project {project_id} in image {image_id}"
-        return self._member("GET", _member_path(image_id, project_id), wanted, repeatable=True)
+        """One of them; NotFound if the project is not a member, and if the image is not shared."""
+        purpose = f"look up the membership of project {project_id} in image {image_id}"
+        return self._member("GET", _member_path(image_id, project_id), purpose, repeatable=True)
 
     def add_member(self, image_id: str, project_id: str) -> dict[str, Any]:
         """The image is shared with the project. Conflict if it was before, TooLarge beyond the service's quota."""
-        wanted = f"share image {image_id} with project {project_id}"
-        return self._member("POST", f"{_path(image_id)}/members", wanted, body={"member": project_id})
+        purpose = f"share image {image_id} with project {project_id}"
+        return self._member("POST", f"{_path(image_id)}/members", purpose, body={"member": project_id})
 
     def set_member_status(self, image_id: str, project_id: str, status: str) -> dict[str, Any]:
         """The project has accepted or rejected the image; it itself and administrators may say so."""
-        wanted = f"set the status of project {project_id} as a member of image {image_id} to {status}"
-        return self._member("PUT", _member_path(image_id, project_id), wanted, body={"status": status})
+        purpose = f"set the status of project {project_id} as a member of image {image_id} to {status}"
+        return self._member("PUT", _member_path(image_id, project_id), purpose, body={"status": status})
 
     def remove_member(self, image_id: str, project_id: str) -> None:
-        wanted = f"end the membership of project {project_id} in image {image_id}"
-        self._http.request("DELETE", _member_path(image_id, project_id), wanted=wanted, expected=(204,))
+        purpose = f"end the membership of project {project_id} in image {image_id}"
+        self._http.request("DELETE", _member_path(image_id, project_id), purpose=purpose, expected=(204,))
 
     @contextmanager
     def download(self, image_id: str, start: int = 0) -> Iterator[requests.Response]:
-        """The answer that brings the data, from the byte `start` on: 206 where the service allows that, else 200.
+        """The answer that brings the data, from the byte `start` on: 206 if the service allows that, else 200.
 
         A queued image has no data: 204.
         """
         headers = {"Range": f"bytes={start}-"} if start else {}
-        wanted = f"download the data of image {image_id}"
+        purpose = f"download the data of image {image_id}"
         with self._http.stream(
-            f"{_path(image_id)}/file", wanted=wanted, expected=(200, 204, 206), headers=headers
+            f"{_path(image_id)}/file", purpose=purpose, expected=(200, 204, 206), headers=headers
         ) as response:
             yield response
 
@@ -191,49 +191,49 @@ class Images:
 
     def import_methods(self) -> Names:
         """The import methods that the service offers."""
-        path, wanted = "/info/import", "look up the import methods"
-        answer = self._http.request("GET", path, wanted=wanted, expected=(200,), repeatable=True)
+        path, purpose = "/info/import", "look up the import methods"
+        answer = self._http.request("GET", path, purpose=purpose, expected=(200,), repeatable=True)
         methods = answer.payload.get("import-methods") if isinstance(answer.payload, dict) else None
         offered = methods.get("value") if isinstance(methods, dict) else None
         if not isinstance(offered, list):
-            raise self._http.wrong_shape(answer, "GET", path, wanted, "no list of import methods")
+            raise self._http.wrong_shape(answer, "GET", path, purpose, "no list of import methods")
         return [str(method) for method in offered]
 
     def stores(self, detail: bool = False) -> Items:
         """The stores that the service offers: id, perhaps description, default ("true") and read-only ("true").
 
-        An administrator may ask for `detail`: type, weight and properties. NotFound where the service has one store
+        An administrator may ask for `detail`: type, weight and properties. NotFound if the service has only one store,
         without a name.
         """
         return self._items("/info/stores/detail" if detail else "/info/stores", "stores", "look up the stores")
 
-    def _put(self, path: str, wanted: str, body: Body, headers: Mapping[str, str], patience: float) -> None:
+    def _put(self, path: str, purpose: str, body: Body, headers: Mapping[str, str], timeout: float) -> None:
         headers = {"Content-Type": "application/octet-stream", **headers}
         if body.size is not None:
             # Without it, a body that a proxy has cut could become an active image.
             headers["x-openstack-image-size"] = str(body.size)
-        self._http.send(path, body, wanted=wanted, headers=headers, patience=patience)
+        self._http.send(path, body, purpose=purpose, headers=headers, timeout=timeout)
 
-    def _items(self, path: str, key: str, wanted: str) -> Items:
-        answer = self._http.request("GET", path, wanted=wanted, expected=(200,), repeatable=True)
+    def _items(self, path: str, key: str, purpose: str) -> Items:
+        answer = self._http.request("GET", path, purpose=purpose, expected=(200,), repeatable=True)
         items = answer.payload.get(key) if isinstance(answer.payload, dict) else None
         if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-            raise self._http.wrong_shape(answer, "GET", path, wanted, f"no list of {key}")
+            raise self._http.wrong_shape(answer, "GET", path, purpose, f"no list of {key}")
         return items
 
-    def _member(self, method: str, path: str, wanted: str, **content: Any) -> dict[str, Any]:
-        answer: Answer = self._http.request(method, path, wanted=wanted, expected=(200,), **content)
+    def _member(self, method: str, path: str, purpose: str, **content: Any) -> dict[str, Any]:
+        answer: Answer = self._http.request(method, path, purpose=purpose, expected=(200,), **content)
         if not _is_member(answer.payload):
-            raise self._http.wrong_shape(answer, method, path, wanted, "no member")
+            raise self._http.wrong_shape(answer, method, path, purpose, "no member")
         member: dict[str, Any] = answer.payload
         return member
 
     def _act(self, image_id: str, action: str) -> None:
         path = f"{_path(image_id)}/actions/{action}"
-        self._http.request("POST", path, wanted=f"{action} image {image_id}", expected=(204,))
+        self._http.request("POST", path, purpose=f"{action} image {image_id}", expected=(204,))
 
     def _page(self, query: Query) -> tuple[Page, Query | None, Answer]:
-        answer = self._http.request("GET", "/images", wanted=LIST, expected=(200,), query=query, repeatable=True)
+        answer = self._http.request("GET", "/images", purpose=LIST, expected=(200,), query=query, repeatable=True)
         page = answer.payload.get("images") if isinstance(answer.payload, dict) else None
         if not isinstance(page, list) or not all(_is_image(image) for image in page):
             raise self._http.wrong_shape(answer, "GET", "/images", LIST, "no list of images")
@@ -241,15 +241,15 @@ class Images:
         if not following:
             return page, None, answer
         try:
-            # It lacks the prefix of the endpoint (/v2/images?... for /glance/v2), so that its query alone counts.
+            # It lacks the prefix of the endpoint (/v2/images?... for /glance/v2), so that only its query counts.
             return page, parse_qsl(urlsplit(following).query, keep_blank_values=True), answer
         except (ValueError, AttributeError):
             raise self._http.wrong_shape(answer, "GET", "/images", LIST, "no address of the next page") from None
 
-    def _image(self, method: str, path: str, wanted: str, expected: tuple[int, ...], **content: Any) -> Image:
-        answer: Answer = self._http.request(method, path, wanted=wanted, expected=expected, **content)
+    def _image(self, method: str, path: str, purpose: str, expected: tuple[int, ...], **content: Any) -> Image:
+        answer: Answer = self._http.request(method, path, purpose=purpose, expected=expected, **content)
         if not _is_image(answer.payload):
-            raise self._http.wrong_shape(answer, method, path, wanted, "no image")
+            raise self._http.wrong_shape(answer, method, path, purpose, "no image")
         image: Image = answer.payload
         return image
 

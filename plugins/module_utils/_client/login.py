@@ -23,21 +23,21 @@ if TYPE_CHECKING:
 
 VERSION = re.compile(r"/v[0-9]+(\.[0-9]+)?$")
 TOKENS = "/auth/tokens"
-WANTED = "log in at Keystone"
+PURPOSE = "log in at Keystone"
 
 
 class Access(NamedTuple):
-    """What a login gives. `image_endpoint` ends in /v2; `project_id` is None where nobody has told it.
+    """What a login gives. `image_endpoint` ends in /v2; `project_id` is None if it is unknown.
 
-    `library` is the catalogue's admin endpoint of the image service, where `image_endpoint` is another one.
-    The domain is that of the project, None where nobody has told it.
+    `library_endpoint` is the catalogue's admin endpoint of the image service, if `image_endpoint` is another one.
+    The domain is that of the project, None if it is unknown.
     """
 
     token: str
     image_endpoint: str
     project_id: str | None
     expires_at: str | None
-    library: str | None = None
+    library_endpoint: str | None = None
     project_domain_id: str | None = None
     project_domain_name: str | None = None
 
@@ -52,16 +52,16 @@ class TokenProvider:
         return log_in(connection)
 
     def renew(self, connection: Connection, dummy_refused: str) -> Access:
-        """Another access in the place of the one whose token the service has refused."""
+        """Another access that replaces the one whose token the service has refused."""
         return log_in(connection)
 
     def session(self, dummy_connection: Connection) -> requests.Session | None:
-        """A session whose connections are still open; None where a new one is needed."""
+        """A session whose connections are still open; None if a new one is needed."""
         return None
 
 
 def log_in(connection: Connection) -> Access:
-    """A token for the project, and where its images are; no request where token and endpoint are both given."""
+    """A token for the project and its image endpoint. No request is sent if token and endpoint are both given."""
     credential, override = connection.credential, connection.image_endpoint_override
     if credential.issued_token is not None and override:
         project_id = connection.project.id if connection.project else None
@@ -74,11 +74,17 @@ def log_in(connection: Connection) -> Access:
             raise error.with_note(connection.hint) from None
         raise
     endpoint = versioned(endpoint, "v2")
-    library = library_beside(endpoint, body.get("catalog") or [], connection.region_name)
+    library_endpoint = library_endpoint_beside(endpoint, body.get("catalog") or [], connection.region_name)
     project = body.get("project") or {}
     domain = project.get("domain") or {}
     return Access(
-        token, endpoint, project.get("id"), body.get("expires_at"), library, domain.get("id"), domain.get("name")
+        token,
+        endpoint,
+        project.get("id"),
+        body.get("expires_at"),
+        library_endpoint,
+        domain.get("id"),
+        domain.get("name"),
     )
 
 
@@ -125,8 +131,8 @@ def warnings_about(access: Access, connection: Connection) -> list[str]:
     ]
 
 
-def library_beside(endpoint: str, catalog: list[Mapping[str, Any]], region_name: str | None) -> str | None:
-    """The admin endpoint of the image service in the region; None where there is none, or where it is this one."""
+def library_endpoint_beside(endpoint: str, catalog: list[Mapping[str, Any]], region_name: str | None) -> str | None:
+    """The admin endpoint of the image service in the region; None if there is none, or if it is this one."""
     libraries = [
         versioned(str(entry["url"]), "v2")
         for entry in _image_endpoints(catalog)
@@ -143,8 +149,8 @@ def versioned(address: str, version: str) -> str:
 def choose_endpoint(catalog: list[Mapping[str, Any]], region_name: str | None, interface: str | None) -> str:
     """The address of the image service in the region.
 
-    Where no interface is asked for: admin, because on PCD that is the image library which the hypervisors read from;
-    public where the catalogue has no admin endpoint.
+    If no interface is asked for: admin, because on PCD that is the image library endpoint, from which the hypervisors
+    read; public if the catalogue has no admin endpoint.
     """
     endpoints = _image_endpoints(catalog)
     if not endpoints:
@@ -169,9 +175,9 @@ def choose_endpoint(catalog: list[Mapping[str, Any]], region_name: str | None, i
             f"region_name: the catalogue has no image service in {region_name!r}; it offers {offered}. "
             "Give one of these regions."
         )
-    for wanted in [interface] if interface else ["admin", "public"]:
-        if wanted in here:
-            return _only_one(here[wanted], wanted, region_name or regions[0])
+    for purpose in [interface] if interface else ["admin", "public"]:
+        if purpose in here:
+            return _only_one(here[purpose], purpose, region_name or regions[0])
     raise ConfigurationError(
         f"interface: the catalogue has no {interface or 'admin or public'} endpoint of the image service"
         f"{f' in {region_name}' if region_name else ''}; it offers {offered}. Give interface, or region_name."
@@ -196,13 +202,13 @@ def _image_endpoints(catalog: list[Mapping[str, Any]]) -> list[Mapping[str, Any]
 
 
 def _with_token(keystone: Http, token: str, connection: Connection) -> tuple[str, Mapping[str, Any]]:
-    """The token that was given, or one for the project where it belongs to another.
+    """The token that was given, or one for the project if it belongs to another.
 
     Asking for the token's own data comes first, because a token of an application credential cannot be exchanged.
     """
     headers = {"X-Auth-Token": token, "X-Subject-Token": token}
     answer = keystone.request(
-        "GET", TOKENS, wanted="look up the token at Keystone", expected=(200,), headers=headers, repeatable=True
+        "GET", TOKENS, purpose="look up the token at Keystone", expected=(200,), headers=headers, repeatable=True
     )
     body = _token_body(keystone, answer, "GET")
     scope, project = _scope(connection), connection.project
@@ -220,18 +226,18 @@ def _issue(
     if scope:
         auth["scope"] = scope
     answer = keystone.request(
-        "POST", TOKENS, wanted=WANTED, expected=(201,), body={"auth": auth}, repeatable=repeatable
+        "POST", TOKENS, purpose=PURPOSE, expected=(201,), body={"auth": auth}, repeatable=repeatable
     )
     token = answer.headers.get("X-Subject-Token")
     if not token:
-        raise keystone.wrong_shape(answer, "POST", TOKENS, WANTED, "no token (X-Subject-Token)")
+        raise keystone.wrong_shape(answer, "POST", TOKENS, PURPOSE, "no token (X-Subject-Token)")
     return token, _token_body(keystone, answer, "POST")
 
 
 def _token_body(keystone: Http, answer: Answer, method: str) -> Mapping[str, Any]:
     body = answer.payload.get("token") if isinstance(answer.payload, dict) else None
     if not isinstance(body, dict) or not _is_description(body):
-        raise keystone.wrong_shape(answer, method, TOKENS, WANTED, "no description of a token")
+        raise keystone.wrong_shape(answer, method, TOKENS, PURPOSE, "no description of a token")
     return body
 
 

@@ -50,7 +50,7 @@ INTERFACES = ("admin", "internal", "public")
 
 ADDRESSES = ("auth_url", "image_endpoint_override")
 
-# The variables of an openrc file; where several mean the same, the first one that is set counts.
+# The variables of an openrc file; if several mean the same, the first one that is set counts.
 VARIABLES: dict[str, tuple[str, ...]] = {
     "auth_url": ("OS_AUTH_URL",),
     **{option: names for method in METHODS for option, names in method.variables.items()},
@@ -105,7 +105,7 @@ class Connection(NamedTuple):
 
 
 class _Sources(NamedTuple):
-    """Where the connection comes from, the first that counts at the beginning.
+    """The sources of the connection options, in order of precedence.
 
     `cloud` is the entry of clouds.yaml among them, and `is_named` whether the task names it.
     """
@@ -201,7 +201,7 @@ def _warnings(sources: _Sources, login: _Login, transport: Transport) -> list[st
         return warnings
     variables = sources.order[1]
     overruled = sorted(key for key in variables if cloud.values.get(key, variables[key]) != variables[key])
-    # To work in another project of the same login is no mistake.
+    # To work in another project with the same login is valid.
     if overruled and WHO & variables.keys():
         warnings.append(
             f"OS_* variables go before the cloud {cloud.name} that OS_CLOUD names, and they say something else for "
@@ -256,7 +256,9 @@ def _text_of(key: str, name: str, environ: Mapping[str, str]) -> str | None:
     try:
         (value or "").encode()
     except UnicodeEncodeError:
-        raise ConfigurationError(f"{key}: the variable {name} holds bytes that are no UTF-8. Set it anew.") from None
+        raise ConfigurationError(
+            f"{key}: the variable {name} holds bytes that are not valid UTF-8. Correct its value."
+        ) from None
     return value or None
 
 
@@ -310,7 +312,7 @@ def _method(sources: list[Source]) -> tuple[type[Credential], int]:
 
 
 def _asked_for(source: Source, sources: list[Source], number: int) -> tuple[type[Credential], int]:
-    """The method that `auth_type` of the source asks for, and where its secret is; never another method."""
+    """The method that `auth_type` of the source asks for, and the source of its secret; never another method."""
     auth_type = source["auth_type"].lower()
     method = METHOD_OF_AUTH_TYPE.get(auth_type)
     if method is None:
@@ -373,7 +375,7 @@ def _scope(login: _Login) -> tuple[Project | None, str | None]:
     domain = next(iter(group(sources, "domain_id", "domain_name")), None)
     if domain and login.credential.takes_scope:
         raise ConfigurationError(
-            f"project_name: it is missing, and {domain} alone is a login to a domain, which has no images. Give "
+            f"project_name: it is missing, and {domain} without it is a login to a domain, which has no images. Give "
             "project_name or project_id."
         )
     return None, None
@@ -425,7 +427,7 @@ def _file(option: str, path: str | None) -> str | None:
             return path
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else error
-        place = "" if os.path.isabs(path) else f" in {_shown(os.getcwd())}, where a relative path begins"
+        place = "" if os.path.isabs(path) else f" in the working directory {_shown(os.getcwd())}"
         raise ConfigurationError(f"{option}: {_shown(path)} cannot be read: {why}{place}. Correct the path.") from None
 
 

@@ -49,13 +49,13 @@ class Progress:
             return
         is_over = threading.Event()
         # What is waited for blocks this thread, so that another one has to say it.
-        told = threading.Thread(target=self._wait, args=(self._tell, about, is_over), daemon=True)
-        told.start()
+        reporter = threading.Thread(target=self._wait, args=(self._tell, about, is_over), daemon=True)
+        reporter.start()
         try:
             yield
         finally:
             is_over.set()
-            told.join()
+            reporter.join()
 
     def _wait(self, tell: Callable[[str], object], about: str, is_over: threading.Event) -> None:
         begin = self._clock()

@@ -25,11 +25,11 @@ class Projects:
         Who may look up projects gets NotFound for an id that no project has; others get Forbidden for every project
         but the one of their token (keystone/common/policies/project.py, get_project).
         """
-        path, wanted = f"/projects/{quote(project_id, safe='')}", f"look up project {project_id}"
-        answer = self._http.request("GET", path, wanted=wanted, expected=(200,), repeatable=True)
+        path, purpose = f"/projects/{quote(project_id, safe='')}", f"look up project {project_id}"
+        answer = self._http.request("GET", path, purpose=purpose, expected=(200,), repeatable=True)
         found: Any = answer.payload.get("project") if isinstance(answer.payload, dict) else None
         if not _is_described(found):
-            raise self._http.wrong_shape(answer, "GET", path, wanted, "no project")
+            raise self._http.wrong_shape(answer, "GET", path, purpose, "no project")
         project: Project = found
         return project
 
@@ -46,11 +46,11 @@ class Projects:
         """The domains of this name: one or none."""
         return self._listed("/domains", "domains", f"look up domain {name}", [("name", name)])
 
-    def _listed(self, path: str, key: str, wanted: str, query: Sequence[tuple[str, str]] = ()) -> list[Project]:
-        answer = self._http.request("GET", path, wanted=wanted, expected=(200,), query=query, repeatable=True)
+    def _listed(self, path: str, key: str, purpose: str, query: Sequence[tuple[str, str]] = ()) -> list[Project]:
+        answer = self._http.request("GET", path, purpose=purpose, expected=(200,), query=query, repeatable=True)
         found = answer.payload.get(key) if isinstance(answer.payload, dict) else None
         if not isinstance(found, list) or not all(_is_described(item) for item in found):
-            raise self._http.wrong_shape(answer, "GET", path, wanted, f"no list of {key}")
+            raise self._http.wrong_shape(answer, "GET", path, purpose, f"no list of {key}")
         return found
 
 

@@ -96,11 +96,11 @@ def _parts_of(text: str, option: str) -> SplitResult:
     except ValueError:
         parts = urlsplit("")
     if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
-        # What is no address at all is not quoted: it may be a secret in the wrong place.
+        # A text that is not an address is not quoted: it may be a secret in the wrong place.
         what = quoted(redacted(text)) if "://" in text else "it"
         raise ConfigurationError(
-            f"{option}: {what} is no address of a file. Write http://host/path or https://host/path, and in a user "
-            "or password %2F for a slash, %3F for ?, %23 for # and %40 for @; a file on the host where the task "
+            f"{option}: {what} is not the address of a file. Write http://host/path or https://host/path, and in a "
+            "user or password %2F for a slash, %3F for ?, %23 for # and %40 for @; a file on the host where the task "
             "runs is given with path."
         )
     if "@" in parts.fragment:
@@ -120,6 +120,6 @@ def _checked_headers(headers: Mapping[str, Any]) -> dict[str, str]:
             # A name that is none may be a whole header, with its secret.
             which = f"the value of {quoted(name)}" if FIELD_NAME.fullmatch(name) else "one of the names"
             raise ConfigurationError(
-                f"url_headers: {which} holds a character that no header can have, or a blank where none can stand."
+                f"url_headers: {which} holds a character that no header can have, or begins or ends with a blank."
             )
     return checked

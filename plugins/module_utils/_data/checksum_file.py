@@ -42,9 +42,9 @@ def is_beside(name: str, image_names: Iterable[str], algorithm: str) -> bool:
 
 
 def digest_in(
-    listing: str, names: Iterable[str], algorithm: str, where: str = "the file", beside: bool = False
+    listing: str, names: Iterable[str], algorithm: str, place: str = "the file", beside: bool = False
 ) -> Digest | None:
-    """The digest of a file in a checksum file: lines of sha256sum, of BSD's or OpenSSL's sha256, or the digest alone.
+    """The digest of a file in a checksum file: lines of sha256sum, of BSD's or OpenSSL's sha256, or only the digest.
 
     `names` are what the file may be called there. For a file without a name there is none: any line could be meant.
     A name in folders counts by its last part if no line has the name itself. In a file that is `beside` the image
@@ -57,12 +57,12 @@ def digest_in(
     entries = list(_entries(lines, algorithm))
     found = {entry.value for entry in entries if FOLDERS.sub("", entry.name) in names}
     found = found or {entry.value for entry in entries if _last_part(entry.name) in names}
-    if not found and (beside or _is_alone(lines, entries)):
+    if not found and (beside or _has_one_digest(lines, entries)):
         every = {entry.value for entry in entries}
         found = every if len(every) == 1 else set()
     if len(found) > 1:
         raise DataError(
-            f"checksum: {where} has {len(found)} different {algorithm} checksums of {quoted(names[0])}, and does not "
+            f"checksum: {place} has {len(found)} different {algorithm} checksums of {quoted(names[0])}, and does not "
             "say which one counts. State the checksum itself."
         )
     return Digest(algorithm, found.pop()) if found else None
@@ -109,7 +109,7 @@ def _last_part(name: str) -> str:
     return name.replace("\\", "/").rpartition("/")[2]
 
 
-def _is_alone(lines: Iterable[str], entries: list[_Entry]) -> bool:
+def _has_one_digest(lines: Iterable[str], entries: list[_Entry]) -> bool:
     """Whether the file holds one digest and nothing else, not even a name."""
     counted = [line for line in lines if not line.startswith("#")]
     return len(counted) == 1 and len(entries) == 1 and entries[0].name in NAMELESS

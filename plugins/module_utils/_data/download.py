@@ -87,8 +87,8 @@ def plan_download(request: DownloadRequest, session: Session) -> Download:
         download = Download(session, image, path, before, digest, request.attributes, folder.identity)
         if download.lacks_data and not folder.is_writable:
             raise ConfigurationError(
-                f"dest: the user of this task may not write into {folder.path}, where the file first lies "
-                "under a temporary name. Give the folder other permissions, use become, or give another dest."
+                f"dest: the user of this task may not write into {folder.path}, in which the file first "
+                "gets a temporary name. Give the folder other permissions, use become, or give another dest."
             )
     return download
 
@@ -124,7 +124,7 @@ def path_of(dest: str, image: Image) -> str:
 
 
 def file_name(image: Image) -> str:
-    """The name of the image with `_` for slashes and the like; its id if that is no name for a file."""
+    """The name of the image with `_` for slashes and the like; its id if that cannot be the name of a file."""
     called = image.get("name") or ""
     name = UNSAFE.sub("_", called) if called.strip(".-") else ""
     try:

@@ -185,13 +185,13 @@ class _Planner:
         return self._replaced(current, stream)
 
     def _lies_elsewhere(self, image: Image, is_same_data: bool) -> bool:
-        """Whether the data lies where this service cannot read it, and is to be brought over; otherwise that is said.
+        """Whether this service cannot read the data and the task is to bring it over. A warning says if it stays there.
 
-        What this collection has made has its data where the task sent it, with a warning if that was not the library.
-        So an unchanged one is not looked at, which would cost a request in every run.
+        An image that this collection has made has its data at the endpoint to which the task sent it, with a warning if
+        that was not the library endpoint. So an unchanged one is not checked, which would cost a request in every run.
         """
-        # Who works through another endpoint than the library does not want to have data brought over from there.
-        if image["status"] != "active" or self._session.library is not None:
+        # A task that uses another endpoint than the library endpoint does not ask to bring data over from there.
+        if image["status"] != "active" or self._session.library_endpoint is not None:
             return False
         if is_same_data and is_ours(image["id"]):
             return False

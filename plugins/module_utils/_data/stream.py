@@ -36,7 +36,7 @@ class Reading(Protocol):
 
 
 class Source(Protocol):
-    """Where bytes come from; `str()` is what messages call it, without secrets."""
+    """The origin of bytes; `str()` is its name in messages, without secrets."""
 
     @property
     def filename(self) -> str:

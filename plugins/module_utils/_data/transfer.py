@@ -194,20 +194,20 @@ class Transfers:
             size = virtual_size_of(source.start)
         if size is not None and after.get("virtual_size") not in (None, size):
             raise _wrong(after, "virtual_size", size, after["virtual_size"])
-        told = (
+        converted = (
             f"The image service has converted {describe(after)} from {before.get('disk_format')} to "
             f"{after.get('disk_format')}."
         )
         if source is None or content is None:
             self._warn(
-                f"{told} Which data it was made from is not known, so that the next run takes it for other data."
+                f"{converted} Which data it was made from is not known, so that the next run takes it for other data."
             )
             return Imported(after, [])
         value = origin_property(_origin_of(source, content, before), after)
         if value is None:
-            self._warn(f"{told} It tells no hash of the data, so that the next run takes it for other data.")
+            self._warn(f"{converted} It tells no hash of the data, so that the next run takes it for other data.")
             return Imported(after, [])
-        self._warn(f"{told} The property {SOURCE} remembers the source, so that the next run knows it again.")
+        self._warn(f"{converted} The property {SOURCE} remembers the source, so that the next run knows it again.")
         return Imported(after, [{"op": "add", "path": pointer(SOURCE), "value": value}])
 
     def _content_before(self, before: Image, after: Image, step: Import) -> Content | None:
@@ -437,8 +437,10 @@ class Transfers:
     def _failed(self, before: Image, after: Image, step: Import, lacking: list[str]) -> PcdError:
         stores = [store for store in str(after.get(FAILED_IMPORT) or "").split(",") if store] or lacking
         words = self._task_message(after["id"])
-        where = f" into {'store' if len(stores) == 1 else 'stores'} {', '.join(stores)}" if stores else ""
-        told = f" The service says: {words}" if words else " The service does not say why; its administrator can look."
+        target = f" into {'store' if len(stores) == 1 else 'stores'} {', '.join(stores)}" if stores else ""
+        reason = (
+            f" The service says: {words}" if words else " The service does not say why; its administrator can look."
+        )
         advice = f" Check that the data is {after.get('disk_format')}, as disk_format says."
         if step.method == FETCH:
             advice = (
@@ -450,8 +452,8 @@ class Transfers:
         if has_failed(before):
             advice += LEFT_BEHIND
         message = (
-            f"The import ({step.method}) of {describe(after)}{where} has failed; its status is {after['status']}.{told}"
-            f"{'' if told.endswith(('.', '!', '?')) else '.'}{advice}"
+            f"The import ({step.method}) of {describe(after)}{target} has failed; its status is {after['status']}."
+            f"{reason}{'' if reason.endswith(('.', '!', '?')) else '.'}{advice}"
         )
         facts = {"image_status": after["status"], "stores": stores, "task_message": words}
         if after.get(STALE_LOCK) and is_unusable(after):
@@ -463,7 +465,7 @@ class Transfers:
         try:
             tasks = self._images.tasks(image_id)
         except PcdError:
-            # The failure itself is known; who may not read the task still has to be told of it.
+            # The failure itself is known, and must be reported even if these credentials may not read the task.
             return ""
         newest = max(tasks, key=lambda task: str(task.get("created_at")), default={})
         return redacted_text(printable(" ".join(str(newest.get("message") or "").split())))

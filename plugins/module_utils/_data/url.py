@@ -184,19 +184,19 @@ class Url:
             except ValueError:
                 address, followed = location, False
             if not followed:
-                where = quoted(redacted(address))
-                raise DataError(f"{self._option}: {self} leads to {where}, which is no http address.")
+                target = quoted(redacted(address))
+                raise DataError(f"{self._option}: {self} redirects to {target}, which is not an http address.")
             if _is_step_down(left, address):
                 raise self._leads_to_plain_http(left, address)
         raise DataError(f"{self._option}: {self} leads from one address to the next, more than {MAX_REDIRECTS} times.")
 
     def _leads_to_plain_http(self, left: str, address: str) -> DataError:
-        where = self._masked(redacted(address))
+        target = self._masked(redacted(address))
         return DataError(
-            f"{self._option}: {self._masked(redacted(left))} leads from https to plain http, to {where}. That is not "
+            f"{self._option}: {self._masked(redacted(left))} leads from https to plain http, to {target}. That is not "
             "followed, because anybody on the way could change the data. Give an https address that leads to no "
             "other; or, if plain http is enough for this file, the http address itself.",
-            redirect=where,
+            redirect=target,
         )
 
     def _fetch(self, session: requests.Session, address: str, wanted: Mapping[str, str]) -> requests.Response:

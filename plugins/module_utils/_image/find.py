@@ -83,9 +83,9 @@ def missing(session: Session, target: Target, purpose: str) -> NotReady:
 
 def find_by_id(session: Session, image_id: str) -> Image | None:
     # Capitals mean the same in a UUID (RFC 9562), though not to every database.
-    for spelling in dict.fromkeys((image_id, image_id.lower())):
+    for candidate in dict.fromkeys((image_id, image_id.lower())):
         try:
-            return session.images.get(spelling)
+            return session.images.get(candidate)
         except NotFound:
             continue
     return None

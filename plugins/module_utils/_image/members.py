@@ -33,8 +33,8 @@ ATTRIBUTES = ("member_id", "status", "created_at", "updated_at")
 class Sharing(NamedTuple):
     """The members that an image is to have.
 
-    `projects` are ids and names as they were given; None means the receiving side, where only the project of the
-    credentials counts. `status` None leaves every status alone.
+    `projects` are ids and names as they were given; None means the receiving side: only the project of the
+    credentials counts. `status` None leaves every status unchanged.
     """
 
     target: Target
@@ -90,8 +90,8 @@ class MembersPlan(NamedTuple):
         return {"before": self._visible(self.before), "after": self._visible(self.after)}
 
     def _visible(self, members: Iterable[Member]) -> dict[str, Any]:
-        told = {member["member_id"]: member["status"] for member in shape_of(members)}
-        return {"id": self.image["id"], "name": self.image.get("name"), "members": told}
+        statuses = {member["member_id"]: member["status"] for member in shape_of(members)}
+        return {"id": self.image["id"], "name": self.image.get("name"), "members": statuses}
 
 
 def parse_sharing(params: Mapping[str, Any]) -> Sharing:

@@ -310,7 +310,7 @@ def _property_filters(params: Params) -> list[tuple[str, str]]:
             )
         text = property_value(key, value)
         if text is None:
-            raise ConfigurationError(f"properties.{key}: null is no value to filter by. Give the text to look for.")
+            raise ConfigurationError(f"properties.{key}: null cannot be a filter. Give the text to look for.")
         filters.append((key, text))
     return filters
 
@@ -345,7 +345,7 @@ def _check_uuid(option: str, value: str | None) -> None:
 def _declared_name(key: str) -> str:
     if key in SETTABLE:
         option = OPTION_OF_ATTRIBUTE.get(key, key)
-        raise ConfigurationError(f"properties.{key}: this is no custom property. Use the option {option} instead.")
+        raise ConfigurationError(f"properties.{key}: this is not a custom property. Use the option {option} instead.")
     if not is_custom(key):
         raise ConfigurationError(
             f"properties.{key}: this name belongs to the image service or to this collection ({OUR_PREFIX}*). "
@@ -397,7 +397,9 @@ def storable(option: str, value: str) -> str:
                 "the image service takes none that needs four bytes (emoji and the like). Leave it out."
             )
         if 0xD800 <= code <= 0xDFFF:
-            raise ConfigurationError(f"{option}: it holds a byte that is no text (U+{code:X}). Write it in UTF-8.")
+            raise ConfigurationError(
+                f"{option}: it holds a byte that is not valid UTF-8 (U+{code:X}). Write it in UTF-8."
+            )
     return value
 
 

@@ -93,7 +93,7 @@ class Upload(NamedTuple):
 
 
 class Stage(NamedTuple):
-    """The data goes where the service takes it from for an import."""
+    """The data goes into the staging area, from which the service takes it for an import."""
 
     stream: Stream
     timeout: float
@@ -166,7 +166,7 @@ class Retire(NamedTuple):
     name: str | None
 
     @property
-    def told(self) -> dict[str, Any]:
+    def as_result(self) -> dict[str, Any]:
         return {"id": self.image["id"], "name": self.name, "action": self.action, "reason": None}
 
 
@@ -183,7 +183,7 @@ class Discard(NamedTuple):
     steps: tuple[Step, ...]
 
     @property
-    def told(self) -> dict[str, Any]:
+    def as_result(self) -> dict[str, Any]:
         reason = "an earlier run has left it unfinished, and it cannot become what is declared now"
         return {"id": self.image["id"], "name": self.image.get("name"), "action": "deleted", "reason": reason}
 
@@ -218,7 +218,7 @@ class Plan(NamedTuple):
     @property
     def retired(self) -> list[dict[str, Any]]:
         """The other images that the steps take out of use or delete, and how."""
-        return [step.told for step in self.steps if isinstance(step, (Retire, Discard)) and step.steps]
+        return [step.as_result for step in self.steps if isinstance(step, (Retire, Discard)) and step.steps]
 
     @property
     def expected(self) -> Image | None:
@@ -231,7 +231,7 @@ class Plan(NamedTuple):
         """Before and after as Ansible shows them; it holds nothing that only a real run can know."""
         after = _visible(self.expected)
         if self.retired:
-            after["retired"] = [f"{told['name']} ({told['id']}): {told['action']}" for told in self.retired]
+            after["retired"] = [f"{each['name']} ({each['id']}): {each['action']}" for each in self.retired]
         before = _visible(self.before)
         for step in self.steps:
             # Not shown otherwise: the properties of this collection are not returned, either.
@@ -325,7 +325,7 @@ def plan_status(wanted: str, current: Image) -> Plan:
             "Only an image that has its data can be deactivated or reactivated: upload the data first, "
             "or wait until a running upload or import has ended."
         )
-    # Whether the service names the stores depends on the status, which is no change of the image.
+    # Whether the service names the stores depends on the status; a difference there does not change the image.
     before = {key: value for key, value in current.items() if key != "stores"}
     return Plan(before, _written({**before, "status": wanted}), (SetStatus(ACTION_FOR[wanted]),))
 

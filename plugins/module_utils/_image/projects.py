@@ -85,14 +85,14 @@ class ProjectIds:
         if len(ids) == 1:
             self._known.add(str(ids[0]))
             return str(ids[0])
-        where = f"in domain {self._domain or domain_id}"
+        place = f"in domain {self._domain or domain_id}"
         if is_complete:
             raise ConfigurationError(
-                f"projects: there is no project {quoted(name)} {where}. Check the name, and project_domain, or give "
+                f"projects: there is no project {quoted(name)} {place}. Check the name, and project_domain, or give "
                 "the id of the project."
             )
         raise ConfigurationError(
-            f"projects: {quoted(name)} is none of the projects that this user can log in to {where}, and these "
+            f"projects: {quoted(name)} is none of the projects that this user can log in to {place}, and these "
             "credentials may not look up others. Give the id of the project instead of its name."
         )
 

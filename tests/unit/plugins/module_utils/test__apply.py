@@ -553,7 +553,7 @@ class Failing(Glance):
         super().__init__(*images)
         self.failure = failure
 
-    def upload(self, image_id: str, body: Body, store: str | None, patience: float) -> None:
+    def upload(self, image_id: str, body: Body, store: str | None, timeout: float) -> None:
         self._do("upload")
         raise self.failure
 
@@ -582,7 +582,7 @@ def test_an_image_that_the_run_has_made_goes_again_where_its_data_does_not_come(
 
 def test_an_image_that_the_service_still_works_on_is_left_to_it(stream: Stream) -> None:
     class Saving(Glance):
-        def upload(self, image_id: str, body: Body, store: str | None, patience: float) -> None:
+        def upload(self, image_id: str, body: Body, store: str | None, timeout: float) -> None:
             self.images[image_id]["status"] = "saving"
 
     glance = Saving()
@@ -623,7 +623,7 @@ def test_wrong_data_that_cannot_be_taken_out_of_use_is_told(stream: Stream) -> N
 
 def test_a_record_that_takes_no_more_data_is_told_where_it_was_there_before(stream: Stream) -> None:
     class Refusing(Glance):
-        def upload(self, image_id: str, body: Body, store: str | None, patience: float) -> None:
+        def upload(self, image_id: str, body: Body, store: str | None, timeout: float) -> None:
             self.images[image_id]["checksum"] = "a" * 32
             raise error(UnsupportedMedia, 415, "not qcow2")
 
@@ -649,7 +649,7 @@ def test_an_image_that_cannot_be_removed_again_is_told_with_its_id(stream: Strea
 
 def test_an_image_that_somebody_else_has_removed_by_then_is_gone_all_the_same(stream: Stream) -> None:
     class Helpful(Failing):
-        def upload(self, image_id: str, body: Body, store: str | None, patience: float) -> None:
+        def upload(self, image_id: str, body: Body, store: str | None, timeout: float) -> None:
             del self.images[image_id]
             raise self.failure
 

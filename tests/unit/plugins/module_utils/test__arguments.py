@@ -67,7 +67,7 @@ def test_what_can_be_used_passes(given: dict[str, Any]) -> None:
         ({"count": 10**400}, "^count: "),
         ({"properties": {"a": float("nan")}}, "^properties.a: .*finite number, and not nan"),
         ({"properties": {"a": {"b": "\x07"}}}, r"^properties.a.b: it holds a control character \(U\+0007\)"),
-        ({"properties": {"\ud800": "a"}}, r"^properties: it holds a byte that is no text \(U\+D800\)"),
+        ({"properties": {"\ud800": "a"}}, r"^properties: it holds a byte that is not valid UTF-8 \(U\+D800\)"),
         ({"password": "a\0b"}, r"^password: it holds a control character \(U\+0000\)"),
         ({"headers": {"X Key": "a"}}, "^headers: one of its names"),
         ({"tags": [f"{OMITTED}abc"]}, "^tags: it holds __omit_place_holder__"),

@@ -9,7 +9,7 @@ from ansible_collections.platform9.pcd.tests.support.glance_in_memory import Gla
 
 def test_data_on_another_way_than_to_the_library_is_warned_of() -> None:
     warned: list[str] = []
-    session_with(Glance(), warned, library="https://library.example.com:9494/v2").warn_wrong_endpoint()
+    session_with(Glance(), warned, library_endpoint="https://library.example.com:9494/v2").warn_wrong_endpoint()
     session_with(Glance(), warned).warn_wrong_endpoint()
     (warning,) = warned
     for part in ("http://glance.invalid/v2", "https://library.example.com:9494/v2", "OS_INTERFACE"):

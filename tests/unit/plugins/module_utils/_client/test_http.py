@@ -727,7 +727,9 @@ def test_a_login_that_fails_is_told_beside_the_token_that_was_refused(serve: Ser
     def renew(refused: str) -> str:
         raise ConnectionFailed("Keystone does not answer")
 
-    with pytest.raises(Unauthorized, match="Could not look up image.*anew has failed, too: Keystone does not answer"):
+    with pytest.raises(
+        Unauthorized, match="Could not look up image.*new one has failed, too: Keystone does not answer"
+    ):
         Images(renewing(serve(Reply(401)), renew)).get(ID)
 
 
@@ -735,9 +737,9 @@ def test_a_stream_is_not_sent_again_with_a_new_token_but_may_be(serve: Serve) ->
     service = serve(refuses_old_token(Reply(204)))
     http = renewing(service, lambda refused: NEW_TOKEN)
     with pytest.raises(Unauthorized) as caught:
-        http.send("/file", iter([b"data"]), wanted="upload", headers={}, patience=1)
+        http.send("/file", iter([b"data"]), purpose="upload", headers={}, timeout=1)
     assert is_transient(caught.value)
-    http.send("/file", iter([b"data"]), wanted="upload", headers={}, patience=1)
+    http.send("/file", iter([b"data"]), purpose="upload", headers={}, timeout=1)
     assert [request.headers["X-Auth-Token"] for request in service.requests] == [TOKEN, NEW_TOKEN]
 
 
@@ -879,7 +881,7 @@ def test_a_refusal_before_the_end_of_an_upload_is_read_over_tls(
     http = Http(service.url, Transport(verify=certificates.authority))
     body = (bytes(1 << 16) for dummy in range(500))
     with pytest.raises(ApiError, match="quota exceeded") as caught:
-        http.send("/file", body, wanted="upload", headers={}, patience=5)
+        http.send("/file", body, purpose="upload", headers={}, timeout=5)
     assert caught.value.status == status
     assert len(service.requests) == 1
 
@@ -889,7 +891,7 @@ def test_an_upload_that_is_cut_off_over_tls_is_a_broken_connection(certificates:
     http = Http(service.url, Transport(verify=certificates.authority))
     body = (bytes(1 << 16) for dummy in range(500))
     with pytest.raises(ConnectionFailed, match="failed or broke off") as caught:
-        http.send("/file", body, wanted="upload", headers={}, patience=5)
+        http.send("/file", body, purpose="upload", headers={}, timeout=5)
     assert is_transient(caught.value)
     assert "TLS" not in str(caught.value)
 
@@ -1118,7 +1120,7 @@ def test_a_secret_in_a_header_is_in_no_message(reply: Reply, serve: Serve) -> No
 def assert_untold(secret: str, reply: Reply, serve: Serve) -> None:
     http = http_to(serve(reply), secrets=(secret,))
     with pytest.raises(ApiError) as caught:
-        http.request("POST", "/x", wanted="log in", expected=(201,), body={"a": secret})
+        http.request("POST", "/x", purpose="log in", expected=(201,), body={"a": secret})
     told = str(caught.value) + caught.value.server_message + json.dumps(caught.value.facts, ensure_ascii=False)
     # Not even a part of it.
     assert [secret[at : at + 8] for at in range(len(secret) - 7) if secret[at : at + 8] in told] == []

@@ -16,7 +16,7 @@ import yaml
 from ansible_collections.platform9.pcd.plugins.module_utils._client.login import (
     Access,
     choose_endpoint,
-    library_beside,
+    library_endpoint_beside,
     log_in,
     versioned,
     warnings_about,
@@ -635,7 +635,7 @@ def test_an_address_gets_exactly_one_version(address: str, version: str, result:
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "endpoints", "region", "library"),
+    ("endpoint", "endpoints", "region", "library_endpoint"),
     [
         pytest.param("https://r1/admin/v2", "r1 public, r1 admin", None, None, id="it is the library"),
         pytest.param(
@@ -653,26 +653,26 @@ def test_an_address_gets_exactly_one_version(address: str, version: str, result:
     ],
 )
 def test_a_library_is_told_where_another_endpoint_is_used(
-    endpoint: str, endpoints: str, region: str | None, library: str | None
+    endpoint: str, endpoints: str, region: str | None, library_endpoint: str | None
 ) -> None:
-    assert library_beside(endpoint, catalog(*endpoints.split(", ")), region) == library
+    assert library_endpoint_beside(endpoint, catalog(*endpoints.split(", ")), region) == library_endpoint
 
 
 @pytest.mark.parametrize("offer", [[], [CATALOG[0]], [{"type": "image"}], [{"type": "image", "endpoints": []}]])
 def test_a_catalogue_without_images_has_no_library(offer: list[Mapping[str, Any]]) -> None:
-    assert library_beside("https://r1/public/v2", offer, None) is None
+    assert library_endpoint_beside("https://r1/public/v2", offer, None) is None
 
 
 @pytest.mark.parametrize("address", [LIBRARY, f"{LIBRARY}/", f"{LIBRARY}/v2", f"{LIBRARY}/v2/", f"{LIBRARY}/v2.9"])
 def test_the_version_at_its_end_makes_no_other_library(address: str) -> None:
     endpoint = {"interface": "admin", "region_id": "r1", "url": address}
     offer: list[Mapping[str, Any]] = [{"type": "image", "endpoints": [endpoint]}]
-    assert library_beside(f"{LIBRARY}/v2", offer, None) is None
-    assert library_beside("https://pcd.example.com/glance/v2", offer, None) == f"{LIBRARY}/v2"
+    assert library_endpoint_beside(f"{LIBRARY}/v2", offer, None) is None
+    assert library_endpoint_beside("https://pcd.example.com/glance/v2", offer, None) == f"{LIBRARY}/v2"
 
 
 @pytest.mark.parametrize(
-    ("given", "library"),
+    ("given", "library_endpoint"),
     [
         ({}, None),
         ({"interface": "public"}, f"{LIBRARY}/v2"),
@@ -682,14 +682,14 @@ def test_the_version_at_its_end_makes_no_other_library(address: str) -> None:
     ],
 )
 def test_a_login_tells_the_library_that_it_does_not_use(
-    given: dict[str, str], library: str | None, serve: Serve
+    given: dict[str, str], library_endpoint: str | None, serve: Serve
 ) -> None:
-    assert logged_in(serve(issued()), **USER, **given).library == library
+    assert logged_in(serve(issued()), **USER, **given).library_endpoint == library_endpoint
 
 
 def test_without_a_login_no_library_is_known(serve: Serve) -> None:
     keystone = serve(Reply(500))
-    assert logged_in(keystone, token=TOKEN, image_endpoint_override="https://h/glance").library is None
+    assert logged_in(keystone, token=TOKEN, image_endpoint_override="https://h/glance").library_endpoint is None
     assert keystone.requests == []
 
 

@@ -993,7 +993,7 @@ def test_a_file_that_is_not_there_is_an_error_that_names_option_and_path(option:
 @pytest.mark.parametrize("option", ["ca_cert", "client_cert", "client_key"])
 def test_of_a_relative_path_the_folder_is_told_wherever_it_comes_from(option: str, clouds_yaml: Path) -> None:
     write(clouds_yaml, demo={**entry(), SAME[option][-1]: "no/file.pem"})
-    told = f"{option}: no/file.pem cannot be read: No such file or directory in {os.getcwd()}, where a relative path"
+    told = f"{option}: no/file.pem cannot be read: No such file or directory in the working directory {os.getcwd()}"
     assert refused(**{option: "no/file.pem"}).startswith(told)
     assert refused({**LOGIN, VARIABLES[option][0]: "no/file.pem"}).startswith(told)
     assert refused({}, cloud="demo").startswith(told)

@@ -35,7 +35,7 @@ SIGNATURE = "sig-1f8e7d6c5b4a39281706"
     ],
 )
 def test_what_is_no_http_address_is_an_error_that_names_the_option(address: str) -> None:
-    with pytest.raises(ConfigurationError, match="^checksum: .*is no address of a file"):
+    with pytest.raises(ConfigurationError, match="^checksum: .*is not the address of a file"):
         Address(address, "checksum")
 
 
@@ -49,7 +49,7 @@ def test_an_address_that_is_none_is_told_without_its_secrets() -> None:
 
 @pytest.mark.parametrize("text", [PASSWORD, f"me:{PASSWORD}@h/x", f"/srv/{PASSWORD}"])
 def test_what_has_no_form_of_an_address_is_not_quoted(text: str) -> None:
-    with pytest.raises(ConfigurationError, match="^url: it is no address of a file") as caught:
+    with pytest.raises(ConfigurationError, match="^url: it is not the address of a file") as caught:
         Address(text)
     assert PASSWORD not in str(caught.value)
 

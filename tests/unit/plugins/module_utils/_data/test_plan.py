@@ -84,13 +84,13 @@ class Bench:
         self.path = folder / "debian.qcow2"
         self.path.write_bytes(NEW)
         self.warned: list[str] = []
-        self.library: str | None = None
+        self.library_endpoint: str | None = None
         self.retries = 0
         self.clock = Clock()
 
     @property
     def session(self) -> Session:
-        return session_with(self.glance, self.warned, self.library, self.retries, self.clock)
+        return session_with(self.glance, self.warned, self.library_endpoint, self.retries, self.clock)
 
     def plan(self, **given: Any) -> Plan:
         source = {} if "url" in given else {"path": str(self.path)}
@@ -1046,10 +1046,10 @@ def test_an_image_with_the_stated_hash_needs_no_look_at_the_address(bench: Any, 
 
 def test_data_that_does_not_go_to_the_library_is_warned_of_once_and_only_where_it_is_sent(bench: Any) -> None:
     made = bench()
-    made.library = "https://library.example.com:9494/v2"
+    made.library_endpoint = "https://library.example.com:9494/v2"
     made.run()
     (warning,) = made.warned
-    assert made.library in warning
+    assert made.library_endpoint in warning
     assert made.glance.base_url in warning
     made.warned.clear()
     made.plan()
