@@ -61,7 +61,7 @@ def is_unchanged(outcome: Outcome, vendor: Vendor, asked: int) -> bool:
 def test_a_vendor_image_is_known_again_by_its_checksum_only(
     run: Runner, server: Server, vendor: Vendor, name: str, method: str
 ) -> None:
-    options = {"name": name, "method": method, **published(vendor, CONTENT)}
+    options: dict[str, Any] = {"name": name, "method": method, **published(vendor, CONTENT)}
     done = run("pcd_image", **options)
     assert done.writes[-1] == "PATCH"
     assert server.get(done.image["id"])["pcd_source"] == source_of(CONTENT, CONTENT)
@@ -72,7 +72,7 @@ def test_a_vendor_image_is_known_again_by_its_checksum_only(
 
 
 def test_remembering_takes_one_request_more(run: Runner, vendor: Vendor, name: str) -> None:
-    options = {"method": "upload", **published(vendor, CONTENT)}
+    options: dict[str, Any] = {"method": "upload", **published(vendor, CONTENT)}
     plain = run("pcd_image", name=f"{name}-plain", **{**options, "checksum": f"sha512:{sha('sha512', CONTENT)}"})
     assert len(run("pcd_image", name=name, **options).glance) == len(plain.glance) + 1
 
@@ -81,7 +81,7 @@ def test_a_packed_file_is_known_again_and_is_other_data_than_itself(
     run: Runner, server: Server, vendor: Vendor, name: str
 ) -> None:
     packed = gzip.compress(CONTENT)
-    options = {"name": name, **published(vendor, packed, "image.raw.gz"), "decompress": True}
+    options: dict[str, Any] = {"name": name, **published(vendor, packed, "image.raw.gz"), "decompress": True}
     done = run("pcd_image", **options)
     assert server.get(done.image["id"])["pcd_source"] == source_of(packed, CONTENT)
     asked = len(vendor.asked)
@@ -92,7 +92,7 @@ def test_a_packed_file_is_known_again_and_is_other_data_than_itself(
 def test_an_image_that_lacks_it_gets_it_after_one_comparison(
     run: Runner, server: Server, vendor: Vendor, name: str
 ) -> None:
-    options = {"name": name, "method": "upload", **published(vendor, CONTENT)}
+    options: dict[str, Any] = {"name": name, "method": "upload", **published(vendor, CONTENT)}
     there = run("pcd_image", **{**options, "checksum": None}).image
     preview = run("pcd_image", **options, check=True)
     assert (preview.changed, preview.writes) == (True, [])
@@ -108,9 +108,12 @@ def test_an_image_that_lacks_it_gets_it_after_one_comparison(
 def test_a_replacement_remembers_by_the_patch_that_shows_it(
     run: Runner, server: Server, vendor: Vendor, name: str
 ) -> None:
-    options = {"name": name, "method": "upload", "on_content_change": "replace"}
+    options: dict[str, Any] = {"name": name, "method": "upload", "on_content_change": "replace"}
     run("pcd_image", **options, **published(vendor, CONTENT))
-    by_sha512 = {**published(vendor, OTHER_CONTENT), "checksum": f"sha512:{sha('sha512', OTHER_CONTENT)}"}
+    by_sha512: dict[str, Any] = {
+        **published(vendor, OTHER_CONTENT),
+        "checksum": f"sha512:{sha('sha512', OTHER_CONTENT)}",
+    }
     plain = run("pcd_image", **options, **by_sha512)
     assert "pcd_source" not in server.get(plain.image["id"])
     done = run("pcd_image", **options, **published(vendor, CONTENT * 2))
@@ -121,7 +124,7 @@ def test_a_replacement_remembers_by_the_patch_that_shows_it(
 
 
 def test_it_is_not_believed_on_other_data(run: Runner, server: Server, vendor: Vendor, name: str) -> None:
-    options = {"name": name, "method": "upload", **published(vendor, CONTENT)}
+    options: dict[str, Any] = {"name": name, "method": "upload", **published(vendor, CONTENT)}
     done = run("pcd_image", name=name, method="upload", **published(vendor, OTHER_CONTENT))
     server.change(done.image["id"], pcd_source=source_of(CONTENT, CONTENT))
     assert "has other data" in run("pcd_image", **{**options, **published(vendor, CONTENT)}).msg
@@ -130,7 +133,7 @@ def test_it_is_not_believed_on_other_data(run: Runner, server: Server, vendor: V
 def test_a_checksum_file_that_changes_between_is_read_once_more(
     run: Runner, server: Server, vendor: Vendor, name: str
 ) -> None:
-    options = {"name": name, "method": "upload", **published(vendor, CONTENT)}
+    options: dict[str, Any] = {"name": name, "method": "upload", **published(vendor, CONTENT)}
     old = vendor.files["SHA256SUMS"]
     vendor.files["image.raw"] = OTHER_CONTENT
     stale = run("pcd_image", **options)
@@ -153,7 +156,9 @@ def test_a_format_that_is_left_out_is_found(
     run: Runner, server: Server, vendor: Vendor, name: str, tmp_path: Path, how: str, data: bytes, disk_format: str
 ) -> None:
     (tmp_path / "disk").write_bytes(data)
-    source = {"path": str(tmp_path / "disk")} if how == "path" else {"url": vendor.file("disk", data), "method": how}
+    source: dict[str, Any] = (
+        {"path": str(tmp_path / "disk")} if how == "path" else {"url": vendor.file("disk", data), "method": how}
+    )
     preview = run("pcd_image", name=name, **source, check=True)
     done = run("pcd_image", name=name, **source)
     for outcome in (preview, done):
@@ -195,8 +200,10 @@ def test_what_the_bytes_contradict_is_refused_and_nothing_is_written(
     check: bool,
 ) -> None:
     (tmp_path / "disk").write_bytes(data)
-    source = {"path": str(tmp_path / "disk")} if how == "path" else {"url": vendor.file("disk", data), "method": how}
-    formats = {} if declared is None else {"disk_format": declared, "container_format": "bare"}
+    source: dict[str, Any] = (
+        {"path": str(tmp_path / "disk")} if how == "path" else {"url": vendor.file("disk", data), "method": how}
+    )
+    formats: dict[str, Any] = {} if declared is None else {"disk_format": declared, "container_format": "bare"}
     refused = run("pcd_image", name=name, **source, **formats, check=check)
     assert words in refused.msg
     assert "\n" not in refused.msg
