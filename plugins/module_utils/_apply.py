@@ -24,6 +24,7 @@ from ._errors import (
     Forbidden,
     LostRace,
     NotFound,
+    OutOfReach,
     PcdError,
     PlanError,
     RefusedData,
@@ -57,6 +58,7 @@ from ._image.plan import (
     Import,
     Patch,
     Plan,
+    Prune,
     Resume,
     Retire,
     SetStatus,
@@ -69,6 +71,7 @@ from ._image.plan import (
     in_parts,
     unmet,
 )
+from ._image.rotation import is_still_retired
 from ._session import Session
 
 if TYPE_CHECKING:
@@ -122,6 +125,8 @@ class Applier:
         self._transport = transport
         self._clock = clock
         self._follow = follow
+        # Why retired images, by their ids, were not deleted.
+        self.refused: dict[str, str] = {}
 
     def apply(self, plan: Plan) -> Image | None:
         """What the service says of the image after every step of the plan; None once it is gone.
@@ -210,6 +215,9 @@ class Applier:
                 return current
             case Discard():
                 self._discard(step)
+                return current
+            case Prune():
+                self._prune(current, step)
                 return current
             case Delete():
                 self._delete(current, step)
@@ -440,7 +448,7 @@ class Applier:
 
         reason = unreadable_here(self._images, image)
         if reason is not None:
-            raise error.with_message(
+            raise error.out_of_reach(
                 f"Could not delete image {image['id']} here. {reason} Only that one deletes the image; here it can be "
                 f"hidden (hidden: true). (The service answered {error.status}.)"
             ) from None
@@ -473,6 +481,32 @@ class Applier:
                 self._applied(seen, part)
         except NotFound:
             return
+
+    def _prune(self, current: Image, step: Prune) -> None:
+        """The retired image is gone; unless the service refuses that, or it is in use again since it was planned."""
+        image_id = step.image["id"]
+        try:
+            seen = self._images.get(image_id)
+            if not is_still_retired(seen, step.image):
+                self.refused[image_id] = "it was shown or renamed by somebody else, so that it is not retired any more"
+                return
+            for part in step.steps:
+                self._applied(seen, part)
+        except NotFound:
+            return
+        except ApiError as error:
+            if not isinstance(error, (Conflict, Forbidden, OutOfReach)):
+                raise self._pruning_failed(error, current, step) from None
+            # In use, above all: Ceph keeps the data that instances were cloned from (409).
+            self.refused[image_id] = str(error)
+        except PcdError as error:
+            raise self._pruning_failed(error, current, step) from None
+
+    def _pruning_failed(self, error: PcdError, current: Image, step: Prune) -> PcdError:
+        return error.with_note(
+            f"{describe(current)} is as declared, but the retired {describe(step.image)} could not be deleted (option "
+            "keep). Run the task again to try that once more."
+        )
 
     def _remove_made(self, made: Image) -> None:
         """What this run has made is gone again."""

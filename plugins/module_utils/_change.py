@@ -23,20 +23,25 @@ class ImageChange:
             stream.read_through()
         if stream is not None:
             stream.close()
-        return self._result(self._plan.expected)
+        return self._result(self._plan, self._plan.expected)
 
     def apply(self) -> Result:
         if not self._plan.changed:
-            return self._result(self._plan.before)
+            return self._result(self._plan, self._plan.after)
         # A module that changes nothing does not compile what writes.
         from ._apply import applier_of
 
-        return self._result(applier_of(self._session).apply(self._plan))
+        applier = applier_of(self._session)
+        after = applier.apply(self._plan)
+        return self._result(self._plan.without_refused(applier.refused), after)
 
-    def _result(self, after: Image | None) -> Result:
+    def _result(self, plan: Plan, after: Image | None) -> Result:
+        image = plan.before if plan.prepares else after
         result: Result = {
-            "changed": self._plan.changed,
-            "image": None if after is None else image_shape(after),
-            "diff": self._plan.diff,
+            "changed": plan.changed,
+            "image": None if image is None else image_shape(image),
+            "diff": plan.diff,
         }
-        return {**result, "patch": self._plan.patch, "retired": self._plan.retired} if self._returns_patch else result
+        if plan.prepares:
+            result["prepared"] = None if after is None else image_shape(after)
+        return {**result, "patch": plan.patch, "retired": plan.retired} if self._returns_patch else result

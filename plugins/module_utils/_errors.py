@@ -11,7 +11,7 @@ PcdError
 ├── ApiError                a response that is an error, or not of this API
 │   ├── Unauthorized 401 · Forbidden 403 · NotFound 404 · Conflict 409
 │   │   └── TokenRenewed    there is a new token by now
-│   └── TooLarge 413 · UnsupportedMedia 415
+│   └── TooLarge 413 · UnsupportedMedia 415 · OutOfReach 500
 ├── DataError               bytes are not what was promised, or cannot be read or written
 │   ├── BrokenOff           they broke off on their way, and may come as a whole the next time
 │   ├── RefusedData         the service refused them, and its record accepts no others any more
@@ -111,6 +111,10 @@ class ApiError(PcdError):
         """The same response with another message, to which the request id is added."""
         return self._as(type(self), f"{message} (request id {self.request_id})" if self.request_id else message)
 
+    def out_of_reach(self, message: str) -> OutOfReach:
+        """The same response, once it is known that it will always be the same."""
+        return self._as(OutOfReach, f"{message} (request id {self.request_id})" if self.request_id else message)
+
     def _as(self, kind: type[E], message: str) -> E:
         return kind(
             message,
@@ -149,6 +153,10 @@ class Conflict(ApiError):
 
 class TooLarge(ApiError):
     """413: a quota or a limit of the service."""
+
+
+class OutOfReach(ApiError):
+    """500, always: the data lies in a store that this service does not know."""
 
 
 class UnsupportedMedia(ApiError):

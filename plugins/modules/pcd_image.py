@@ -261,6 +261,15 @@ options:
       - With V(keep), the image keeps its data, and the task warns.
       - With V(replace), a new image with the same name and attributes gets the data. The new image is hidden until its
         data is verified. Only then does it replace the old image, and O(retired) controls what happens to the old one.
+      - With V(prepare), the new image is created in the same way, and stays hidden. It is returned as RV(prepared), and
+        can be tested by its id. The image that O(name) selects stays as it is. A later task with V(replace) and the
+        same data publishes the prepared image without sending data again. If no image has this name yet, V(prepare)
+        creates it, because there is nothing to replace.
+      - If the data is that of an image of this name that was retired before, V(replace) shows that image again and
+        retires the current one. No data is sent, and the image has the id that instances refer to. The same applies if
+        no current image has this name. The image that is shown again gets the attributes that the task declares, and
+        keeps all others, its members too. With O(retired=rename), only renamed images are looked at, otherwise only
+        hidden ones.
       - An interrupted replacement is continued by the next run. If the unfinished image cannot become what the task
         declares now, it is deleted.
       - The members of a shared image become members of its replacement before that one is shown. If they had accepted
@@ -272,7 +281,7 @@ options:
         and V(keep) warn; V(replace) sends the data to a readable store. An image that this collection has created is
         not checked for this while its data is unchanged.
     type: str
-    choices: [fail, keep, replace]
+    choices: [fail, keep, prepare, replace]
     default: fail
   retired:
     description:
@@ -286,11 +295,22 @@ options:
     description:
       - The text that O(retired=rename) appends to the name. If omitted, it is V(-) and the creation time of the image.
     type: str
+  keep:
+    description:
+      - How many retired images of this name stay beside the current one. Older ones are deleted, the oldest first, by
+        the time of their creation. If omitted, all stay.
+      - This is checked in each run, so that a deletion that failed is made up for.
+      - Only images of your own project are deleted that this collection has created and retired from this name. Images
+        that were renamed count only with O(retired=rename), and hidden ones only with the other values of O(retired).
+      - A protected image stays, unless O(force=true). An image that the service does not delete because it is in use
+        stays, and the task does not fail. RV(retired) contains both with the reason.
+      - It requires O(name) without O(id).
+    type: int
   wait:
     description:
       - Whether to wait until an import has finished, and for other tasks that send data to the image at the same time.
       - With V(false), the task does not notice a failed import and does not verify the data. Therefore
-        O(on_content_change=replace) requires V(true).
+        O(on_content_change=replace) and O(on_content_change=prepare) require V(true).
     type: bool
     default: true
   wait_timeout:
@@ -440,6 +460,22 @@ EXAMPLES = r"""
     on_content_change: replace
     retired: rename
 
+- name: Prepare the next version, which stays hidden until it is published
+  platform9.pcd.pcd_image:
+    cloud: pcd
+    name: ubuntu-24.04
+    path: ubuntu-24.04-new.qcow2
+    on_content_change: prepare
+  register: next
+
+- name: Publish the version that was prepared, and keep two retired ones
+  platform9.pcd.pcd_image:
+    cloud: pcd
+    name: ubuntu-24.04
+    path: ubuntu-24.04-new.qcow2
+    on_content_change: replace
+    keep: 2
+
 - name: Find the id of the image to rename
   platform9.pcd.pcd_image_info:
     cloud: pcd
@@ -527,10 +563,21 @@ patch:
     - op: replace
       path: /min_disk
       value: 20
+prepared:
+  description:
+    - The hidden image that can replace RV(image), in the same form. A task with O(on_content_change=replace) and the
+      same data publishes it.
+  returned: with O(on_content_change=prepare), if the image has other data than the source
+  type: dict
+  sample:
+    id: 0c3d9a54-0b7e-4c55-9f0a-1d8b1f2f7a10
+    name: ubuntu-24.04
+    status: active
+    os_hidden: true
 retired:
   description:
-    - The other images of this name that the task has retired, or would retire in check mode, in this order. Empty if
-      there are none, as without O(on_content_change=replace).
+    - The other images of this name that the task has retired or deleted, or would retire or delete in check mode, in
+      this order. Empty if there are none, as without O(on_content_change=replace) and O(keep).
     - The diff shows the same list in C(retired).
   returned: success
   type: list
@@ -552,7 +599,7 @@ retired:
     action:
       description:
         - What was done to the image, V(hidden), V(deactivated) (and hidden), V(renamed) or V(deleted). V(kept) means
-          that the image should have been retired and is still there.
+          that the image is one more than O(keep) and is still there.
       returned: always
       type: str
     reason:
@@ -565,10 +612,12 @@ retired:
 
 from ..module_utils._change import ImageChange
 from ..module_utils._data.options import IMAGE_CONSTRAINTS, IMAGE_OPTIONS, ImageRequest, parse_image
+from ..module_utils._errors import PlanError
 from ..module_utils._image.attributes import FIXED_BY_DATA, without_converted
-from ..module_utils._image.find import UPDATED, find, find_existing
+from ..module_utils._image.find import UPDATED, RetiredImages, find, find_existing
 from ..module_utils._image.marks import replaced_id
-from ..module_utils._image.plan import Plan, plan_absent, plan_present
+from ..module_utils._image.plan import Plan, describe, plan_absent, plan_present
+from ..module_utils._image.rotation import with_rotation
 from ..module_utils._module import run_module
 from ..module_utils._session import Session
 from ..module_utils._task import Task
@@ -577,13 +626,32 @@ from ..module_utils._task import Task
 def plan_image(request: ImageRequest, session: Session) -> Plan:
     if request.state == "absent":
         return _plan_absent(request, session)
+    retired = RetiredImages(session, request.target.name, renamed=request.data.retired == "rename")
+    plan = _plan_present(request, session, retired)
+    if request.data.keep is None:
+        return plan
+    _check_owner(plan, session)
+    return with_rotation(plan, retired.listed(), request.data.keep, request.force)
+
+
+def _check_owner(plan: Plan, session: Session) -> None:
+    owner = session.project_id if plan.before is None else plan.before.get("owner")
+    if owner is None or owner != session.project_id:
+        raise PlanError(
+            f"keep: it is about retired images of the project of the login ({session.project_id or 'not known'}), and "
+            f"{'the image' if plan.before is None else describe(plan.before)} belongs to project {owner or 'nobody'}. "
+            "Log in to that project (with a token: give project_id), or leave keep out."
+        )
+
+
+def _plan_present(request: ImageRequest, session: Session, retired: RetiredImages) -> Plan:
     target, desired = request.target, request.desired
     current = find(session, target) if request.create else find_existing(session, target, UPDATED)
     if request.data.is_about_data:
         # Most tasks change attributes only, and each process of a module compiles everything that it imports.
         from ..module_utils._data.plan import plan_with_data
 
-        return plan_with_data(request, session, current)
+        return plan_with_data(request, session, current, retired)
     if current is None and not any(option in desired for option in FIXED_BY_DATA):
         session.warn(
             f"No image {target.called} was found, so that the plan is a new record without data (status queued), from "

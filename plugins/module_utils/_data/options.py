@@ -20,6 +20,7 @@ from .._image.options import (
     MATCH,
     TAG_OPTIONS,
     Target,
+    check_integer,
     parse_attributes,
     parse_target,
 )
@@ -46,9 +47,10 @@ DATA_OPTIONS: dict[str, Any] = {
     "stores": {"type": "list", "elements": "str"},
     "all_stores": {"type": "bool", "default": False},
     "all_stores_must_succeed": {"type": "bool"},
-    "on_content_change": {"type": "str", "choices": ["fail", "keep", "replace"], "default": "fail"},
+    "on_content_change": {"type": "str", "choices": ["fail", "keep", "prepare", "replace"], "default": "fail"},
     "retired": {"type": "str", "choices": ["delete", "hide", "deactivate", "rename"], "default": "hide"},
     "retired_suffix": {"type": "str"},
+    "keep": {"type": "int"},
     "wait": {"type": "bool", "default": True},
     "wait_timeout": {"type": "int", "default": 3600},
 }
@@ -98,6 +100,7 @@ class DataRequest(NamedTuple):
     on_content_change: str
     retired: str
     retired_suffix: str | None
+    keep: int | None
     wait: bool
     wait_timeout: int
 
@@ -223,6 +226,7 @@ def _parse_data(params: Params, url: Address | None) -> DataRequest:
         params["on_content_change"],
         params["retired"],
         params["retired_suffix"],
+        params["keep"],
         params["wait"],
         params["wait_timeout"],
     )
@@ -246,7 +250,13 @@ def _check_data(params: Params, stores: Stores) -> None:
         raise ConfigurationError("retired_suffix: it is empty, so that the old image would keep its name.")
     if not 0 <= params["wait_timeout"] <= MAX_WAIT_SECONDS:
         raise ConfigurationError(f"wait_timeout: it is not a number of seconds from 0 to {MAX_WAIT_SECONDS}.")
-    if params["on_content_change"] == "replace" and not params["wait"]:
+    if params["keep"] is not None:
+        check_integer("keep", params["keep"])
+        if params["name"] is None or params["id"] is not None:
+            raise ConfigurationError(
+                "keep: retired images are those of a name. Give name without id, or leave keep out."
+            )
+    if params["on_content_change"] in ("prepare", "replace") and not params["wait"]:
         raise ConfigurationError(
             "wait: a replacement is verified before the old image is retired, and has to be waited for. Leave wait out."
         )

@@ -28,7 +28,7 @@ from .._image.attributes import (
     stores_of,
     without_converted,
 )
-from .._image.find import UPDATED, find_by_id, missing
+from .._image.find import UPDATED, RetiredImages, find_by_id, missing
 from .._image.marks import is_unfinished, replaced_id, replaces
 from .._image.plan import (
     Discard,
@@ -56,6 +56,7 @@ from .replacement import (
     can_continue,
     plan_continuation,
     plan_replacement,
+    plan_return,
     replacement_attributes,
     retirement_of,
     with_ending,
@@ -85,13 +86,13 @@ GONE = (404, 410)
 DECISIVE = {"content_encoding", "redirect"}
 
 
-def plan_with_data(request: ImageRequest, session: Session, current: Image | None) -> Plan:
+def plan_with_data(request: ImageRequest, session: Session, current: Image | None, retired: RetiredImages) -> Plan:
     """The plan for an image with its desired attributes, if the request is also about its data or stores."""
     if current is not None:
         current = _settled(request.data, session, current)
         if current is None and not request.create:
             raise missing(session, request.target, UPDATED)
-    planner = _Planner(request, session)
+    planner = _Planner(request, session, retired)
     plan = planner.plan_record_only(current) if request.data.source is None else planner.plan(current)
     if plan.sends_data:
         session.warn_wrong_endpoint()
@@ -104,12 +105,13 @@ def plan_absent_replacement(request: ImageRequest, session: Session, current: Im
     Otherwise the old image would be what the name means again, and the next run would delete it, too.
     """
     plan = plan_absent(current, request.force)
-    return plan._replace(steps=(*_Planner(request, session).retirements_of(current), *plan.steps))
+    return plan._replace(steps=(*_Planner(request, session, None).retirements_of(current), *plan.steps))
 
 
 class _Planner:
-    def __init__(self, request: ImageRequest, session: Session) -> None:
+    def __init__(self, request: ImageRequest, session: Session, retired: RetiredImages | None) -> None:
         self._request = request
+        self._retired = retired
         self._data = request.data
         self._session = session
         self._desired = request.desired
@@ -131,6 +133,10 @@ class _Planner:
             ):
                 # An id is spent by a record that has to be removed again, so that the file is read beforehand.
                 stream.read_through()
+            if current is None:
+                returned = self._put_back(None, stream, Content(None, {}))
+                if returned is not None:
+                    return returned
             delivery = self._delivery(stream)
             self._add_formats(current, delivery)
             return self._ended(current, with_delivery(self._record(current), delivery))
@@ -140,6 +146,10 @@ class _Planner:
                 "and run the task again."
             )
         different = self._difference(current, stream)
+        if different is not None and self._replaces:
+            returned = self._put_back(current, stream, different)
+            if returned is not None:
+                return returned
         if self._lies_elsewhere(current, different is None):
             return self._replaced(current, stream)
         if different is None:
@@ -155,6 +165,14 @@ class _Planner:
         desired = {**{key: (record or {}).get(key) for key in FIXED_BY_DATA}, **self._desired}
         formats = with_formats(desired, desired, delivery, self._session.warn)
         self._desired = {**self._desired, **{key: formats[key] for key in FIXED_BY_DATA if formats.get(key)}}
+
+    @property
+    def _replaces(self) -> bool:
+        return self._data.on_content_change in ("prepare", "replace")
+
+    @property
+    def _prepares(self) -> bool:
+        return self._data.on_content_change == "prepare"
 
     def _refuse_record_of_another_project(self, record: Image) -> None:
         """Everybody can choose the id of a record, so that an administrator may find one that a tenant has prepared."""
@@ -198,7 +216,7 @@ class _Planner:
         reason = unreadable_here(self._session.images, image)
         if reason is None:
             return False
-        if self._data.on_content_change != "replace":
+        if not self._replaces:
             self._session.warn(
                 f"{reason} No instance boots from it here. Set on_content_change: replace to bring the data over: a "
                 "new image takes the place of this one."
@@ -342,18 +360,48 @@ class _Planner:
         attributes = replacement_attributes(old, self._desired, self._request.purge, self._session.project_id)
         hidden = bool(attributes.get("os_hidden"))
         retirement = self._retirements([*self._replaced_by(old), old], old.get("name"), hidden)
+        prepares = self._prepares and old["status"] in FULL_STATUSES
         unfinished, leftovers = self._unfinished(old, attributes, stream)
         delivery = None
         if unfinished is None or unfinished["status"] == "queued":
             delivery = self._delivery(stream)
             attributes = with_formats(attributes, self._desired, delivery, self._session.warn)
             if unfinished is None:
-                return plan_replacement(old, attributes, delivery, retirement, leftovers)
+                return plan_replacement(old, attributes, delivery, retirement, leftovers, prepares)
         else:
             attributes = self._as_continued(attributes)
         kept = () if origin_of(unfinished, self._session.project_id) is None else (SOURCE, UNPACKED)
         wanted = without_converted(attributes, unfinished, self._session.project_id)
-        return plan_continuation(old, wanted, unfinished, delivery, retirement, leftovers, kept)
+        return plan_continuation(old, wanted, unfinished, delivery, retirement, leftovers, kept, prepares)
+
+    def _put_back(self, old: Image | None, stream: Stream, known: Content) -> Plan | None:
+        """The plan that puts a retired image of the name with this data back, so that nothing is sent; None if none is.
+
+        `known` is what is known of the data without reading it once more.
+        """
+        if self._retired is None or self._request.target.id is not None:
+            return None
+        for image in reversed(self._retired.listed()):
+            wanted = self._desired_for(image)
+            is_other = any(wanted.get(key, image.get(key)) != image.get(key) for key in FIXED_BY_DATA)
+            if is_other or image["status"] not in FULL_STATUSES or not self._has_data(image, stream, known):
+                continue
+            if self._prepares and old is not None:
+                return Plan(old, image, prepares=True)
+            hidden = bool(self._desired.get("os_hidden"))
+            retirements = [] if old is None else self._retirements([*self._replaced_by(old), old], old["name"], hidden)
+            return plan_return(old, image, wanted, self._request.target.name, self._request.purge, retirements)
+        return None
+
+    def _has_data(self, image: Image, stream: Stream, known: Content) -> bool:
+        """Whether the image is known to have the data of the stream; a file is read if nothing else tells."""
+        stated = stream.stated
+        if stated is not None and not stream.decompress:
+            known = Content(known.size, {**known.digests, stated.algorithm: stated.value})
+        same = is_same(self._sent(image), Content(None, known.digests))
+        if same is None and isinstance(stream.source, File) and stream.is_there:
+            same = is_same(image, self._read(image, stream))
+        return same is True
 
     def _recreated(self, unusable: Image, stream: Stream) -> Plan:
         why = (

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from .._errors import PlanError
@@ -39,14 +40,8 @@ from .._image.plan import (
     plan_present,
     pointer,
 )
+from .._image.rotation import is_about_old_data
 from .delivery import Delivery, with_delivery
-
-# Properties that describe the bytes themselves: hashes of openstacksdk, and signatures.
-ABOUT_OLD_DATA = (
-    "owner_specified.openstack.md5",
-    "owner_specified.openstack.sha256",
-    "img_signature",
-)
 
 
 def plan_replacement(
@@ -55,17 +50,20 @@ def plan_replacement(
     delivery: Delivery,
     retirements: Sequence[Retire],
     leftovers: Sequence[Discard] = (),
+    prepares: bool = False,
 ) -> Plan:
     """A new image with these attributes (see `replacement_attributes`) and the new data, which replaces the old image.
 
     It is hidden until its data is verified, and names the image that it replaces until that one is retired. So a run
     that was interrupted can be continued, and one of the two images can be used at every moment. `leftovers` of such
-    runs are deleted first.
+    runs are deleted first. If the plan only `prepares`, the new image stays hidden.
     """
     record = plan_present(attributes, None)
     hidden = {key: value for key, value in attributes.items() if value is not None}
     hidden.update({"os_hidden": True, REPLACES: old["id"]})
     plan = with_delivery(record._replace(before=old, steps=(*leftovers, Create(hidden))), delivery)
+    if prepares:
+        return _prepared(plan)
     plan = _followed(plan, old)
     return _published(plan, hidden, bool(attributes.get("os_hidden")), retirements)
 
@@ -78,6 +76,7 @@ def plan_continuation(
     retirements: Sequence[Retire],
     leftovers: Sequence[Discard] = (),
     kept: Sequence[str] = (),
+    prepares: bool = False,
 ) -> Plan:
     """What is left to do for a replacement that an earlier run has begun; `delivery` is None if it has its data.
 
@@ -90,6 +89,9 @@ def plan_continuation(
     plan = record._replace(before=old, steps=(*leftovers, Resume(unfinished), *record.steps))
     if delivery is not None:
         plan = with_delivery(plan, delivery)
+    if prepares:
+        # An image that is as it is to be needs no step, and is no change.
+        return _prepared(plan if record.steps or delivery else plan._replace(steps=tuple(leftovers)))
     plan = _followed(plan, old)
     return _published(plan, record.after or {}, bool(attributes.get("os_hidden")), retirements)
 
@@ -124,6 +126,37 @@ def with_ending(plan: Plan, shall_be_hidden: bool, retirements: Sequence[Retire]
     if plan.after is None:
         return plan
     return _published(plan, plan.after, shall_be_hidden, retirements)
+
+
+def plan_return(
+    old: Image | None,
+    image: Image,
+    desired: Mapping[str, Any],
+    name: str | None,
+    purge: bool,
+    retirements: Sequence[Retire],
+) -> Plan:
+    """A retired image takes the place of the old one again, with its data, its id, and the desired attributes.
+
+    The old one is hidden without a look at what became of that: a run that finds both says so.
+    """
+    shown = {"os_hidden": False, "name": name, **desired, **dict.fromkeys(unmarking(image, RETIRED))}
+    status: tuple[Step, ...] = (SetStatus("reactivate"),) if image["status"] == "deactivated" else ()
+    record = plan_present(shown, image, purge)
+    steps = (Resume(image), *status, *record.steps, *(_without_look(retirement) for retirement in retirements))
+    after = {**(record.after or {}), "status": "active"}
+    return record._replace(before=old, after=after, steps=steps)
+
+
+def _without_look(retirement: Retire) -> Retire:
+    steps = (replace(step, verify=False) if isinstance(step, Update) else step for step in retirement.steps)
+    return retirement._replace(steps=tuple(steps))
+
+
+def _prepared(plan: Plan) -> Plan:
+    """The plan of an image that stays hidden, until another task puts it in the place of the old one."""
+    after = None if plan.after is None else {**plan.after, "os_hidden": True}
+    return plan._replace(after=after, prepares=True)
 
 
 def _published(plan: Plan, marked: Image, shall_be_hidden: bool, retirements: Sequence[Retire]) -> Plan:
@@ -162,9 +195,7 @@ def inherited_attributes(old: Image, purge: bool, project_id: str | None) -> dic
     kept = {
         key: value
         for key, value in old.items()
-        if value is not None
-        and (key in SETTABLE or (is_custom(key) and not purge))
-        and not key.startswith(ABOUT_OLD_DATA)
+        if value is not None and (key in SETTABLE or (is_custom(key) and not purge)) and not is_about_old_data(key)
     }
     if project_id in (None, kept.get("owner")):
         kept.pop("owner", None)
@@ -196,7 +227,7 @@ def retirement_of(
         )
     hiding = [] if old.get("os_hidden") else [{"op": "replace", "path": "/os_hidden", "value": True}]
     # The mark distinguishes it from an image that is hidden on purpose.
-    steps.append(Update([*hiding, *_addition({RETIRED: "true", BOUND_TO: old["id"]})]))
+    steps.append(Update([*hiding, *_retired_mark(old)]))
     status = _deactivation(old, how)
     return Retire(old, (*steps, *status), "deactivated" if status else "hidden", old.get("name"))
 
@@ -210,7 +241,7 @@ def _renamed(old: Image, suffix: str | None, name: str | None, steps: Sequence[S
             f"retired_suffix: with it, the name of {describe(old)} would have {len(retired)} characters; the image "
             f"service takes {MAX_TEXT_LENGTH} at the most. Give a shorter one, or retire the image in another way."
         )
-    renaming = Update([{"op": "replace", "path": "/name", "value": retired}])
+    renaming = Update([{"op": "replace", "path": "/name", "value": retired}, *_retired_mark(old)])
     return Retire(old, (*steps, renaming), "renamed", retired)
 
 
@@ -218,8 +249,10 @@ def _deactivation(old: Image, how: str) -> tuple[Step, ...]:
     return (SetStatus("deactivate"),) if how == "deactivate" and old["status"] == "active" else ()
 
 
-def _addition(properties: Mapping[str, str]) -> list[dict[str, Any]]:
-    return [{"op": "add", "path": pointer(key), "value": value} for key, value in properties.items()]
+def _retired_mark(old: Image) -> list[dict[str, Any]]:
+    """The operations that write the name from which the image is retired, and bind it to this image."""
+    marks = {RETIRED: str(old.get("name")), BOUND_TO: old["id"]}
+    return [{"op": "add", "path": pointer(key), "value": value} for key, value in marks.items()]
 
 
 def default_suffix(old: Image) -> str:

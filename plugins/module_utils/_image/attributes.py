@@ -63,7 +63,7 @@ OUR_PREFIX = "pcd_"
 REPLACES = "pcd_replaces"
 # A replacement has been shown: from then on somebody may have made an instance from it.
 SHOWN = "pcd_shown"
-# An image has been replaced and hidden, and its name means it no more.
+# An image has been replaced; the value is the name that it had. If it was hidden, its name does not mean it any more.
 RETIRED = "pcd_retired"
 # What the data was made from; see `origin_of`.
 SOURCE = "pcd_source"

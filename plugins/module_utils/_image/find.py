@@ -10,10 +10,11 @@ from .._client.images import name_filter
 from .._client.retry import poll
 from .._errors import ConfigurationError, NotFound, NotReady, PlanError, quoted
 from .._session import Session
-from .attributes import is_ours
+from .attributes import RETIRED, is_ours
 from .marks import is_retired, standing
 from .options import Target
 from .plan import Image, describe
+from .rotation import retired_images
 
 MAX_LISTED = 20
 
@@ -119,6 +120,31 @@ def _found_named(session: Session, name: str, owner: str, declared: str | None) 
         if found:
             return standing(found, declared)
     return []
+
+
+class RetiredImages:
+    """The images of the own project that were retired from a name: those that are hidden, or those that were renamed.
+
+    They are listed once, by one request.
+    """
+
+    def __init__(self, session: Session, name: str | None, renamed: bool) -> None:
+        self._session = session
+        self._name = name
+        self._renamed = renamed
+        self._listed: list[Image] | None = None
+
+    def listed(self) -> list[Image]:
+        """The oldest first; none if there is no name, or if nobody says which project the own one is."""
+        owner = self._session.project_id
+        if self._name is None or owner is None:
+            return []
+        if self._listed is None:
+            query = [(RETIRED, self._name), ("owner", owner)]
+            hidden = [] if self._renamed else [("os_hidden", "true")]
+            found = self._session.images.list([*query, *hidden])
+            self._listed = retired_images(found, self._name, owner)
+        return self._listed
 
 
 def _list_named(session: Session, name: str, hidden: bool, owner: str) -> list[Image]:

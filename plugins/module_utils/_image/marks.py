@@ -25,7 +25,8 @@ from .attributes import (
 
 Image = Mapping[str, Any]
 
-FORMS = {REPLACES: UUID, RETIRED: re.compile("true")}
+# RETIRED holds the name that the image was retired from.
+FORMS = {REPLACES: UUID, RETIRED: re.compile(r"(?s:.){1,255}")}
 
 
 def mark_of(image: Image, mark: str, owner: str | None) -> str | None:
@@ -55,7 +56,8 @@ def bound(attributes: Image) -> dict[str, Any]:
 
 def is_retired(image: Image) -> bool:
     """Whether the image was replaced and hidden, so that its name means it no more."""
-    return bool(image.get("os_hidden")) and mark_of(image, RETIRED, image.get("owner")) is not None
+    name = image.get("name")
+    return bool(image.get("os_hidden") and name) and mark_of(image, RETIRED, image.get("owner")) == name
 
 
 def replaced_id(image: Image) -> str | None:

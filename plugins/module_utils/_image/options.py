@@ -403,7 +403,8 @@ def storable(option: str, value: str) -> str:
     return value
 
 
-def _integer(option: str, value: int) -> int:
+def check_integer(option: str, value: int) -> int:
+    """The value, if it is a whole number that the service can store; otherwise a ConfigurationError."""
     if isinstance(value, bool) or not 0 <= value <= MAX_INTEGER:
         raise ConfigurationError(f"{option}: {str(value).lower()} is not a whole number from 0 to {MAX_INTEGER}.")
     return value
@@ -424,8 +425,8 @@ def _tags(option: str, value: Iterable[str]) -> list[str]:
 
 KINDS: dict[type, str] = {list: "list", tuple: "list", dict: "dictionary"}
 CHECKS: dict[str, Callable[[str, Any], Any]] = {
-    "min_disk": _integer,
-    "min_ram": _integer,
+    "min_disk": check_integer,
+    "min_ram": check_integer,
     "tags": _tags,
     "name": _text,
     "owner": _owner,

@@ -188,23 +188,49 @@ class Discard(NamedTuple):
         return {"id": self.image["id"], "name": self.image.get("name"), "action": "deleted", "reason": reason}
 
 
-Step: TypeAlias = "Create | Update | SetStatus | Delete | Upload | Stage | Import | Resume | Follow | Retire | Discard"
+@dataclass(frozen=True)
+class Prune:
+    """A retired image that is one too many is deleted; it stays if the service refuses that, for example in use."""
+
+    image: Image
+    steps: tuple[Step, ...]
+
+    @property
+    def as_result(self) -> dict[str, Any]:
+        created = str(self.image.get("created_at"))
+        reason = f"only the newest retired images stay (option keep); it was created at {created}"
+        return {"id": self.image["id"], "name": self.image.get("name"), "action": "deleted", "reason": reason}
+
+
+Step: TypeAlias = (
+    "Create | Update | SetStatus | Delete | Upload | Stage | Import | Resume | Follow | Retire | Discard | Prune"
+)
 
 
 class Plan(NamedTuple):
     """From `before` to `after` (None: no image) by `steps`; what cannot be predicted is None in `after`.
 
-    `stream` is the data that the steps send: what it turns out to be belongs to `after`, too.
+    `stream` is the data that the steps send: what it turns out to be belongs to `after`, too. If the plan only
+    `prepares`, `before` stays what its name means, and `after` is the hidden image that can replace it. `kept` are
+    retired images that stay, as entries of `retired`.
     """
 
     before: Image | None
     after: Image | None
     steps: tuple[Step, ...] = ()
     stream: Stream | None = None
+    prepares: bool = False
+    kept: tuple[dict[str, Any], ...] = ()
 
     @property
     def changed(self) -> bool:
         return bool(self.steps)
+
+    def without_refused(self, refused: Mapping[str, str]) -> Plan:
+        """The plan as it was applied: these retired images, by their ids, stay for a reason that the service gave."""
+        prunes = [step for step in self.steps if isinstance(step, Prune) and step.image["id"] in refused]
+        kept = (kept_entry(step.image, refused[step.image["id"]]) for step in prunes)
+        return self._replace(steps=tuple(s for s in self.steps if s not in prunes), kept=(*self.kept, *kept))
 
     @property
     def sends_data(self) -> bool:
@@ -217,8 +243,10 @@ class Plan(NamedTuple):
 
     @property
     def retired(self) -> list[dict[str, Any]]:
-        """The other images that the steps take out of use or delete, and how."""
-        return [step.as_result for step in self.steps if isinstance(step, (Retire, Discard)) and step.steps]
+        """The other images that the steps take out of use or delete, and how; one entry for each image."""
+        taken = [step for step in self.steps if isinstance(step, (Retire, Discard, Prune)) and step.steps]
+        entries = {step.image["id"]: step.as_result for step in taken} | {entry["id"]: entry for entry in self.kept}
+        return [*entries.values()]
 
     @property
     def expected(self) -> Image | None:
@@ -229,9 +257,11 @@ class Plan(NamedTuple):
     @property
     def diff(self) -> dict[str, Any]:
         """Before and after as Ansible shows them; it holds nothing that only a real run can know."""
-        after = _visible(self.expected)
+        after = _visible(self.before if self.prepares else self.expected)
+        if self.prepares:
+            after["prepared"] = _visible(self.expected)
         if self.retired:
-            after["retired"] = [f"{each['name']} ({each['id']}): {each['action']}" for each in self.retired]
+            after["retired"] = [_line(entry) for entry in self.retired]
         before = _visible(self.before)
         for step in self.steps:
             # Not shown otherwise: the properties of this collection are not returned, either.
@@ -242,6 +272,16 @@ class Plan(NamedTuple):
                     if value is not None:
                         after[key] = value
         return {"before": before, "after": after}
+
+
+def kept_entry(image: Image, reason: str) -> dict[str, Any]:
+    """The entry of `retired` for a retired image that stays, though it is one too many."""
+    return {"id": image["id"], "name": image.get("name"), "action": "kept", "reason": reason}
+
+
+def _line(entry: Mapping[str, Any]) -> str:
+    reason = f" ({entry['reason']})" if entry["reason"] else ""
+    return f"{entry['name']} ({entry['id']}): {entry['action']}{reason}"
 
 
 def plan_present(desired: Image, current: Image | None, purge: bool = False, new_id: str | None = None) -> Plan:

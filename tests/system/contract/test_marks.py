@@ -58,11 +58,11 @@ def data_of(status: str) -> Image:
     }
 
 
-def mark_on(image_id: str, mark: str, value: str, old: str) -> Image:
+def mark_on(image_id: str, mark: str, value: str, old: str, name: str) -> Image:
     """The properties that make a mark, by one of VALUES."""
     target = {"own id": image_id, "unknown id": str(uuid.uuid4()), "garbage": "everything"}.get(value)
     if mark == "pcd_retired" and value not in ("own id", "unknown id", "garbage"):
-        target = "true"
+        target = name
     bindings: dict[str, Image] = {"copied binding": {"pcd_bound_to": old}, "no binding": {}}
     return {mark: target or old, **bindings.get(value, {"pcd_bound_to": image_id})}
 
@@ -97,7 +97,7 @@ def crop(name: str, owner: str, old: str, hidden: bool) -> Iterator[Planted]:
             "os_hidden": hidden,
             "kernel_id": str(uuid.uuid4()),
             **data_of(status),
-            **mark_on(image_id, mark, value, old),
+            **mark_on(image_id, mark, value, old, name),
         }
         yield Planted(document, mark, value, visibility)
 

@@ -75,7 +75,7 @@ def stream(tmp_path: Path) -> Stream:
 
 
 # With the mark by which it is told from an image that is hidden and meant.
-MARK = ({"op": "add", "path": f"/{RETIRED}", "value": "true"}, {"op": "add", "path": f"/{BOUND_TO}", "value": ID})
+MARK = ({"op": "add", "path": f"/{RETIRED}", "value": NAME}, {"op": "add", "path": f"/{BOUND_TO}", "value": ID})
 
 HIDE = Update([replace("/os_hidden", True), *MARK])
 
@@ -158,7 +158,7 @@ def test_a_property_that_shall_go_does_not_come_along(stream: Stream) -> None:
 
 @pytest.mark.parametrize("purge", [False, True])
 def test_a_replacement_takes_over_what_is_wishable_and_custom(purge: bool) -> None:
-    marks = {REPLACES: OTHER_ID, RETIRED: "true"}
+    marks = {REPLACES: OTHER_ID, RETIRED: NAME}
     old = full(os_version="24.04", **marks, os_glance_importing_to_stores="", direct_url="x", name=None)
     kept = inherited_attributes(old, purge, PROJECT)
     assert kept == {
@@ -295,15 +295,15 @@ def test_a_plan_that_ends_without_an_image_has_no_ending() -> None:
     [
         ("hide", {}, (HIDE,)),
         ("hide", {"os_hidden": True}, (Update([*MARK]),)),
-        ("hide", {"os_hidden": True, RETIRED: "true", BOUND_TO: ID}, ()),
-        ("hide", {"os_hidden": True, RETIRED: "true", BOUND_TO: OTHER_ID}, (Update([*MARK]),)),
-        ("hide", {RETIRED: "true", BOUND_TO: ID}, (HIDE,)),
+        ("hide", {"os_hidden": True, RETIRED: NAME, BOUND_TO: ID}, ()),
+        ("hide", {"os_hidden": True, RETIRED: NAME, BOUND_TO: OTHER_ID}, (Update([*MARK]),)),
+        ("hide", {RETIRED: NAME, BOUND_TO: ID}, (HIDE,)),
         ("deactivate", {}, (HIDE, SetStatus("deactivate"))),
         ("deactivate", {"os_hidden": True}, (Update([*MARK]), SetStatus("deactivate"))),
         ("deactivate", {"status": "deactivated"}, (HIDE,)),
         ("deactivate", {"status": "deactivated", "os_hidden": True}, (Update([*MARK]),)),
-        ("deactivate", {"os_hidden": True, RETIRED: "true", BOUND_TO: ID}, (SetStatus("deactivate"),)),
-        ("rename", {}, (Update([replace("/name", "ubuntu-24.04-20261123T073931Z")]),)),
+        ("deactivate", {"os_hidden": True, RETIRED: NAME, BOUND_TO: ID}, (SetStatus("deactivate"),)),
+        ("rename", {}, (Update([replace("/name", "ubuntu-24.04-20261123T073931Z"), *MARK]),)),
         ("delete", {}, (Delete([]),)),
     ],
 )
@@ -317,7 +317,7 @@ def test_the_old_image_is_retired_in_the_way_that_was_asked_for(
 
 def test_the_suffix_of_ones_own_is_appended() -> None:
     (update,) = retirement_of(full(), "rename", " (old)", False, NAME, False).steps
-    assert update == Update([replace("/name", "ubuntu-24.04 (old)")])
+    assert update == Update([replace("/name", "ubuntu-24.04 (old)"), *MARK])
 
 
 @pytest.mark.parametrize("suffix", [None, " (old)"])
@@ -335,7 +335,7 @@ def test_an_image_that_has_another_name_by_then_is_not_renamed_once_more(suffix:
     [
         ("hide", (UNMARK, HIDE)),
         ("deactivate", (UNMARK, HIDE, SetStatus("deactivate"))),
-        ("rename", (UNMARK, Update([replace("/name", "ubuntu-24.04-20261123T073931Z")]))),
+        ("rename", (UNMARK, Update([replace("/name", "ubuntu-24.04-20261123T073931Z"), *MARK]))),
         ("delete", (Delete([]),)),
     ],
 )
@@ -347,7 +347,7 @@ def test_an_image_that_was_about_to_replace_another_one_loses_its_mark(how: str,
 
 @pytest.mark.parametrize("how", ["hide", "deactivate", "rename"])
 def test_the_mark_goes_from_an_image_that_is_out_of_use_already(how: str) -> None:
-    given = {"name": "other"} if how == "rename" else {"os_hidden": True, "status": "deactivated", RETIRED: "true"}
+    given = {"name": "other"} if how == "rename" else {"os_hidden": True, "status": "deactivated", RETIRED: NAME}
     there = full(**given, **{REPLACES: OTHER_ID, BOUND_TO: ID})
     # What binds the mark of its retirement stays.
     steps = (UNMARK,) if how == "rename" else (done(REPLACES),)

@@ -1,0 +1,240 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rotation: the last ones are kept, a new one is prepared and published, an old one is put back."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.platform9.pcd.tests.support.glance_client import Image, Server
+from ansible_collections.platform9.pcd.tests.support.module_runner import Outcome, Runner
+
+RAW: dict[str, Any] = {"disk_format": "raw", "container_format": "bare"}
+
+
+@pytest.fixture
+def planted(server: Server) -> Iterator[list[str]]:
+    ids: list[str] = []
+    yield ids
+    server.uproot(ids)
+
+
+class Rotation:
+    """One name, builds of its data, and what the service has."""
+
+    def __init__(self, run: Runner, server: Server, name: str, folder: Path) -> None:
+        self.run, self.server, self.name, self.folder = run, server, name, folder
+
+    def build(self, number: int) -> str:
+        path = self.folder / f"build-{number}.raw"
+        path.write_bytes(b"build %d " % number * 1000)
+        return str(path)
+
+    def __call__(self, number: int | None = None, user: str = "member", check: bool = False, **options: Any) -> Outcome:
+        source: dict[str, Any] = (
+            {} if number is None else {"path": self.build(number), "on_content_change": "replace", **RAW}
+        )
+        return self.run("pcd_image", user, name=self.name, **{**source, **options}, check=check)
+
+    def builds(self, *numbers: int, **options: Any) -> list[str]:
+        """The ids of the images of these builds, one after the other."""
+        return [self(number, **options).image["id"] for number in numbers]
+
+    def everything(self) -> dict[str, Image]:
+        return {key: image for key, image in self.server.everything().items() if self.name in str(image.get("name"))}
+
+    def current(self) -> list[str]:
+        found = self.everything().items()
+        return [key for key, image in found if not image["os_hidden"] and image["name"] == self.name]
+
+
+@pytest.fixture
+def rotate(run: Runner, server: Server, name: str, tmp_path: Path) -> Iterator[Rotation]:
+    rotation = Rotation(run, server, name, tmp_path)
+    yield rotation
+    for image_id in rotation.everything():
+        server.remember(image_id)
+
+
+def entries(outcome: Outcome) -> list[tuple[str, str]]:
+    return [(entry["id"], entry["action"]) for entry in outcome.result["retired"]]
+
+
+@pytest.mark.parametrize("how", ["hide", "deactivate", "rename"])
+def test_the_newest_retired_images_stay(how: str, rotate: Rotation) -> None:
+    first, second, third = rotate.builds(1, 2, 3, retired=how)
+    before = rotate.everything()
+    predicted = rotate(4, retired=how, keep=1, check=True)
+    assert rotate.everything() == before
+    done = rotate(4, retired=how, keep=1)
+    assert (done.changed, predicted.changed) == (True, True)
+    word = {"hide": "hidden", "deactivate": "deactivated", "rename": "renamed"}[how]
+    assert sorted(entries(done)) == sorted([(third, word), (first, "deleted"), (second, "deleted")])
+    assert entries(predicted) == entries(done)
+    assert predicted.result["diff"]["after"]["retired"] == done.result["diff"]["after"]["retired"]
+    assert {*rotate.everything()} == {third, done.image["id"]}
+    assert rotate.current() == [done.image["id"]]
+    again = rotate(4, retired=how, keep=1)
+    assert (again.changed, again.result["retired"]) == (False, [])
+    plain = rotate(4, retired=how)
+    assert len(again.requests) - len(plain.requests) <= 2
+
+
+def test_a_number_that_is_lowered_later_is_made_up_for_without_data(rotate: Rotation) -> None:
+    first, second, third = rotate.builds(1, 2, 3)
+    done = rotate(min_disk=1, keep=0)
+    assert sorted(entries(done)) == sorted([(first, "deleted"), (second, "deleted")])
+    assert {*rotate.everything()} == {third}
+
+
+def test_what_is_protected_in_use_or_not_retired_stays(rotate: Rotation, server: Server) -> None:
+    first, second, third = rotate.builds(1, 2, 3)
+    server.change(first, protected=True)
+    # Shown again by somebody under another name: no retired image any more.
+    server.change(second, name=f"{rotate.name} of somebody", os_hidden=False)
+    done = rotate(3, keep=0)
+    assert (done.changed, entries(done)) == (False, [(first, "kept")])
+    assert "protected" in done.result["retired"][0]["reason"]
+    assert {*rotate.everything()} == {first, second, third}
+    assert entries(rotate(3, keep=0, force=True)) == [(first, "deleted")]
+
+
+@pytest.mark.parametrize("id_of", ["ours", "another tool"])
+def test_an_image_that_only_says_it_is_retired_stays(
+    id_of: str, rotate: Rotation, server: Server, planted: list[str]
+) -> None:
+    """A snapshot that inherited the mark, an image of another project, and one that another tool has made."""
+    first, second = rotate.builds(1, 2)
+    mark = {"pcd_retired": rotate.name, "pcd_bound_to": first}
+    copy = server.create(rotate.name, active=True, **mark)
+    server.change(copy["id"], os_hidden=True)
+    foreign_id = str(uuid.uuid4())
+    foreign = {"id": foreign_id, "name": rotate.name, "owner": server.project_id("other"), "status": "active"}
+    marks = {"pcd_retired": rotate.name, "pcd_bound_to": foreign_id, "os_hidden": True, "visibility": "public", **RAW}
+    planted.append(foreign_id)
+    server.plant([{**foreign, **marks}], {})
+    bound = server.create(rotate.name, active=True)
+    server.change(bound["id"], os_hidden=True, pcd_retired=rotate.name, pcd_bound_to=bound["id"])
+    user = "member" if id_of == "ours" else "admin"
+    if user == "admin":
+        assert rotate(2, user, keep=0, match="visible").failed
+    done = rotate(2, keep=0)
+    assert entries(done) == [(first, "deleted")]
+    assert {copy["id"], foreign_id, bound["id"], second} <= {*server.everything()}
+
+
+@pytest.mark.parametrize("how", ["hide", "deactivate", "rename"])
+def test_a_retired_image_with_the_same_data_is_put_back(how: str, rotate: Rotation) -> None:
+    first, second = rotate.builds(1, 2, retired=how)
+    before = rotate.everything()
+    predicted = rotate(1, retired=how, check=True)
+    assert rotate.everything() == before
+    done = rotate(1, retired=how, min_disk=3)
+    assert (predicted.image["id"], done.image["id"]) == (first, first)
+    assert entries(done)[0][0] == second
+    assert rotate.current() == [first]
+    assert (done.image["status"], done.image["min_disk"], done.image["os_hidden"]) == ("active", 3, False)
+    assert not any(request["method"] == "PUT" for request in done.requests)
+    assert {*rotate.everything()} == {first, second}
+    assert not rotate(1, retired=how, min_disk=3).changed
+    forward = rotate(2, retired=how)
+    assert forward.image["id"] == second
+    assert rotate.current() == [second]
+
+
+@pytest.mark.parametrize("options", [{}, {"keep": 2}])
+def test_putting_back_costs_five_requests(options: dict[str, Any], rotate: Rotation) -> None:
+    rotate.builds(1, 2)
+    done = rotate(1, **options)
+    assert done.changed
+    sent = [f"{request['method']} {request['path']}" for request in done.requests if request["service"] != "keystone"]
+    assert len(sent) <= 5, sent
+
+
+def test_a_deleted_current_image_is_put_back_too(rotate: Rotation) -> None:
+    first, second = rotate.builds(1, 2)
+    rotate(state="absent")
+    assert rotate(1).image["id"] == first
+    assert second not in rotate.everything()
+
+
+def test_a_new_version_is_prepared_and_then_published(rotate: Rotation, server: Server) -> None:
+    (first,) = rotate.builds(1)
+    before = rotate.everything()
+    predicted = rotate(2, on_content_change="prepare", check=True)
+    assert rotate.everything() == before
+    done = rotate(2, on_content_change="prepare", min_disk=5)
+    new = done.result["prepared"]
+    assert (predicted.changed, predicted.image["id"], done.changed, done.image["id"]) == (True, first, True, first)
+    assert predicted.result["prepared"]["os_hash_value"] == new["os_hash_value"]
+    assert (new["status"], new["os_hidden"], new["min_disk"]) == ("active", True, 5)
+    assert server.get(first) == before[first]
+    assert rotate.current() == [first]
+    again = rotate(2, on_content_change="prepare", min_disk=5)
+    assert (again.changed, again.result["prepared"]["id"]) == (False, new["id"])
+    published = rotate(2, min_disk=5)
+    assert (published.image["id"], entries(published)) == (new["id"], [(first, "hidden")])
+    assert not any(request["method"] == "PUT" for request in published.requests)
+    assert rotate.current() == [new["id"]]
+    assert not rotate(2, on_content_change="prepare", min_disk=5).changed
+
+
+def test_another_version_takes_the_place_of_one_that_was_prepared(rotate: Rotation) -> None:
+    (first,) = rotate.builds(1)
+    old = rotate(2, on_content_change="prepare").result["prepared"]["id"]
+    done = rotate(3, on_content_change="prepare")
+    assert entries(done) == [(old, "deleted")]
+    assert {*rotate.everything()} == {first, done.result["prepared"]["id"]}
+
+
+def test_a_retired_image_with_the_data_is_prepared_as_it_is(rotate: Rotation) -> None:
+    first, second = rotate.builds(1, 2)
+    done = rotate(1, on_content_change="prepare", keep=0)
+    assert (done.changed, done.image["id"], done.result["prepared"]["id"]) == (False, second, first)
+    assert rotate(1, keep=0).image["id"] == first
+
+
+@pytest.mark.parametrize(
+    "bad", [{"checksum": f"sha256:{'0' * 64}"}, {"path": "/nowhere/x.raw"}, {"disk_format": "qcow2"}], ids=str
+)
+@pytest.mark.parametrize("how", ["prepare", "replace"])
+def test_a_version_that_is_broken_leaves_everything_as_it_is(how: str, bad: dict[str, Any], rotate: Rotation) -> None:
+    rotate.builds(1, 2)
+    before = rotate.everything()
+    assert rotate(3, on_content_change=how, keep=0, **bad).failed
+    assert rotate.everything() == before
+
+
+def test_what_describes_the_old_data_or_an_instance_is_not_inherited(rotate: Rotation, server: Server) -> None:
+    about = {"image_type": "snapshot", "instance_uuid": str(uuid.uuid4()), "base_image_ref": str(uuid.uuid4())}
+    (first,) = rotate.builds(1)
+    server.change(first, **about, img_signature="x", os_distro="debian")
+    assert rotate(2).image["properties"] == {"os_distro": "debian"}
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"keep": -1}, "keep: -1 is not a whole number from 0 to"),
+        ({"keep": 1, "id": str(uuid.uuid4())}, "keep: retired images are those of a name"),
+        ({"keep": 1, "name": None, "id": str(uuid.uuid4())}, "keep: retired images are those of a name"),
+    ],
+)
+def test_keep_needs_a_number_and_a_name(options: dict[str, Any], words: str, run: Runner, name: str) -> None:
+    refused = run("pcd_image", **{"name": name, "min_disk": 1, **options})
+    assert words in refused.msg
+    assert refused.requests == []
+
+
+def test_keep_is_about_the_own_project(rotate: Rotation, server: Server) -> None:
+    there = server.create(rotate.name, user="other", visibility="private")
+    ways: list[dict[str, Any]] = [{"match": "visible"}, {"owner": server.project_id("other")}]
+    for options in ways:
+        refused = rotate(None, "admin", min_disk=1, keep=0, **options)
+        assert refused.msg.startswith("keep: ")
+    assert server.get(there["id"]) == there
