@@ -90,7 +90,7 @@ def plan_continuation(
     if delivery is not None:
         plan = with_delivery(plan, delivery)
     if prepares:
-        # An image that is as it is to be needs no step, and is no change.
+        # An image that is as it is to be needs no step, and nothing changes.
         return _prepared(plan if record.steps or delivery else plan._replace(steps=tuple(leftovers)))
     plan = _followed(plan, old)
     return _published(plan, record.after or {}, bool(attributes.get("os_hidden")), retirements)
@@ -154,7 +154,7 @@ def _without_look(retirement: Retire) -> Retire:
 
 
 def _prepared(plan: Plan) -> Plan:
-    """The plan of an image that stays hidden, until another task puts it in the place of the old one."""
+    """The plan of an image that stays hidden, until another task publishes it."""
     after = None if plan.after is None else {**plan.after, "os_hidden": True}
     return plan._replace(after=after, prepares=True)
 

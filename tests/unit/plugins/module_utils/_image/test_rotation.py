@@ -107,7 +107,7 @@ def test_an_image_that_another_tool_has_made_is_retired_but_never_deleted() -> N
     assert with_rotation(plan, [], 0, True).steps == plan.steps
 
 
-def test_what_the_service_refuses_to_delete_is_told_as_kept_and_is_no_change() -> None:
+def test_what_the_service_refuses_to_delete_is_reported_as_kept_and_changes_nothing() -> None:
     current, old = image(id=new_id(), name=NAME), retired(1)
     plan = with_rotation(plan_present({}, current), [old], 0, False)
     assert [(entry["id"], entry["action"]) for entry in plan.retired] == [(old["id"], "deleted")]
