@@ -933,7 +933,7 @@ def test_a_replacement_of_a_protected_image_that_fails_is_removed(
     run: Runner, server: Server, name: str, file: Path
 ) -> None:
     run("pcd_image", name=name, path=str(file), protected=True, **RAW)
-    options: dict[str, Any] = {"path": str(file), "on_content_change": "replace", "disk_format": "qcow2"}
+    options: dict[str, Any] = {"path": str(file), "on_content_change": "replace", "disk_format": "vhd"}
     file.write_bytes(OTHER_CONTENT)
     assert "removed again" in run("pcd_image", name=name, **options).msg
     assert len(server.named(name)) == 1
