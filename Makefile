@@ -28,8 +28,7 @@ checks := contract-data contract-rest controller docs-test faults lint awx types
 side_by_side := $(if $(filter output-sync,$(.FEATURES)),--jobs=3 --output-sync=target)
 
 # What words.py reads.
-plain_english := .github CONTRIBUTING.md Makefile README.md awx benchmarks changelogs demo docs meta plugins \
-    tests/certify tests/sandbox tests/tools
+plain_english := .github CONTRIBUTING.md Makefile README.md awx benchmarks changelogs demo docs meta plugins tests
 
 .DEFAULT_GOAL := help
 .PHONY: help demo bench contract test test-core test-faults test-load test-matrix test-production $(checks) audit awx-live build venv docs-screenshots sandbox sandbox-stop sandbox-test release-notes lock clean

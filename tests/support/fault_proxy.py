@@ -64,7 +64,7 @@ WITHOUT_DOCUMENT = ("delete", "action", "upload", "stage", "import", "unshare")
 STATUSES = (401, 408, 413, 429, 500, 502, 503, 504)
 # In place of an answer, whether the service has seen the request ("before": no, "after": yes).
 REPLACED = ("close", "reset", "stall", *map(str, STATUSES), "html 200", "html 502", "empty", "null", "half", "redirect")
-# The catalogue leads to a port where nobody listens.
+# The catalogue leads to a port on which nobody listens.
 NOBODY = "nobody"
 # A part of the service's answer.
 CUT = ("cut head", "cut body")
@@ -104,7 +104,7 @@ class Hold:
 
 @dataclass
 class Seen:
-    """A request that has reached the proxy. `status` is the service's own; None where it has not answered.
+    """A request that has reached the proxy. `status` is the service's own; None if it has not answered.
 
     `passed` tells whether the service has got any of it.
     """
@@ -312,7 +312,7 @@ def open_proxy(sandbox: Mapping[str, Any], tls: bool = True) -> Iterator[Proxy]:
             )
 
         def watched_blocks(self) -> Iterator[bytes]:
-            """The request's body, with a look at its middle where it is data."""
+            """The request's body, with a look at its middle if it is data."""
             half = int(self.headers.get("Content-Length") or 0) // 2 if self.command == "PUT" else 0
             if half:
                 yield from self.blocks(end=half)

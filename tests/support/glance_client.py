@@ -96,7 +96,7 @@ class Server:
         return self._http.request(method, url, headers=headers, timeout=60, **content)
 
     def ask(self, method: str, path: str, user: str = "admin", through: str = "library", **content: Any) -> Any:
-        """The answer's JSON; an error where the service refuses."""
+        """The answer's JSON; an error if the service refuses."""
         answer = self.call(method, path, user, through, **content)
         assert answer.status_code < 400, f"{method} {path} as {user}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content else None
@@ -279,7 +279,7 @@ def shape_of(document: Image) -> Image:
     """What a module should show of a document of the service: all that it says, custom properties apart."""
     shape = {key: document.get(key) for key in SPECIFIED}
     shape["tags"] = sorted(document["tags"])
-    # Of a deactivated image, the service tells them to administrators alone.
+    # The service shows the stores of a deactivated image only to administrators.
     shape["stores"] = document["stores"].split(",") if "stores" in document and document["status"] == "active" else None
     shape["properties"] = {
         key: value

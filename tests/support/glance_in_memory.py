@@ -46,7 +46,7 @@ def hashed(data: bytes) -> dict[str, Any]:
 class Glance(Images):
     """`before` is called with the name of each operation that writes, before it is done; what it raises comes out.
 
-    `afterwards` is called with those of the record, once they are done and before anybody is told.
+    `afterwards` is called with those of the record, once they are done and before anybody gets an answer.
 
     `arrives` is what becomes of data on its way; `remote` is what the service finds at an address.
     """

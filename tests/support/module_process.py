@@ -14,7 +14,7 @@ from typing import Any
 COLLECTION = Path(__file__).absolute().parents[2]
 MODULES = "ansible_collections.platform9.pcd.plugins.modules"
 
-# Runs a module as ansible does, where the libraries of argv[1] are not installed.
+# Runs a module as ansible does, without the libraries of argv[1].
 RUN = """
 import runpy, sys
 from importlib.machinery import PathFinder
@@ -56,6 +56,6 @@ def run(module: str, tmp_path: Path, *without: str, **args: Any) -> tuple[int, d
     )
     assert finished.stdout, finished.stderr.decode()
     result: dict[str, Any] = json.loads(finished.stdout)
-    # Since 2.22, ansible-core's own list of what the controller has to hide; it is no part of what users see.
+    # Since 2.22, ansible-core's own list of what the controller has to hide; users do not see it.
     result.pop("_ansible_new_secrets", None)
     return finished.returncode, result

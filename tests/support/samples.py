@@ -37,7 +37,7 @@ Spec = Mapping[str, Mapping[str, Any]]
 
 
 def options(spec: Spec, **given: Any) -> dict[str, Any]:
-    """The options of a task as the module gets them: each one is there, with its default where it is not given."""
+    """The options of a task as the module gets them: each one is there, with its default if it is not given."""
     unknown = given.keys() - spec.keys()
     assert not unknown, f"no such option: {unknown}"
     return {**{name: described.get("default") for name, described in spec.items()}, **given}

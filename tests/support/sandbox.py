@@ -21,7 +21,7 @@ PROGRAM = os.environ.get("PCD_SANDBOX_PROGRAM")
 
 @contextmanager
 def converting_sandbox(state: Path, line: str, to: str = "raw") -> Iterator[Mapping[str, Any]]:
-    """What sandbox.json of a new sandbox says that converts to this format; a skip where none can be started."""
+    """What sandbox.json of a new sandbox says that converts to this format; a skip if none can be started."""
     if PROGRAM is None:
         pytest.skip("PCD_SANDBOX_PROGRAM does not name sandbox.py, which with-sandbox.sh does")
     if not shutil.which("qemu-img"):
@@ -52,7 +52,7 @@ class RequestLog:
 
 
 class NoSandbox(Exception):
-    """Nobody has said where a running sandbox is described."""
+    """Nothing names the description of a running sandbox."""
 
 
 def running_sandbox() -> dict[str, Any]:

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A web server in a thread: it gives the replies that it was told to give, and remembers what it was asked."""
+"""A web server in a thread: it gives the replies that a test prepares, and records the requests."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from ansible_collections.platform9.pcd.tests.support.certificates import Certifi
 
 @dataclass(frozen=True)
 class Request:
-    """`target` is what stands in the request line: a path, or a whole address where the server is a proxy.
+    """`target` is what stands in the request line: a path, or a whole address if the server is a proxy.
 
-    It is not `complete` where the client has broken off, or the server has not read all of the body.
+    It is not `complete` if the client has broken off, or the server has not read all of the body.
     """
 
     method: str
@@ -115,7 +115,7 @@ class Service:
         self._thread.join()
 
     def replies(self, *replies: Reply | BrokenReply | ReplyFunction) -> None:
-        """From now on these, where they have to name the address of the server itself."""
+        """From now on these, for replies that have to name the address of the server itself."""
         with self._lock:
             self._replies = list(replies)
 
@@ -152,7 +152,7 @@ class Service:
 
 
 def as_urllib3(monkeypatch: pytest.MonkeyPatch, notices: bool) -> None:
-    """What a response does until it is told otherwise: with urllib3 2 it notices a body that ends early, with 1.26 not.
+    """The default of a response: with urllib3 2 it notices a body that ends early, with 1.26 not.
 
     This is what the environments with old releases test as well, here for whoever has only new ones.
     """
@@ -166,7 +166,7 @@ def as_urllib3(monkeypatch: pytest.MonkeyPatch, notices: bool) -> None:
 
 
 class Serve(Protocol):
-    """The fixture `serve`: starts a service, with TLS where it gets certificates."""
+    """The fixture `serve`: starts a service, with TLS if it gets certificates."""
 
     def __call__(
         self,

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A vendor of images: a web server on loopback that the tests fill, and that misbehaves where a test asks for it."""
+"""A vendor of images: a web server on loopback that the tests fill, and that misbehaves if a test asks for it."""
 
 from __future__ import annotations
 

@@ -507,7 +507,7 @@ def _checksum(digest: Digest | None) -> str | None:
 
 def _refuse_no_file(path: str, found: os.stat_result) -> None:
     if not stat.S_ISREG(found.st_mode):
-        kind = "a folder" if stat.S_ISDIR(found.st_mode) else "no regular file"
+        kind = "a folder" if stat.S_ISDIR(found.st_mode) else "not a regular file"
         raise ConfigurationError(f"dest: {path} is {kind}, which is not replaced by a file. Give another dest.")
 
 

@@ -94,7 +94,7 @@ class File:
 
 def _refuse_no_file(path: str, found: os.stat_result) -> None:
     if not stat.S_ISREG(found.st_mode):
-        kind = "a folder" if stat.S_ISDIR(found.st_mode) else "no regular file"
+        kind = "a folder" if stat.S_ISDIR(found.st_mode) else "not a regular file"
         raise DataError(f"path: {path} is {kind}. Give the path of the file that holds the image.")
 
 

@@ -124,7 +124,7 @@ class Controller:
         return item
 
     def _take(self, endpoint: str, item: Item, fields: Item) -> None:
-        """Put the fields into the item, or raise Refused where AWX would."""
+        """Put the fields into the item, or raise Refused if AWX would."""
         before = json.loads(json.dumps(item))
         item.update({name: "" if value is None and name in TEXTS else value for name, value in fields.items()})
         if endpoint == "job_templates" and item["project"] in self.items.get("projects", {}):
@@ -374,7 +374,7 @@ class Answers(Handler):
             self.answer(200, self.written(endpoint, item, content))
 
     def written(self, endpoint: str, item: Item, content: Item) -> Item:
-        """What a write answers. A project that is told another place is updated at once."""
+        """The response to a write. A project whose source has changed is updated at once."""
         shown = self.controller.shown(endpoint, item)
         if endpoint == "projects" and {"scm_url", "scm_branch"} & set(content):
             return {**shown, "summary_fields": {"current_update": {"id": self.controller.update(item)["id"]}}}

@@ -108,7 +108,7 @@ Content = Mapping[str, Any]
 
 
 def check_credential_type(inputs: Content, injectors: Content) -> None:
-    """Raise an error where AWX would refuse the credential type."""
+    """Raise an error if AWX would refuse the credential type."""
     jsonschema.validate(inputs, INPUTS_SCHEMA)
     jsonschema.validate(injectors, INJECTORS_SCHEMA)
     fields = inputs.get("fields", [])
@@ -160,7 +160,7 @@ def _templates(node: Any) -> Iterator[str]:
 
 
 def check_credential(inputs: Content, credential: Content, made: bool) -> None:
-    """Raise an error where AWX would refuse the inputs of a credential; a required one may be missing.
+    """Raise an error if AWX would refuse the inputs of a credential; a required one may be missing.
 
     `made`: the credential is there, and `$encrypted$` stands for the secret that it has.
     """
@@ -226,7 +226,7 @@ def inject(inputs: Content, injectors: Content, credential: Content, folder: Pat
 
 
 def check_survey(survey: Content, old: Content | None = None) -> None:
-    """Raise an error where AWX would refuse the survey; `old` is the one that it replaces."""
+    """Raise an error if AWX would refuse the survey; `old` is the one that it replaces."""
     for name, kind in (("name", str), ("description", str), ("spec", list)):
         assert isinstance(survey.get(name), kind), f"Field '{name}' is missing from survey spec or of a wrong type."
     assert survey["spec"], "'spec' doesn't contain any items."
@@ -252,7 +252,7 @@ def _check_question(question: Content, has_default: bool) -> None:
         assert kind == "password", f"{ENCRYPTED} is a reserved keyword for password question defaults."
         assert has_default, f"{ENCRYPTED} is a reserved keyword, may not be used for new default"
     for name in ("min", "max"):
-        assert question.get(name) is None or isinstance(question[name], int), f"{name} of {variable} is no integer"
+        assert question.get(name) is None or isinstance(question[name], int), f"{name} of {variable} is not an integer"
     if kind in ("multiplechoice", "multiselect"):
         assert "choices" in question, f"Survey question of type {kind} must specify choices."
         defaults = default.splitlines() if isinstance(default, str) else list(default)
@@ -266,7 +266,7 @@ def _choices(question: Content) -> list[str]:
 
 
 def answer_errors(question: Content, given: Content) -> list[str]:
-    """What AWX says about the answer to a question. A default is no answer to a required one."""
+    """What AWX says about the answer to a question. A default does not answer a required one."""
     name = question["variable"]
     if name not in given:
         return [f"'{name}' value missing"] if question["required"] else []

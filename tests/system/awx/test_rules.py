@@ -64,7 +64,7 @@ def test_what_is_secret_is_marked(credential_type: CredentialType) -> None:
     [
         ({}, {}),
         (FIELDS, {}),
-        (FIELDS, {"extra_vars": {"where": ["{{ place }}", {"deep": "{{ url }}"}], "{{place}}": "x"}}),
+        (FIELDS, {"extra_vars": {"sites": ["{{ place }}", {"deep": "{{ url }}"}], "{{place}}": "x"}}),
         (FIELDS, {"file": {"template": "{{ url }}"}, "env": {"A": "{{ tower.filename }}"}}),
         (FIELDS, {"file": {"template.a": "x", "template.b": "y"}, "env": {"A": "{{ tower.filename.b }}"}}),
     ],
@@ -134,10 +134,10 @@ def test_extra_variables_and_named_files_are_injected(tmp_path: Path) -> None:
     injectors = {
         "file": {"template.a": "{{ secret }}"},
         "env": {"A": "{{ tower.filename.a }}", "B": "{{ secret }}", "PATH": "x"},
-        "extra_vars": {"where": ["{{ place }}"]},
+        "extra_vars": {"sites": ["{{ place }}"]},
     }
     injected = inject(FIELDS, injectors, {"secret": "s3cret-ab12", "place": "north"}, tmp_path, tmp_path)
-    assert injected.extra_vars == {"where": ["north"]}
+    assert injected.extra_vars == {"sites": ["north"]}
     assert Path(injected.env["A"]).read_text(encoding="utf-8") == "s3cret-ab12"
     assert set(injected.env) == {"A", "B"}
     assert injected.safe["B"] == HIDDEN

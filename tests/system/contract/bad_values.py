@@ -23,7 +23,7 @@ NAN, INFINITY = float("nan"), float("inf")
 EMOJI = "\U0001f600"
 # What ansible-core 2.16 to 2.18 make of `omit` within a list.
 OMITTED = "__omit_place_holder__5de2a1f3a1a9b3d6c8a7a5f0b1c2d3e4f5061728"
-NOT_UTF8 = "\udcff"  # what Python makes of a byte that is no UTF-8
+NOT_UTF8 = "\udcff"  # how Python represents a byte that is not valid UTF-8
 UNKNOWN_ID = "00000000-0000-4000-8000-000000000000"
 
 # What makes each module run, beside the login. The image is not there.
@@ -74,7 +74,7 @@ NO_TEXT: dict[str, Any] = {
     "a dictionary in a dictionary": {"a": {"b": "a-Value-4f1c"}},
     "not a number": NAN,
     "a NUL within": "a\x00b",
-    "a byte that is no text": NOT_UTF8,
+    "a byte that is not UTF-8": NOT_UTF8,
 }
 TEXT: dict[str, Any] = {
     **NO_TEXT,
@@ -135,7 +135,7 @@ LIST: dict[str, Any] = {
     "a NUL within": ["a\x00b"],
     "a bell within": ["\x07"],
     "an emoji within": ["a", EMOJI],
-    "a byte that is no text within": [NOT_UTF8],
+    "a byte that is not UTF-8 within": [NOT_UTF8],
     "256 characters within": ["x" * 256],
     "not a number": NAN,
     "not a number within": [NAN],
@@ -169,7 +169,7 @@ DICTIONARY: dict[str, Any] = {
     "a line break in a key": {"a\nb": "a-Value-4f1c"},
     "an emoji as a key": {EMOJI: "a-Value-4f1c"},
     "an emoji within": {"a": f"a-Value{EMOJI}"},
-    "a byte that is no text within": {"a": NOT_UTF8},
+    "a byte that is not UTF-8 within": {"a": NOT_UTF8},
     "a key of 256 characters": {"x" * 256: "a-Value-4f1c"},
     "70,000 characters within": {"a": "x" * 70000},
     "a name of the service": {"os_glance_import_task": "a-Value-4f1c"},
@@ -177,7 +177,7 @@ DICTIONARY: dict[str, Any] = {
 }
 BY_KIND = {"int": INTEGER, "float": NUMBER, "bool": BOOLEAN, "list": LIST, "dict": DICTIONARY}
 
-# Refused wherever text is expected that is no secret.
+# Refused wherever an option expects text, except for secrets.
 NEVER_TEXT = {*NO_TEXT, *ANY, "a bell", "70,000 characters"}
 # Owner, group and mode are looked at beforehand.
 OF_FILES = ["seuser", "serole", "selevel", "setype", "attributes"]
@@ -185,7 +185,7 @@ OF_FILES = ["seuser", "serole", "selevel", "setype", "attributes"]
 REFUSED = None
 LEGAL = "legal"  # it is taken as a value like any other
 NOT_GIVEN = "not given"  # it counts as if the option were left out, as it does in RC files
-SERVICE = "service"  # the service alone can tell, and its words say what is wrong
+SERVICE = "service"  # only the service can decide, and its words say what is wrong
 
 # Pattern of module and option; names of values ("*": all but those of NEVER_TEXT); what happens, and why.
 EXCEPTIONS: list[tuple[str, str, str | None, str]] = [
@@ -245,7 +245,7 @@ EXCEPTIONS: list[tuple[str, str, str | None, str]] = [
 
 @dataclass(frozen=True)
 class Case:
-    """A value for one option; `outcome` is None where it is refused."""
+    """A value for one option; `outcome` is None if it is refused."""
 
     module: str
     option: str
@@ -267,7 +267,7 @@ def cases() -> Iterator[Case]:
             values = values_for(rules)
             is_common = option in CONNECTION_OPTIONS and module != "pcd_image_info"
             for what, value in values.items():
-                if is_common and what not in (NULL, "a list", "a NUL within", "a byte that is no text"):
+                if is_common and what not in (NULL, "a list", "a NUL within", "a byte that is not UTF-8"):
                     continue
                 others = beside(module, option, BESIDE_NULL if what == NULL else BESIDE)
                 yield Case(module, option, what, value, outcome_of(module, option, what), others)

@@ -52,7 +52,7 @@ def ad_hoc(sandbox: dict[str, Any], run: Runner, tmp_path: Path) -> OneLiner:
             check=False,
         )
         assert done.returncode == 0, f"{words}\n{done.stdout}\n{done.stderr}"
-        assert not run.told(done.stdout + done.stderr), "a secret was told"
+        assert not run.told(done.stdout + done.stderr), "a secret is in the output"
         status, arrow, printed = done.stdout.partition(" => ")
         assert arrow, done.stdout
         assert status.startswith("localhost | "), done.stdout
@@ -95,7 +95,7 @@ def test_lists_mappings_numbers_and_booleans_are_written_as_key_and_value(
     assert "gone" not in after
 
 
-def test_check_mode_foretells_a_one_liner_and_writes_nothing(ad_hoc: OneLiner, server: Server, name: str) -> None:
+def test_check_mode_predicts_a_one_liner_and_writes_nothing(ad_hoc: OneLiner, server: Server, name: str) -> None:
     image = server.create(name, min_disk=1)
     result = ad_hoc("pcd_image", f"name={name} min_disk=2", "--check")
     assert result["changed"]

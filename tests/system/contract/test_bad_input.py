@@ -13,11 +13,11 @@ from ansible_collections.platform9.pcd.tests.support.module_runner import Runner
 
 UNKNOWN_ID = "00000000-0000-4000-8000-000000000000"
 EMOJI = "\U0001f600"
-NOT_UTF8 = "\udcff"  # what Python makes of a byte that is no UTF-8
+NOT_UTF8 = "\udcff"  # how Python represents a byte that is not valid UTF-8
 
 # The options beside name, and the words that the message must hold. The option's name is among them.
 IMAGE: dict[str, tuple[dict[str, Any], list[str]]] = {
-    "an id that is no UUID": ({"id": "ubuntu"}, ["id", "UUID", "name"]),
+    "an id that is not a UUID": ({"id": "ubuntu"}, ["id", "UUID", "name"]),
     "an id that is nearly a UUID": ({"id": UNKNOWN_ID[:-1]}, ["id", "UUID"]),
     "an id without its dashes": ({"id": UNKNOWN_ID.replace("-", "")}, ["id", "UUID"]),
     "an id with something after it": ({"id": f"{UNKNOWN_ID}/../file"}, ["id", "UUID"]),
@@ -41,7 +41,7 @@ IMAGE: dict[str, tuple[dict[str, Any], list[str]]] = {
     "hidden between yes and no": ({"hidden": "any"}, ["hidden"]),
     "a tag of 256 characters": ({"tags": ["a", "x" * 256]}, ["tags", "256", "255"]),
     "a tag with an emoji": ({"tags": [EMOJI]}, ["tags", "U+1F600"]),
-    "a tag that is no text": ({"tags": [NOT_UTF8]}, ["tags"]),
+    "a tag that is not UTF-8": ({"tags": [NOT_UTF8]}, ["tags"]),
     "an empty tag": ({"tags": ""}, ["tags", "empty"]),
     "a tag with a blank before it": ({"tags": "a, b"}, ["tags", "' b'", "blank"]),
     "an empty owner": ({"owner": ""}, ["owner", "empty"]),
@@ -51,9 +51,9 @@ IMAGE: dict[str, tuple[dict[str, Any], list[str]]] = {
     "a property that is a list": ({"properties": {"os_type": ["linux"]}}, ["properties.os_type", "list"]),
     "a property that is a dictionary": ({"properties": {"os_type": {"a": 1}}}, ["properties.os_type", "dict"]),
     "a property with an emoji": ({"properties": {"os_type": EMOJI}}, ["properties.os_type", "U+1F600"]),
-    "a property that is no text": ({"properties": {"os_type": NOT_UTF8}}, ["properties.os_type"]),
+    "a property that is not UTF-8": ({"properties": {"os_type": NOT_UTF8}}, ["properties.os_type"]),
     "a property's name with an emoji": ({"properties": {EMOJI: "a"}}, ["properties", "U+1F600"]),
-    "a property's name that is no text": ({"properties": {NOT_UTF8: "a"}}, ["properties"]),
+    "a property's name that is not UTF-8": ({"properties": {NOT_UTF8: "a"}}, ["properties"]),
     "a property's name of 256 characters": ({"properties": {"x" * 256: "a"}}, ["properties", "256", "255"]),
     "a property without a name": ({"properties": {"": "a"}}, ["properties"]),
     "a purge that does not say what stays": ({"purge_properties": True}, ["purge_properties", "properties"]),
@@ -78,12 +78,12 @@ STATE: dict[str, tuple[dict[str, Any], list[str]]] = {
     "both name and id": ({"name": "a", "id": UNKNOWN_ID, "state": "active"}, ["name", "id"]),
     "no state": ({"name": "a"}, ["state"]),
     "an unknown state": ({"name": "a", "state": "absent"}, ["state", "active", "deactivated"]),
-    "an id that is no UUID": ({"id": "a", "state": "active"}, ["id", "UUID"]),
+    "an id that is not a UUID": ({"id": "a", "state": "active"}, ["id", "UUID"]),
     "an empty name": ({"name": "", "state": "active"}, ["name"]),
 }
 
 INFO: dict[str, tuple[dict[str, Any], list[str]]] = {
-    "an id that is no UUID": ({"id": "a"}, ["id", "UUID"]),
+    "an id that is not a UUID": ({"id": "a"}, ["id", "UUID"]),
     "an id and a name": ({"id": UNKNOWN_ID, "name": "a"}, ["id", "name"]),
     "an id and a filter": ({"id": UNKNOWN_ID, "tag": "a"}, ["id", "tag"]),
     "an empty name": ({"name": ""}, ["name"]),
@@ -93,10 +93,10 @@ INFO: dict[str, tuple[dict[str, Any], list[str]]] = {
     "an unknown member_status": ({"member_status": "maybe"}, ["member_status", "pending"]),
     "a limit of nothing": ({"limit": 0}, ["limit"]),
     "a negative limit": ({"limit": -1}, ["limit"]),
-    "a limit that is no number": ({"limit": "many"}, ["limit"]),
+    "a limit that is not a number": ({"limit": "many"}, ["limit"]),
     "a negative size_min": ({"size_min": -1}, ["size_min"]),
     "a size_max with a unit": ({"size_max": "1G"}, ["size_max"]),
-    "a marker that is no UUID": ({"marker": "a"}, ["marker"]),
+    "a marker that is not a UUID": ({"marker": "a"}, ["marker"]),
     "two ways to sort": ({"sort": "name:asc", "sort_key": "name"}, ["sort", "sort_key"]),
     "an unknown direction": ({"sort_dir": "up"}, ["sort_dir", "asc", "desc"]),
     "the newest ten": ({"most_recent": True, "limit": 10}, ["most_recent", "limit"]),
@@ -104,8 +104,8 @@ INFO: dict[str, tuple[dict[str, Any], list[str]]] = {
     "a property that is a list": ({"properties": {"os_type": ["linux"]}}, ["properties.os_type", "list"]),
     "a property without a value": ({"properties": {"os_type": None}}, ["properties.os_type"]),
     "a query parameter as a property": ({"properties": {"limit": "1"}}, ["properties.limit"]),
-    "a property that is no text": ({"properties": {"os_type": NOT_UTF8}}, ["properties.os_type"]),
-    "a property's name that is no text": ({"properties": {NOT_UTF8: "linux"}}, ["properties"]),
+    "a property that is not UTF-8": ({"properties": {"os_type": NOT_UTF8}}, ["properties.os_type"]),
+    "a property's name that is not UTF-8": ({"properties": {NOT_UTF8: "linux"}}, ["properties"]),
 }
 
 # What only the service can refuse, after a request.

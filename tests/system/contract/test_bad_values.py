@@ -35,17 +35,17 @@ TABLE = {
 }
 
 
-# The value that ends in AnsibleModule itself where nobody looks at it before; it is tried with whole processes.
-OF_A_PROCESS = "a byte that is no text"
+# AnsibleModule itself fails on this value if nothing checks it before; it is tried with whole processes.
+OF_A_PROCESS = "a byte that is not UTF-8"
 
 
-# In the place of a value: the option is left out.
+# Instead of a value: the option is left out.
 LEFT_OUT = "left out"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of a value: `msg` is None where it was taken."""
+    """What came of a value: `msg` is None if it was taken."""
 
     msg: str | None
     facts: dict[str, Any]
@@ -69,7 +69,7 @@ def in_this_process(module: str, options: dict[str, Any]) -> tuple[str | None, d
 
 def answer_to(case: Case, run: Runner, server: Server, name: str) -> Answer:
     meant = {"NAME": name, "DEST": str(run.folder / "bad-value.img")}
-    # What is no option of the connection needs no login of its own.
+    # An option that does not belong to the connection needs no login of its own.
     connection = server.login("member") if case.option in CONNECTION_OPTIONS else server.access("member")
     options: dict[str, Any] = {**connection, **case.options}
     options = {
@@ -126,7 +126,9 @@ def modules_folder() -> str:
 
 
 @pytest.mark.parametrize("group", TABLE.values(), ids=TABLE.keys())
-def test_an_option_is_refused_where_it_cannot_be(group: list[Case], run: Runner, server: Server, name: str) -> None:
+def test_an_option_is_refused_if_its_value_is_impossible(
+    group: list[Case], run: Runner, server: Server, name: str
+) -> None:
     wrong, legal = {}, False
     for case in group:
         answer = answer_to(case, run, server, name)

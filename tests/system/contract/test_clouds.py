@@ -19,8 +19,8 @@ import yaml
 from ansible_collections.platform9.pcd.tests.support.glance_client import Server, unused
 from ansible_collections.platform9.pcd.tests.support.module_runner import Runner
 
-# The sandbox's Keystone has openstacksdk in its environment. Its import takes seconds, so that one process does it, and
-# another one for each line of its input reads anew where the files are: folder, environment and cloud.
+# The sandbox's Keystone has openstacksdk in its environment. Its import takes seconds, so that one process does it. For
+# each line of its input, another one finds the files again, from folder, environment and cloud.
 OPENSTACKSDK = """
 import importlib, json, os, sys
 import openstack.config.loader as loader
@@ -315,7 +315,7 @@ def test_a_login_for_something_else_than_a_project_is_refused_by_its_key(
         ("v3totp", "passcode"),
     ],
 )
-def test_an_auth_type_without_its_secret_is_no_login_by_password(
+def test_an_auth_type_without_its_secret_does_not_become_a_login_by_password(
     auth_type: str, secret: str, run: Runner, server: Server
 ) -> None:
     words = Words(server)
@@ -330,7 +330,7 @@ def test_an_auth_type_without_its_secret_is_no_login_by_password(
 
 @pytest.mark.parametrize(("written", "kind"), [("0123", "a number"), ("2024-01-31", "a date"), ("yes", "a boolean")])
 @pytest.mark.parametrize("key", ["password", "project_name", "username"])
-def test_a_value_that_is_no_text_is_told_where_the_login_fails(
+def test_a_value_that_is_not_text_is_reported_if_the_login_fails(
     key: str, written: str, kind: str, run: Runner, server: Server
 ) -> None:
     entry = yaml.safe_dump(clouds(pcd=Words(server).password(**{**DOMAINS, key: "WRITTEN"})))
@@ -362,7 +362,9 @@ def test_two_endpoints_of_one_interface_and_region_are_not_guessed_between(run: 
 
 
 @pytest.mark.parametrize("variable", ["OS_CLIENT_CONFIG_FILE", "OS_CLIENT_SECURE_FILE", "OS_CACERT"])
-def test_of_a_relative_path_that_is_not_there_the_folder_is_told(variable: str, run: Runner, server: Server) -> None:
+def test_a_relative_path_that_is_not_there_is_reported_with_its_folder(
+    variable: str, run: Runner, server: Server
+) -> None:
     entry = Words(server).password(**DOMAINS)
     del entry["cacert"]
     with laid_out(run.folder, Case({"clouds.yaml": clouds(pcd=entry)})):
@@ -387,7 +389,7 @@ UNUSABLE: dict[str, tuple[dict[str, Any], dict[str, str], str]] = {
 
 
 @pytest.mark.parametrize("case", UNUSABLE)
-def test_what_no_connection_can_be_made_with_is_told_in_one_line(case: str, run: Runner, server: Server) -> None:
+def test_an_unusable_connection_is_reported_in_one_line(case: str, run: Runner, server: Server) -> None:
     options, environ, said = UNUSABLE[case]
     refused = run("pcd_image_info", **options, env={"NO_PROXY": "", **environ})
     assert said in refused.msg

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every way to log in and to reach the service, and what is said where none of them works."""
+"""Every way to log in and to reach the service, and the messages if none of them works."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_a_first_factor_that_lacks_is_named(run: Runner, server: Server) -> None
     assert "password" in refused.msg
 
 
-# Where the options come from
+# Sources of the options
 
 
 @pytest.mark.parametrize("which", ["admin", "member", "other", "appcred"])
@@ -173,7 +173,7 @@ def test_a_cloud_that_a_variable_names(run: Runner, server: Server, sandbox: dic
 
 
 @pytest.mark.parametrize("folder", [".", ".config/openstack"])
-def test_clouds_yaml_where_clients_look_for_it(
+def test_clouds_yaml_in_the_folders_of_other_clients(
     folder: str, run: Runner, server: Server, sandbox: dict[str, Any]
 ) -> None:
     # The runner's folder is both the home directory and the current one.
@@ -228,14 +228,14 @@ def test_nothing_at_all_is_said(run: Runner) -> None:
     assert refused.requests == []
 
 
-# Where the service is
+# The endpoint of the service
 
 
-def test_the_public_endpoint_serves_where_there_is_no_admin_one(run: Runner, server: Server) -> None:
+def test_the_public_endpoint_serves_if_there_is_no_admin_one(run: Runner, server: Server) -> None:
     assert project_of(run, **{**server.login("member"), "region_name": "region2"}) == server.project_id()
 
 
-def test_a_region_with_an_internal_endpoint_alone_needs_to_be_told(run: Runner, server: Server) -> None:
+def test_a_region_with_only_an_internal_endpoint_needs_the_option(run: Runner, server: Server) -> None:
     login = {**server.login("member"), "region_name": "region3"}
     refused = run("pcd_image_info", None, **login)
     assert "interface" in refused.msg
@@ -387,7 +387,7 @@ def test_a_certificate_of_an_unknown_authority(run: Runner, server: Server) -> N
     assert refused.requests == []
 
 
-def test_certificates_are_not_verified_where_that_is_asked_for(run: Runner, server: Server) -> None:
+def test_certificates_are_not_verified_if_that_is_asked_for(run: Runner, server: Server) -> None:
     login = {key: value for key, value in server.login("member").items() if key != "ca_cert"}
     for how in ({"validate_certs": False}, {"env": {"OS_INSECURE": "true"}}):
         outcome = run("pcd_image_info", None, **login, **how, limit=1)
@@ -396,7 +396,7 @@ def test_certificates_are_not_verified_where_that_is_asked_for(run: Runner, serv
         assert "not verified" in str(outcome.result["warnings"])
 
 
-def test_nothing_is_warned_of_where_nothing_is_wrong(run: Runner) -> None:
+def test_there_is_no_warning_if_nothing_is_wrong(run: Runner) -> None:
     assert "warnings" not in run("pcd_image_info", limit=1).result
 
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What every module promises for every kind of task, in one table.
 
-Check mode writes nothing and foretells the real run; the real run makes it so; a second run changes nothing.
+Check mode writes nothing and predicts the real run; the real run applies it; a second run changes nothing.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ CREATION = [
 UPDATE = [
     Row("an image is there already", queued(**SEVERAL), {}, NOTHING),
     Row("an image is as it shall be", queued(**SEVERAL), {"min_disk": 1, "tags": ["a", "b"]}, NOTHING),
-    Row("an image is found by its id alone", queued(**SEVERAL), {"min_disk": 1}, NOTHING, by="id"),
+    Row("an image is found by its id without a name", queued(**SEVERAL), {"min_disk": 1}, NOTHING, by="id"),
     Row("min_disk changes", queued(min_disk=1), {"min_disk": 2}, UPDATES),
     Row("min_disk goes back to 0", queued(min_disk=1), {"min_disk": 0}, UPDATES),
     Row("min_ram changes on an active image", active(min_ram=64), {"min_ram": 128}, UPDATES),
@@ -145,7 +145,7 @@ UPDATE = [
     Row("a property comes", queued(), {"properties": {"os_distro": "ubuntu"}}, UPDATES),
     Row("a property changes", queued(**SEVERAL), {"properties": {"os_distro": "debian"}}, UPDATES),
     Row("a property goes", queued(**SEVERAL), {"properties": {"os_distro": None}}, UPDATES),
-    Row("a property is not there, as wished", queued(**SEVERAL), {"properties": {"os_type": None}}, NOTHING),
+    Row("a property is not there, as desired", queued(**SEVERAL), {"properties": {"os_type": None}}, NOTHING),
     Row("a property becomes empty", queued(**SEVERAL), {"properties": {"os_distro": ""}}, UPDATES),
     Row("a property has a slash in its name", queued(), {"properties": {"a/b~c": "1", "a~1b": "2"}}, UPDATES),
     Row(
@@ -238,7 +238,7 @@ def rows(table: list[Row]) -> pytest.MarkDecorator:
 
 
 @rows(WRITING)
-def test_check_mode_foretells_what_is_done_once(row: Row, run: Runner, server: Server, name: str) -> None:
+def test_check_mode_predicts_what_is_done_once(row: Row, run: Runner, server: Server, name: str) -> None:
     prepare(row, server, name)
     options = options_of(row, server, name)
     before = server.everything()
@@ -264,9 +264,9 @@ def test_check_mode_foretells_what_is_done_once(row: Row, run: Runner, server: S
     assert again.result["diff"]["before"] == again.result["diff"]["after"]
     assert again.result["image"] == done.result["image"]
 
-    foretold_again = run(row.module, row.user, check=True, **options)
-    assert foretold_again.writes == []
-    assert foretold_again.result == again.result
+    predicted_again = run(row.module, row.user, check=True, **options)
+    assert predicted_again.writes == []
+    assert predicted_again.result == again.result
     assert server.everything() == after
 
 
@@ -293,7 +293,7 @@ def test_every_module_has_rows_and_an_integration_target() -> None:
     assert modules <= targets
 
 
-def test_a_diff_is_given_only_where_it_is_asked_for(run: Runner, server: Server, name: str) -> None:
+def test_a_diff_is_given_only_if_it_is_asked_for(run: Runner, server: Server, name: str) -> None:
     assert "diff" not in run("pcd_image", name=name, diff=False).result
     assert "diff" in run("pcd_image", name=name, min_disk=1, diff=True).result
 
@@ -360,5 +360,5 @@ def assert_part_of(preview: Mapping[str, Any] | None, real: Mapping[str, Any] | 
 
 
 def assert_diff_tells(done: Outcome) -> None:
-    """Before and after differ exactly where the task changed something."""
+    """Before and after differ exactly if the task changed something."""
     assert (done.result["diff"]["before"] != done.result["diff"]["after"]) is done.changed

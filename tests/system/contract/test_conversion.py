@@ -291,7 +291,7 @@ def test_an_import_that_fails_and_stays_locked_fails_the_task_at_once(
     assert 1 <= len(asked) <= 8
 
 
-def test_a_record_that_was_there_is_told_of_and_made_anew_only_where_it_is_ours(
+def test_a_record_that_was_there_is_reported_and_created_again_only_if_it_is_ours(
     run: Runner, server: Server, name: str, vendor: Vendor, data: bytes, tmp_path: Path
 ) -> None:
     ours = run("pcd_image", name=name, **QCOW2).image["id"]

@@ -30,7 +30,7 @@ RAW: dict[str, Any] = {"disk_format": "raw", "container_format": "bare"}
 QCOW2: dict[str, Any] = {"disk_format": "qcow2", "container_format": "bare"}
 CONTENT = os.urandom(300_000)
 OTHER_CONTENT = os.urandom(300_000)
-# Of raw data, nobody can tell by its beginning that it is no VHD: the service refuses it in the end.
+# The beginning of raw data does not show that it is not VHD: the service refuses it only at the end.
 VHD: dict[str, Any] = {"disk_format": "vhd", "container_format": "bare"}
 QCOW2_TOOL = Path(__file__).resolve().parents[2] / "tools" / "qcow2.py"
 PACKERS: dict[str, Callable[[bytes], bytes]] = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
@@ -134,9 +134,9 @@ def test_a_wrong_checksum_leaves_a_record_that_was_there_without_data(
 
 @pytest.mark.parametrize(
     ("kind", "words"),
-    [("missing", "No such file"), ("folder", "is a folder"), ("empty", "is empty"), ("device", "no regular file")],
+    [("missing", "No such file"), ("folder", "is a folder"), ("empty", "is empty"), ("device", "not a regular file")],
 )
-def test_what_is_no_file_with_data_is_refused_before_anything_is_asked(
+def test_a_path_without_data_is_refused_before_any_request(
     run: Runner, tmp_path: Path, name: str, kind: str, words: str
 ) -> None:
     (tmp_path / "empty").touch()
@@ -211,9 +211,7 @@ def test_a_packed_file_is_unpacked_on_its_way(
     assert not run("pcd_image", **options).changed
 
 
-def test_zstandard_is_unpacked_where_the_library_is_there(
-    run: Runner, server: Server, tmp_path: Path, name: str
-) -> None:
+def test_zstandard_is_unpacked_if_the_library_is_there(run: Runner, server: Server, tmp_path: Path, name: str) -> None:
     zstandard = pytest.importorskip("zstandard")
     (tmp_path / "image.zst").write_bytes(zstandard.compress(CONTENT))
     holds(server, run("pcd_image", name=name, path=str(tmp_path / "image.zst"), decompress=True, **RAW), CONTENT)
@@ -337,7 +335,7 @@ def test_a_record_that_was_there_and_refused_data_explains_itself(
 
 
 @pytest.mark.parametrize("method", ["upload", "glance-direct"])
-def test_a_record_of_ours_that_refused_data_is_made_anew(
+def test_a_record_of_ours_that_refused_data_is_created_again(
     run: Runner, server: Server, name: str, file: Path, tmp_path: Path, method: str
 ) -> None:
     there = run("pcd_image", name=name, min_disk=3, tags=["kept"], properties={"os_distro": "kept"}, **VHD).image
@@ -565,7 +563,7 @@ def test_https_does_not_lead_to_plain_http(
 
 @pytest.mark.parametrize("method", [None, "upload", "web-download"])
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
-def test_a_url_that_refuses_is_told_with_its_status_and_nothing_about_formats(
+def test_a_url_that_refuses_is_reported_with_its_status_and_nothing_about_formats(
     run: Runner, server: Server, vendor: Vendor, name: str, method: str | None, status: int
 ) -> None:
     options: dict[str, Any] = {} if method is None else {"method": method}
@@ -644,7 +642,7 @@ def test_a_url_without_a_name_takes_no_line_of_a_checksum_file(
 
 
 @pytest.mark.parametrize("kind", ["pipe", "folder", "device", "huge", "nothing"])
-def test_a_checksum_file_that_is_none_is_told_at_once(
+def test_an_invalid_checksum_file_is_reported_at_once(
     run: Runner, server: Server, tmp_path: Path, name: str, file: Path, kind: str
 ) -> None:
     place = tmp_path / "SUMS"
@@ -758,7 +756,7 @@ def test_the_styles_of_checksum_files_are_understood(
         assert preview.image["size"] == len(CONTENT)
 
 
-def test_a_record_of_ours_whose_import_failed_is_made_anew(
+def test_a_record_of_ours_whose_import_failed_is_created_again(
     run: Runner, server: Server, vendor: Vendor, name: str, file: Path
 ) -> None:
     run("pcd_image", name=name, **VHD)
@@ -769,7 +767,7 @@ def test_a_record_of_ours_whose_import_failed_is_made_anew(
     assert [image["id"] for image in server.named(name)] == [done.image["id"]]
 
 
-def test_a_failed_import_is_told_within_two_looks(run: Runner, server: Server, vendor: Vendor, name: str) -> None:
+def test_a_failed_import_is_reported_within_two_polls(run: Runner, server: Server, vendor: Vendor, name: str) -> None:
     failed = run("pcd_image", name=name, url=vendor.file("image.raw", CONTENT, "status/500"), **RAW)
     assert "store fast" in failed.msg
     assert "status" not in failed.result
@@ -836,7 +834,7 @@ def test_other_content_is_an_error_that_says_both_hashes(
         assert refused.writes == []
 
 
-def test_other_content_is_left_where_that_is_asked_for(run: Runner, server: Server, name: str, file: Path) -> None:
+def test_other_content_is_left_if_that_is_asked_for(run: Runner, server: Server, name: str, file: Path) -> None:
     run("pcd_image", name=name, path=str(file), **RAW)
     file.write_bytes(OTHER_CONTENT)
     kept = run("pcd_image", name=name, path=str(file), on_content_change="keep", min_disk=7)
@@ -904,7 +902,7 @@ def test_the_old_image_is_touched_only_once_the_new_one_is_there(
 
 
 @pytest.mark.parametrize("bad", [{"disk_format": "qcow2"}, {"checksum": "md5:" + "0" * 32}])
-def test_a_replacement_that_fails_leaves_the_old_image_alone(
+def test_a_replacement_that_fails_leaves_the_old_image_unchanged(
     run: Runner, server: Server, name: str, file: Path, bad: dict[str, Any]
 ) -> None:
     old = run("pcd_image", name=name, path=str(file), **RAW).image
@@ -996,7 +994,7 @@ def test_a_replacement_whose_old_image_is_gone_is_finished(
     assert not run("pcd_image", name=name, path=str(file)).changed
 
 
-def test_a_replacement_that_broke_off_is_no_obstacle_to_newer_data(
+def test_a_replacement_that_broke_off_does_not_block_newer_data(
     run: Runner, server: Server, name: str, file: Path
 ) -> None:
     old = run("pcd_image", name=name, path=str(file), **RAW).image
@@ -1015,7 +1013,7 @@ def test_a_replacement_that_broke_off_is_no_obstacle_to_newer_data(
     assert not run("pcd_image", **options).changed
 
 
-def test_a_retired_image_is_meant_by_its_id_alone(run: Runner, server: Server, name: str, file: Path) -> None:
+def test_a_retired_image_is_meant_only_by_its_id(run: Runner, server: Server, name: str, file: Path) -> None:
     old = run("pcd_image", name=name, path=str(file), **RAW).image
     file.write_bytes(OTHER_CONTENT)
     run("pcd_image", name=name, path=str(file), on_content_change="replace")
@@ -1111,7 +1109,7 @@ def test_an_administrator_copies_an_image_into_further_stores(
     assert not run("pcd_image", "admin", **options).changed
 
 
-def test_where_one_store_is_enough_no_copy_is_asked_for(run: Runner, server: Server, name: str, file: Path) -> None:
+def test_no_copy_is_asked_for_if_one_store_is_enough(run: Runner, server: Server, name: str, file: Path) -> None:
     run("pcd_image", name=name, path=str(file), **RAW)
     again = run("pcd_image", name=name, path=str(file), stores=["fast", "slow"], all_stores_must_succeed=False)
     assert (again.changed, again.writes) == (False, [])
@@ -1139,10 +1137,12 @@ def test_a_record_without_data_cannot_go_into_a_store(run: Runner, server: Serve
     assert "Give path or url" in run("pcd_image", name=name, stores=["slow"]).msg
 
 
-# Where the bytes go
+# The endpoint that gets the bytes
 
 
-def test_data_goes_where_the_hypervisors_read(run: Runner, server: Server, name: str, file: Path) -> None:
+def test_data_goes_to_the_endpoint_that_the_hypervisors_read(
+    run: Runner, server: Server, name: str, file: Path
+) -> None:
     done = run("pcd_image", name=name, path=str(file), **RAW)
     assert "warnings" not in done.result
     holds(server, done, CONTENT)
@@ -1175,7 +1175,7 @@ def uploaded_by_hand(server: Server, name: str, content: bytes = CONTENT) -> dic
 
 @pytest.mark.parametrize("asked", ["fail", "keep"])
 @pytest.mark.parametrize("check", [True, False])
-def test_data_that_lies_where_no_instance_boots_from_is_told(
+def test_data_that_no_instance_can_boot_from_is_reported(
     run: Runner, server: Server, sandbox: dict[str, Any], name: str, file: Path, asked: str, check: bool
 ) -> None:
     there = uploaded_by_hand(server, name)
@@ -1187,7 +1187,7 @@ def test_data_that_lies_where_no_instance_boots_from_is_told(
 
 @pytest.mark.parametrize("retired", ["hide", "rename", "deactivate"])
 @pytest.mark.parametrize("content", [CONTENT, OTHER_CONTENT], ids=["the same data", "other data"])
-def test_data_that_lies_where_no_instance_boots_from_is_brought_over(
+def test_data_that_no_instance_can_boot_from_is_brought_over(
     run: Runner, server: Server, name: str, file: Path, retired: str, content: bytes
 ) -> None:
     there = uploaded_by_hand(server, name, content)
@@ -1211,7 +1211,7 @@ def test_data_that_lies_where_no_instance_boots_from_is_brought_over(
     assert (again.changed, "warnings" in again.result) == (False, False)
 
 
-def test_data_that_lies_elsewhere_is_not_brought_over_where_the_old_image_cannot_be_deleted(
+def test_data_that_lies_elsewhere_is_not_brought_over_if_the_old_image_cannot_be_deleted(
     run: Runner, server: Server, name: str, file: Path
 ) -> None:
     there = uploaded_by_hand(server, name)

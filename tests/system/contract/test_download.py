@@ -50,11 +50,11 @@ def mode_of(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-# What is done, and what is foretold
+# What is done, and what is predicted
 
 
 @pytest.mark.parametrize("there", [None, b"old", b"x" * len(BYTES)], ids=["nothing", "another size", "other bytes"])
-def test_check_mode_foretells_what_is_done_once(
+def test_check_mode_predicts_what_is_done_once(
     there: bytes | None, run: Runner, server: Server, name: str, folder: Path
 ) -> None:
     image = server.create(name, active=True)
@@ -210,7 +210,7 @@ def test_what_a_killed_run_has_left_is_removed_by_the_next(
     assert left(folder) == {"disk.raw": BYTES}
 
 
-def test_a_file_that_cannot_be_replaced_is_written_where_that_is_asked_for(
+def test_a_file_that_cannot_be_replaced_is_written_if_that_is_asked_for(
     run: Runner, server: Server, name: str, folder: Path
 ) -> None:
     """Such as a file that is a mount of its own, as containers have them."""
@@ -240,7 +240,7 @@ AS_ROOT = pytest.mark.skipif(os.getuid() != 0, reason="only root works in the fo
 
 
 class Intruder:
-    """A process of another user that puts what `plant` makes in the place of every temporary file, and of dest."""
+    """A process of another user that replaces every temporary file, and dest, by what `plant` makes."""
 
     def __init__(self, folder: Path, plant: str, secret: Path) -> None:
         self.folder, self.plant, self.secret = folder, plant, secret
@@ -277,7 +277,7 @@ class Intruder:
                         os.rename(path, os.path.join(self.folder, f"stolen-{os.urandom(4).hex()}"))
                         os.symlink(self.secret, path)
                     else:
-                        # Where the system lets users link files of others.
+                        # If the system lets users link files of others.
                         os.rename(path, os.path.join(self.folder, f"stolen-{os.urandom(4).hex()}"))
                         os.link(self.secret, path)
 
@@ -356,7 +356,7 @@ def test_a_program_that_runs_as_root_gives_its_mode_to_no_image(
     assert (left(others_folder), mode_of(others_folder / "disk.raw")) == ({"disk.raw": BYTES}, 0o755)
 
 
-# Where there is no data
+# No data
 
 
 def refused(outcome: Outcome, folder: Path, *words: str) -> None:
@@ -396,14 +396,14 @@ def test_a_reader_may_not(check: bool, run: Runner, server: Server, name: str, f
 
 
 @pytest.mark.parametrize("check", [False, True])
-@pytest.mark.parametrize(("where", "interface", "other"), [("pod", "admin", "public"), ("fast", "public", "admin")])
+@pytest.mark.parametrize(("store", "interface", "other"), [("pod", "admin", "public"), ("fast", "public", "admin")])
 def test_data_behind_the_other_endpoint_is_said_to_be_there(
-    where: str, interface: str, other: str, check: bool, run: Runner, server: Server, name: str, folder: Path
+    store: str, interface: str, other: str, check: bool, run: Runner, server: Server, name: str, folder: Path
 ) -> None:
     image = server.create(name, **RAW)
-    server.upload(image["id"], through="public" if where == "pod" else "library")
+    server.upload(image["id"], through="public" if store == "pod" else "library")
     outcome = run("pcd_image_download", name=name, dest=str(folder), interface=interface, check=check)
-    refused(outcome, folder, name, f"lies in {where}", "choose the other one with interface")
+    refused(outcome, folder, name, f"lies in {store}", "choose the other one with interface")
     run("pcd_image_download", name=name, dest=str(folder / "disk.raw"), interface=other)
     assert left(folder) == {"disk.raw": BYTES}
 
@@ -445,7 +445,7 @@ def test_two_images_of_one_name_are_not_guessed_between(run: Runner, server: Ser
     refused(run("pcd_image_download", name=name, dest=str(folder)), folder, *(image["id"] for image in images))
 
 
-def test_a_folder_that_is_missing_is_told_before_anything_is_asked(run: Runner, name: str, folder: Path) -> None:
+def test_a_missing_folder_is_reported_before_any_request(run: Runner, name: str, folder: Path) -> None:
     outcome = run("pcd_image_download", name=name, dest=str(folder / "none" / "disk.raw"))
     refused(outcome, folder, "dest: ", str(folder / "none"), "state: directory")
     assert outcome.requests == []

@@ -14,12 +14,12 @@ from ansible_collections.platform9.pcd.tests.support.module_runner import Runner
 
 BY_TOKEN = True
 
-# {} is where the unique part goes. What Glance or a URL could take for something else.
+# {} stands for the unique part. What Glance or a URL could take for something else.
 NAMES = {
     "a colon": "ubuntu:{}",
     "an operator of two letters": "in:{}",
     "the operator that the look-up itself uses": "eq:{}",
-    "an operator alone before it": "neq:eq:{}",
+    "only an operator before it": "neq:eq:{}",
     "a comma": "{},b",
     "quotes": '"{}"',
     "quotes around a colon": '"a:{}"',

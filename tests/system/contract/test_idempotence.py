@@ -79,7 +79,7 @@ def test_all_properties_are_set_once_and_then_left_alone(
 
 
 @pytest.mark.parametrize("key", PROPERTIES)
-def test_one_property_of_many_changes_alone(key: str, run: Runner, server: Server, name: str) -> None:
+def test_one_property_of_many_changes_and_no_other(key: str, run: Runner, server: Server, name: str) -> None:
     there: dict[str, Any] = {key: text_of(values[0]) for key, values in PROPERTIES.items()}
     image = server.create(name, **there)
     desired = PROPERTIES[key][1]
@@ -227,7 +227,7 @@ def test_an_image_that_is_not_there_is_neither_activated_nor_deactivated(
 
 
 def test_a_property_that_the_service_accepts_and_forgets_fails(run: Runner, server: Server) -> None:
-    """Glance sets an attribute of its own object where a property has that name (ImagesController._do_replace)."""
+    """Glance sets an attribute of its own object if a property has that name (ImagesController._do_replace)."""
     image = server.create()
     refused = run("pcd_image", id=image["id"], properties={"context": "x"})
     assert "does not have it: context" in refused.msg

@@ -298,7 +298,7 @@ def test_a_limit_counts_hidden_images_and_others_together(limit: int, gallery: G
     assert gallery.ends(listed.images) == sorted([*DEFAULT, *HIDDEN])[:limit]
 
 
-def test_everything_is_listed_where_nothing_is_asked(gallery: Gallery, run: Runner, server: Server) -> None:
+def test_everything_is_listed_without_filters(gallery: Gallery, run: Runner, server: Server) -> None:
     direct = server.pages("member")
     assert run("pcd_image_info").ids == [image["id"] for image in direct]
     assert gallery.images["big"]["id"] in [image["id"] for image in direct]

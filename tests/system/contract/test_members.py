@@ -356,7 +356,7 @@ def full(server: Server, name: str) -> Image:
     return image
 
 
-def test_the_quota_is_told_and_nothing_is_left(full: Image, run: Runner, server: Server) -> None:
+def test_the_quota_is_reported_and_nothing_is_left(full: Image, run: Runner, server: Server) -> None:
     before = members_of(server, full["id"])
     projects = [uuid.uuid4().hex for dummy in range(2)]
     refused = run(MODULE, id=full["id"], projects=projects)

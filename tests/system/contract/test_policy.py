@@ -3,7 +3,7 @@
 """A service whose policy forbids a user to take images out of use.
 
 Glance reads its file of policies again when it has changed, but forgets no rule that it has once read (oslo_policy,
-Enforcer.load_rules). So the rule is about one user alone, and its default stands there again afterwards. That a rule
+Enforcer.load_rules). So the rule is about one user only, and its default stands there again afterwards. That a rule
 counts is seen through the service itself before anything rests on it.
 """
 
@@ -23,7 +23,7 @@ from ansible_collections.platform9.pcd.tests.support.module_runner import Runner
 # ADMIN_OR_PROJECT_MEMBER in glance/policies/base.py; the default of both actions.
 DEFAULT = "role:admin or (role:member and project_id:%(project_id)s)"
 USER = "other"
-PATIENCE = 120  # seconds; a request or two are usual
+TIMEOUT = 120  # seconds; a request or two are usual
 
 
 class Policy:
@@ -45,7 +45,7 @@ class Policy:
             new.write_text(json.dumps({"deactivate": rule, "reactivate": rule}), encoding="utf-8")  # JSON is YAML
             os.utime(new, (self._time, self._time))
             new.replace(file)
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         in_a_row = 0
         while in_a_row < self._in_a_row:
             assert time.monotonic() < deadline, f"Glance has not read {self._files}"

@@ -48,7 +48,7 @@ def succeeded(outcomes: Sequence[Outcome]) -> None:
 
 
 def told(outcomes: Sequence[Outcome]) -> None:
-    """Each run has reached what was wished, or says in one line why not; at least one has reached it."""
+    """Each run has reached the desired state, or says in one line why not; at least one has reached it."""
     failures = [outcome.msg for outcome in outcomes if outcome.failed]
     assert len(failures) < len(outcomes), "\n".join(failures)
     assert all("\n" not in message for message in failures)
@@ -99,7 +99,7 @@ def test_runs_that_stage_one_name_end_with_one_image_once_one_more_has_run(
 def test_runs_that_replace_one_image_end_with_one_of_its_name(
     count: int, runners: list[Runner], server: Server, name: str, path: Path
 ) -> None:
-    """A run may fail where another one has taken back what both worked on; one more run ends what is left to do."""
+    """A run may fail if another one has taken back what both worked on; one more run ends what is left to do."""
     old = server.create(name, active=True)
     server.remember_name(name)
     task: dict[str, Any] = {"name": name, "path": str(path), "on_content_change": "replace", **FORMATS}
@@ -119,14 +119,14 @@ def test_no_change_is_lost_that_others_do_not_undo(
     count: int, runners: list[Runner], server: Server, name: str
 ) -> None:
     image_id = server.create(name)["id"]
-    wishes = {f"property_{number}": f"value of {number}" for number in range(count)}
-    succeeded(together(runners, "pcd_image", [{"id": image_id, "properties": {key: wishes[key]}} for key in wishes]))
+    values = {f"property_{number}": f"value of {number}" for number in range(count)}
+    succeeded(together(runners, "pcd_image", [{"id": image_id, "properties": {key: values[key]}} for key in values]))
     after = server.get(image_id)
-    assert {key: after.get(key) for key in wishes} == wishes
+    assert {key: after.get(key) for key in values} == values
 
 
 @pytest.mark.parametrize("count", [2, MOST_RUNS])
-def test_of_changes_that_exclude_each_other_one_stays_and_no_other_is_told_to_be_there(
+def test_of_changes_that_exclude_each_other_one_stays_and_no_other_is_reported_as_there(
     count: int, runners: list[Runner], server: Server, name: str
 ) -> None:
     image_id = server.create(name)["id"]

@@ -20,21 +20,21 @@ PASSCODE = "804913"
 
 def tokens(server: Server) -> dict[str, dict[str, Any]]:
     """Every way to log in, as options."""
-    where = {
+    keystone = {
         key: value for key, value in server.login("member").items() if key in ("auth_url", "ca_cert", "region_name")
     }
     credential = server.sandbox["application_credential"]
     return {
         "password": server.login("member"),
-        "token": {**where, "token": server.token()},
+        "token": {**keystone, "token": server.token()},
         "token and endpoint": {
-            "ca_cert": where["ca_cert"],
+            "ca_cert": keystone["ca_cert"],
             "token": server.token(),
             "image_endpoint_override": server.sandbox["images_url"],
             "project_id": server.project_id(),
         },
         "application credential": {
-            **where,
+            **keystone,
             "application_credential_id": credential["id"],
             "application_credential_secret": credential["secret"],
         },
@@ -135,7 +135,7 @@ def test_a_broken_clouds_yaml_is_not_quoted(content: str, run: Runner) -> None:
     assert run.told(outcome.stdout + outcome.stderr, "secret-Passw0rd-5c1d7a") == []
 
 
-def test_a_secret_in_the_place_of_another_option_is_not_sent_on_by_an_error(run: Runner, server: Server) -> None:
+def test_a_secret_in_another_option_is_not_sent_on_by_an_error(run: Runner, server: Server) -> None:
     password = server.sandbox["users"]["member"]["password"]
     for option in ("auth_url", "image_endpoint_override"):
         outcome = run(
@@ -179,7 +179,7 @@ def vendor() -> Iterator[Vendor]:
 
 
 @pytest.mark.parametrize("what", HOSTILE)
-def test_no_part_of_an_irregular_address_is_told(what: str, run: Runner, server: Server, name: str) -> None:
+def test_no_part_of_an_irregular_address_is_shown(what: str, run: Runner, server: Server, name: str) -> None:
     address = HOSTILE[what].replace("{FIRST}", FIRST).replace("{SECOND}", SECOND)
     data: dict[str, Any] = {"disk_format": "raw", "container_format": "bare", "method": "upload"}
     places: list[dict[str, Any]] = [
@@ -195,12 +195,12 @@ def test_no_part_of_an_irregular_address_is_told(what: str, run: Runner, server:
     assert server.named(name) == []
 
 
-@pytest.mark.parametrize("where", ["a.raw", "a.raw?sig={FIRST}", "a.raw#{FIRST}"])
-def test_no_part_of_an_address_is_told_of_a_task_that_succeeds(
-    where: str, vendor: Vendor, run: Runner, name: str
+@pytest.mark.parametrize("path", ["a.raw", "a.raw?sig={FIRST}", "a.raw#{FIRST}"])
+def test_no_part_of_an_address_is_shown_by_a_task_that_succeeds(
+    path: str, vendor: Vendor, run: Runner, name: str
 ) -> None:
     vendor.file("a.raw", b"some data")
-    address = f"{vendor.url}/files/{where}".replace("//", f"//mirror:{FIRST}%2F{SECOND}@", 1).replace("{FIRST}", FIRST)
+    address = f"{vendor.url}/files/{path}".replace("//", f"//mirror:{FIRST}%2F{SECOND}@", 1).replace("{FIRST}", FIRST)
     options: dict[str, Any] = {"name": name, "url": address, "disk_format": "raw", "container_format": "bare"}
     outcome = run("pcd_image", verbosity=3, **options)
     assert not outcome.failed, outcome.msg
@@ -251,7 +251,7 @@ def test_the_value_of_an_option_that_no_module_knows_is_hidden(run: Runner) -> N
 
 
 @pytest.mark.parametrize("address", [f"https://mirror:{FIRST}", f"https://127.0.0.1:{FIRST}/a.raw"])
-def test_an_address_in_the_place_of_a_choice_is_not_repeated(address: str, run: Runner, name: str) -> None:
+def test_an_address_instead_of_a_choice_is_not_repeated(address: str, run: Runner, name: str) -> None:
     outcome = run("pcd_image", verbosity=3, name=name, method=address)
     assert "method" in outcome.msg
     assert run.told(outcome.stdout, FIRST) == []
@@ -272,7 +272,7 @@ def test_the_service_tells_nothing_of_an_address_that_it_could_not_fetch(run: Ru
     assert run.told(outcome.stdout, FIRST) == []
 
 
-def test_a_redirect_of_the_cloud_is_told_without_its_secrets(run: Runner, server: Server) -> None:
+def test_a_redirect_of_the_cloud_is_reported_without_its_secrets(run: Runner, server: Server) -> None:
     class Elsewhere(Handler):
         def do_GET(self) -> None:
             self.send_response(302)
@@ -325,7 +325,7 @@ def test_a_plain_http_address_of_the_catalogue_is_warned_of(plain_region: str, r
     assert "The catalogue of Keystone has a plain http address" in str(warning)
 
 
-def test_a_name_with_control_characters_is_told_with_escapes(run: Runner, server: Server) -> None:
+def test_a_name_with_control_characters_is_shown_with_escapes(run: Runner, server: Server) -> None:
     image = server.create("\x1b]0;owned\x07\x1b[2J\x9b31m")
     outcome = run("pcd_image_state", id=image["id"], state="active")
     assert "\\x1b]0;owned\\x07\\x1b[2J\\x9b31m" in outcome.msg

@@ -174,7 +174,7 @@ def test_a_run_that_ends_at_any_write_is_continued_by_the_next(
 
 
 def kill_at(number: int, answered: bool, options: dict[str, Any], end: signal.Signals, proxy: Proxy) -> bool:
-    """Whether the run has come to this write, where it has got the signal. The number 0 is the middle of the data."""
+    """Whether the run has come to this write, and got the signal there. The number 0 is the middle of the data."""
     reached = []
 
     def stop() -> None:

@@ -59,7 +59,7 @@ def comparable(played: Played, prefix: str) -> list[dict[str, Any]]:
 
 
 def differences(here: Any, there: Any, at: str = "") -> dict[str, Any]:
-    """What each of two results has where they are not the same, by its place."""
+    """What each of two results has if they are not the same, by its place."""
     if isinstance(here, dict) and isinstance(there, dict):
         found: dict[str, Any] = {}
         for key in sorted({*here, *there}):
@@ -101,7 +101,7 @@ def test_a_target_gives_the_same_both_ways(target: str, run: Player, sandbox: di
             **variables(sandbox),
         )
         prefix = played.tasks[
-            "setup_pcd : Choose a beginning of names that no other run uses, and where to begin to count requests"
+            "setup_pcd : Choose a beginning of names that no other run uses, and begin to count requests"
         ]
         compared[in_process] = comparable(played, prefix["ansible_facts"]["pcd_prefix"])
         processes[in_process] = len(played.started)

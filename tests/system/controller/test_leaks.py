@@ -140,7 +140,7 @@ class Searcher:
 
 @dataclass
 class Seen:
-    """What a run has left: `texts` by where they stand, the `arguments` of its processes, files that others could read.
+    """What a run has left: `texts` by their places, the `arguments` of its processes, files that others could read.
 
     `results` are those of the tasks by their names, as callbacks get them.
     """
@@ -242,7 +242,7 @@ def is_private(path: Path, top: Path) -> bool:
 
 
 def check(seen: Seen, searcher: Searcher, in_process: bool | None = None) -> None:
-    assert {where: searcher.found_in(text) for where, text in seen.texts.items() if searcher.found_in(text)} == {}
+    assert {place: searcher.found_in(text) for place, text in seen.texts.items() if searcher.found_in(text)} == {}
     assert [line for line in seen.arguments if searcher.found_in(line)] == []
     assert seen.open_files == set()
     assert any("ansible-playbook" in line for line in seen.arguments)
@@ -270,21 +270,21 @@ def login(run: Player, user: str = "member") -> dict[str, Any]:
 
 def failures(run: Player, echo: Echo) -> dict[str, dict[str, Any]]:
     """Tasks that fail, by their names."""
-    where = {key: login(run)[key] for key in ("auth_url", "ca_cert", "region_name")}
+    keystone = {key: login(run)[key] for key in ("auth_url", "ca_cert", "region_name")}
     named = {key: value for key, value in login(run).items() if key != "password"}
     nowhere = {"auth_url": "https://127.0.0.1:1/keystone/v3", "retries": 0}
     options: dict[str, dict[str, Any]] = {
         "a wrong password": {**named, "password": PASSWORD},
         "a wrong passcode": {**login(run, "mfa"), "passcode": PASSCODE},
-        "a wrong token": {**where, "token": TOKEN},
-        "a token with a blank": {**where, "token": f"{TOKEN} and more"},
+        "a wrong token": {**keystone, "token": TOKEN},
+        "a token with a blank": {**keystone, "token": f"{TOKEN} and more"},
         "a wrong token without Keystone": {
             "token": TOKEN,
             "image_endpoint_override": run.server.sandbox["library_url"],
-            "ca_cert": where["ca_cert"],
+            "ca_cert": keystone["ca_cert"],
         },
         "a wrong application credential": {
-            **where,
+            **keystone,
             "application_credential_id": "0" * 32,
             "application_credential_secret": SECRET,
         },
@@ -299,7 +299,7 @@ def failures(run: Player, echo: Echo) -> dict[str, dict[str, Any]]:
         "a password as a choice": {**login(run), "interface": PASSWORD, "password": PASSWORD},
         "a password that is a dictionary": {**named, "password": {"a": PASSWORD}},
         "a password that is a list": {**named, "password": [[PASSWORD]]},
-        "a token that is a dictionary": {**where, "token": {"a": {"b": TOKEN}}},
+        "a token that is a dictionary": {**keystone, "token": {"a": {"b": TOKEN}}},
         "a password with a NUL": {**named, "password": f"{PASSWORD}\0"},
         "an unknown option": {**login(run), "password": PASSWORD, "pass_word": "nonsense"},
         "an option that cannot be": {**login(run), "limit": -1},
@@ -379,7 +379,7 @@ def failures(run: Player, echo: Echo) -> dict[str, dict[str, Any]]:
 def test_a_failure_tells_no_secret(in_process: bool, run: Player) -> None:
     secrets = [PASSWORD, TOKEN, SECRET, PASSCODE, MIRROR_PASSWORD, MIRROR_KEY, SIGNATURE, FIRST, SECOND, *ODD.values()]
     searcher = Searcher(run, *secrets, run.server.token())
-    # Where secrets stand because somebody has put them there is no part of what is looked through.
+    # The search leaves out the places into which somebody has put secrets on purpose.
     broken = run.folder.with_name(f"{run.folder.name}-broken.yaml")
     broken.write_text(f"clouds:\n  broken:\n    auth:\n      password: {PASSWORD}: [\n", encoding="utf-8")
     with open_echo() as echo:
@@ -393,7 +393,7 @@ def test_a_failure_tells_no_secret(in_process: bool, run: Player) -> None:
         others = echo.seen
     assert [what for what in tasks if not seen.results.get(what, {}).get("failed")] == []
     check(seen, searcher, in_process)
-    # The redirect of the mirror alone is followed; none of its secrets goes along.
+    # Only the redirect of the mirror is followed; none of its secrets goes along.
     assert len(others) == 1
     assert [found for request in others for found in searcher.found_in(request)] == []
     assert not any(word in others[0].lower() for word in ("authorization", "x-auth-token", "x-key"))
@@ -404,18 +404,18 @@ def test_a_failure_tells_no_secret(in_process: bool, run: Player) -> None:
 def successes(run: Player, name: str, user: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     """Tasks that succeed, by every way to log in, by their names."""
     credential = run.server.sandbox["application_credential"]
-    where = {key: login(run)[key] for key in ("auth_url", "ca_cert", "region_name")}
+    keystone = {key: login(run)[key] for key in ("auth_url", "ca_cert", "region_name")}
     ways: dict[str, dict[str, Any]] = {
         "password": login(run),
         "odd password": {**login(run), **user},
-        "token": {**where, "token": run.server.token()},
+        "token": {**keystone, "token": run.server.token()},
         "token and endpoint": {
-            "ca_cert": where["ca_cert"],
+            "ca_cert": keystone["ca_cert"],
             "token": run.server.token(),
             "image_endpoint_override": run.server.sandbox["library_url"],
         },
         "application credential": {
-            **where,
+            **keystone,
             "application_credential_id": credential["id"],
             "application_credential_secret": credential["secret"],
         },
@@ -473,25 +473,25 @@ def test_a_success_tells_no_secret(in_process: bool, run: Player, name: str) -> 
     assert "warnings" not in seen.results["list by password"]
 
 
-def test_nothing_is_left_but_the_module_that_ansible_is_told_to_keep(run: Player) -> None:
+def test_nothing_is_left_but_the_module_that_ansible_is_asked_to_keep(run: Player) -> None:
     """Ansible packs the options of a task into the file that it runs; ANSIBLE_KEEP_REMOTE_FILES leaves that there."""
     searcher = Searcher(run)
     tasks = [step("List", "pcd_image_info", {**login(run), "limit": 1})]
     variables = {"platform9_pcd_in_process": False}
     seen = watch(run, searcher, play(*tasks, module_defaults={}, vars=variables), {"ANSIBLE_KEEP_REMOTE_FILES": "true"})
-    holding = {where for where, text in seen.texts.items() if searcher.found_in(text)}
-    assert {Path(where).name for where in holding} == {"AnsiballZ_pcd_image_info.py"}
-    assert [where for where in holding if not is_private(run.folder / where, run.folder)] == []
+    holding = {place for place, text in seen.texts.items() if searcher.found_in(text)}
+    assert {Path(place).name for place in holding} == {"AnsiballZ_pcd_image_info.py"}
+    assert [place for place in holding if not is_private(run.folder / place, run.folder)] == []
     assert seen.open_files == set()
     # Within the controller there is no such file.
     seen = watch(run, searcher, play(*tasks, module_defaults={}), {"ANSIBLE_KEEP_REMOTE_FILES": "true"})
-    assert {where for where, text in seen.texts.items() if searcher.found_in(text)} <= holding
+    assert {place for place, text in seen.texts.items() if searcher.found_in(text)} <= holding
     assert IN_PROCESS.search(seen.stdout)
 
 
 @BOTH
 def test_a_bug_tells_no_secret(in_process: bool, run: Player, name: str) -> None:
-    """What is no error of ours ends in a traceback, whose text holds none of the values that were at hand."""
+    """An error that is not ours ends in a traceback, whose text holds none of the values that were at hand."""
     library = run.folder.with_name(f"{run.folder.name}-library")
     library.mkdir()
     (library / "jsonpatch.py").write_text("def apply_patch(*arguments):\n    raise RuntimeError('a planted bug')\n")
@@ -506,7 +506,7 @@ def test_a_bug_tells_no_secret(in_process: bool, run: Player, name: str) -> None
     seen = watch(run, searcher, playbook, {"PYTHONPATH": str(library)})
     assert seen.results["Change"]["failed"]
     assert "a planted bug" in seen.stdout
-    assert {where: searcher.found_in(text) for where, text in seen.texts.items() if searcher.found_in(text)} == {}
+    assert {place: searcher.found_in(text) for place, text in seen.texts.items() if searcher.found_in(text)} == {}
     assert [line for line in seen.arguments if searcher.found_in(line)] == []
     assert run.server.get(image["id"]) == image
 

@@ -14,7 +14,7 @@ from ansible_collections.platform9.pcd.tests.support.playbook_runner import Play
 WAYS = {"within the controller": True, "as a module": False}
 
 
-def test_what_is_waited_for_is_told_within_seconds(run: Player) -> None:
+def test_a_wait_is_reported_within_seconds(run: Player) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         host = f"127.0.0.1:{silent.getsockname()[1]}"
         direct = {"token": "a-T0ken-of-nobody", "image_endpoint_override": f"http://{host}/v2"}
@@ -35,7 +35,7 @@ def test_what_is_waited_for_is_told_within_seconds(run: Player) -> None:
 
 
 @pytest.mark.parametrize("interval", ["soon", -1, "nan", [1]])
-def test_an_interval_that_is_no_number_is_an_error_in_one_line(interval: Any, run: Player) -> None:
+def test_an_interval_that_is_not_a_number_is_an_error_in_one_line(interval: Any, run: Player) -> None:
     played = run(
         play(step("List", "pcd_image_info", {"limit": 1})),
         succeeds=False,
@@ -50,7 +50,7 @@ def test_an_interval_that_is_no_number_is_an_error_in_one_line(interval: Any, ru
 
 @pytest.mark.parametrize("variable", ["platform9_pcd_progress", "platform9_pcd_in_process", "platform9_pcd_keep_login"])
 @pytest.mark.parametrize("value", [[1], {"a": 1}, "perhaps"])
-def test_a_switch_that_is_no_boolean_is_off(variable: str, value: Any, run: Player) -> None:
+def test_a_switch_that_is_not_a_boolean_is_off(variable: str, value: Any, run: Player) -> None:
     played = run(play(step("List", "pcd_image_info", {"limit": 1})), **{variable: value})
     assert "Traceback" not in played.stdout + played.stderr
 
@@ -88,7 +88,7 @@ UNUSABLE: dict[str, tuple[dict[str, str], str]] = {
 
 @pytest.mark.parametrize("in_process", WAYS.values(), ids=WAYS)
 @pytest.mark.parametrize("case", UNUSABLE)
-def test_what_no_connection_can_be_made_with_is_told_in_one_line(case: str, in_process: bool, run: Player) -> None:
+def test_an_unusable_connection_is_reported_in_one_line(case: str, in_process: bool, run: Player) -> None:
     environ, said = UNUSABLE[case]
     login = {key: value for key, value in run.server.login("member").items() if key != "ca_cert"}
     playbook = play(step("List", "pcd_image_info", login))

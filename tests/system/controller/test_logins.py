@@ -38,7 +38,7 @@ def test_many_hosts_that_begin_together_log_in_once(run: Player) -> None:
     assert played.tokens == 1
 
 
-def test_every_task_logs_in_where_nothing_shall_be_kept(run: Player) -> None:
+def test_every_task_logs_in_if_nothing_shall_be_kept(run: Player) -> None:
     tasks = [step(f"List {number}", "pcd_image_info", LIST) for number in range(3)]
     assert run(play(*tasks), platform9_pcd_keep_login=False).tokens == 3
     looped = step("List", "pcd_image_info", LIST, loop=[1, 2])
@@ -57,7 +57,7 @@ def test_users_do_not_share_a_login(run: Player, name: str) -> None:
     assert played.tokens == 2
 
 
-def test_what_is_kept_can_be_read_by_its_user_alone_and_is_gone_with_the_run(run: Player) -> None:
+def test_the_token_cache_can_be_read_only_by_its_user_and_is_gone_with_the_run(run: Player) -> None:
     look = {
         "name": "Look",
         "ansible.builtin.find": {

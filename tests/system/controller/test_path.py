@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A relative path is found where ansible.builtin.copy finds it, whichever way the task runs on this host."""
+"""A relative path is found in the folders of ansible.builtin.copy, whichever way the task runs on this host."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_role_finds_its_file_before_that_of_the_play(path: str, in_process: bo
 
 
 @BOTH_WAYS
-def test_a_file_that_is_nowhere_is_told_with_the_places_that_were_searched(
+def test_a_missing_file_is_reported_with_the_places_that_were_searched(
     in_process: bool, run: Player, name: str
 ) -> None:
     played = run(play(upload(name, "image.raw")), succeeds=False, platform9_pcd_in_process=in_process)

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where tasks run, counted by the processes that were really started."""
+"""The place in which tasks run, counted by the processes that were really started."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ HERE: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("case", HERE)
-def test_no_process_is_started_where_none_is_needed(case: str, run: Player) -> None:
+def test_no_process_is_started_if_none_is_needed(case: str, run: Player) -> None:
     played = listing(run, **HERE[case])
     assert played.started == []
     assert len(IN_PROCESS.findall(played.stdout)) == 1
@@ -66,7 +66,7 @@ ELSEWHERE: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("reason", ELSEWHERE)
-def test_a_process_is_started_where_it_is_right_and_gives_the_same(reason: str, run: Player) -> None:
+def test_a_process_is_started_if_it_is_needed_and_gives_the_same(reason: str, run: Player) -> None:
     played = listing(run, **ELSEWHERE[reason])
     assert played.started == ["pcd_image_info"]
     assert AS_MODULE.findall(played.stdout) == [("pcd_image_info", reason)]

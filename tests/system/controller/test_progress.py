@@ -63,7 +63,7 @@ QUIET: dict[str, tuple[dict[str, Any], dict[str, str], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("case", QUIET)
-def test_nothing_is_told_where_nobody_wants_it(case: str, run: Player, name: str, source: str) -> None:
+def test_no_progress_is_shown_if_nobody_wants_it(case: str, run: Player, name: str, source: str) -> None:
     variables, environ, keywords = QUIET[case]
     playbook = play(step("Upload", "pcd_image", declared(name, source), **keywords))
     played = run(playbook, environ=environ, platform9_pcd_progress_interval=0, **variables)

@@ -41,7 +41,7 @@ ENVIRONMENT = {
 
 
 class Reader:
-    """`place` gives the names of a document the places where they are; `variables` are those of the plays."""
+    """`place` maps the names of a document to real paths; `variables` are those of the plays."""
 
     def __init__(self, folder: Path, place: Callable[[str], str], variables: Mapping[str, Any]) -> None:
         self._folder = folder
@@ -133,7 +133,7 @@ class Reader:
         assert "[WARNING]" not in self._printed, f"{block.place}\n{self._printed}"
 
     def _run(self, block: Block, commands: str) -> str:
-        """What the commands print; an error where one of them fails."""
+        """What the commands print; an error if one of them fails."""
         shell = shlex.quote(str(self._shell))
         script = f'source {shell}\nset -e\n{commands}\n{{ export -p; echo cd $(printf %q "$PWD"); }} > {shell}\n'
         done = subprocess.run(

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where the names of the documents really are when they are followed, and what is there before a reader begins.
+"""The real places of the names in documents when they are followed, and what is there before a reader begins.
 
 places.yml says it; the words in braces are known here.
 """

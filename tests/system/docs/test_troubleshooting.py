@@ -481,7 +481,7 @@ def warning_elsewhere(scene: Scene) -> Outcome:
 
 
 def warning_of(outcome: Outcome) -> str:
-    """The only warning; since ansible-core 2.19 it is no plain text."""
+    """The only warning; since ansible-core 2.19 it is not plain text."""
     (warning,) = outcome.result["warnings"]
     return str(warning if isinstance(warning, str) else warning["event"]["msg"])
 

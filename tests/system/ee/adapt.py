@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """adapt.py DEFINITION FOLDER BASE: the definition of the execution environment as it can be built on this machine.
 
-Four things differ: the base image, the package manager that belongs to it, where pip comes from (Debian's
-Python has it from a package, and no ensurepip), and where the collection comes from (the artefact instead of Galaxy).
+Four things differ: the base image, the package manager that belongs to it, the origin of pip (Debian's
+Python has it from a package, and no ensurepip), and the origin of the collection (the artefact instead of Galaxy).
 Prints the mounts of the build: pip's settings of this machine, and the certificates that they name.
 """
 

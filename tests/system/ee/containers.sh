@@ -4,7 +4,7 @@
 
 # containers.sh COMMAND...: runs the command with podman set up so that its images and its state lie in .build/ee, apart from
 # those of the machine, and so that it works on machines that are containers or virtual machines themselves:
-# - crun refuses a machine with cgroup v1 where a hierarchy of v2 is mounted, too. It is unmounted, in a mount namespace of the
+# - crun refuses a machine with cgroup v1 if a hierarchy of v2 is mounted, too. It is unmounted, in a mount namespace of the
 #   command only. Podman's own mounts are in that namespace as well and end with it.
 # - Podman asks for higher limits than the caller may have. The caller's own are used.
 # - The network is that of the machine: the sandbox listens on 127.0.0.1, and no bridge has to be made.

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# run.sh [PYTEST ARGUMENT...]: builds the execution environment and runs jobs in it. Where that cannot be done, it says why,
+# run.sh [PYTEST ARGUMENT...]: builds the execution environment and runs jobs in it. If that cannot be done, it says why,
 # and what was not checked therefore.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../../.."

@@ -72,16 +72,16 @@ class Cell:
 
     def __str__(self) -> str:
         strike = self.strike
-        where = f"{strike.when} {strike.kind} {strike.nth}"
+        position = f"{strike.when} {strike.kind} {strike.nth}"
         if self.kill is not None:
-            return f"{self.operation.name}: {signal.Signals(self.kill).name} {where}"
-        verify = f" x{strike.times}" if strike.times > 1 else ""
-        return f"{self.operation.name}: {strike.what}{verify} {where}, retries {self.retries}"
+            return f"{self.operation.name}: {signal.Signals(self.kill).name} {position}"
+        repeated = f" x{strike.times}" if strike.times > 1 else ""
+        return f"{self.operation.name}: {strike.what}{repeated} {position}, retries {self.retries}"
 
 
 @dataclass
 class Verdict:
-    """What came of a cell; all was as promised where `wrong` is empty."""
+    """What came of a cell; all was as promised if `wrong` is empty."""
 
     cell: Cell
     reached: bool = False
@@ -162,7 +162,7 @@ class Worker:
 
 
 def _until(hold: Hold, process: subprocess.Popen[Any]) -> bool:
-    """Whether the request is held; no where the process ends before."""
+    """Whether the request is held; not if the process ends before."""
     while not hold.held.wait(0.02):
         if process.poll() is not None:
             return False
@@ -246,11 +246,11 @@ def _meet(worker: Worker, cell: Cell, subject: Subject, verdict: Verdict) -> Non
     if run.failed:
         verdict.message = str((run.result or {}).get("msg", ""))
         if must_reach(cell):
-            verdict.wrong.append(f"should have reached the wish: {verdict.message}")
+            verdict.wrong.append(f"should have reached the desired state: {verdict.message}")
         return
     verdict.add("reached", operation.wrong(subject, run.result or {}))
     if operation.changes and not (run.result or {}).get("changed"):
-        verdict.wrong.append("reached the wish, but says that nothing was changed")
+        verdict.wrong.append("reached the desired state, but says that nothing was changed")
 
 
 def _be_killed(worker: Worker, cell: Cell, subject: Subject, number: int, verdict: Verdict) -> None:
@@ -268,7 +268,7 @@ def _be_killed(worker: Worker, cell: Cell, subject: Subject, number: int, verdic
 
 
 def _converge(worker: Worker, cell: Cell, subject: Subject, verdict: Verdict) -> None:
-    """The same task again, and once more: the wish is reached, and then nothing is left to do."""
+    """The same task again, and once more: the desired state is reached, and then nothing is left to do."""
     operation = cell.operation
     options = operation.options(subject)
     second = worker.run(operation.module, options)
@@ -278,8 +278,8 @@ def _converge(worker: Worker, cell: Cell, subject: Subject, verdict: Verdict) ->
         return
     verdict.add("second run", operation.wrong(subject, second.result or {}))
     if verdict.reached and (second.writes or (second.result or {}).get("changed")):
-        verdict.wrong.append("second run: changed something, though the first had reached the wish")
-    # Where the first has reached the wish, the second has shown that nothing is left to do.
+        verdict.wrong.append("second run: changed something, though the first had reached the desired state")
+    # If the first has reached the desired state, the second has shown that nothing is left to do.
     if operation.changes and not verdict.reached:
         third = worker.run(operation.module, options)
         verdict.add("third run", unclear(worker, third))
@@ -304,11 +304,11 @@ def unclear(worker: Worker, run: Run) -> list[str]:
 
 
 def must_reach(cell: Cell) -> bool:
-    """Whether the run has to reach the wish, since what struck it passes and may be repeated."""
+    """Whether the run has to reach the desired state, since the fault is transient and the request may be repeated."""
     strike = cell.strike
     if strike.what == "401" and strike.times == 1 and strike.kind != "login":
         return strike.when == "before"
     if strike.what == "500" and strike.kind == "download":
-        # So Glance answers where it does not know the store of the data, and will not know it in a moment either.
+        # Glance answers so if it does not know the store of the data, and will not know it in a moment either.
         return False
     return strike.what in TRANSIENT and strike.times <= cell.retries

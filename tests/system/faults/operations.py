@@ -74,11 +74,11 @@ class Subject:
 
 
 class Operation:
-    """One wish. `module` and `options` say it, `wrong` lists what is not as wished."""
+    """One desired state. `module` and `options` declare it, `wrong` lists the differences."""
 
     name = ""
     module = "pcd_image"
-    # How many writes it takes where nothing strikes it.
+    # How many writes it takes without a fault.
     writes = 1
     # The content that an active image of the name may have, at any moment.
     contents: Sequence[bytes] = ()
@@ -179,7 +179,7 @@ class ListPages(Operation):
 
 
 class Create(Operation):
-    WISH: Mapping[str, Any] = {"min_disk": 3, "tags": ["a", "b"], "properties": {"os_distro": "debian"}}
+    DESIRED: Mapping[str, Any] = {"min_disk": 3, "tags": ["a", "b"], "properties": {"os_distro": "debian"}}
 
     def __init__(self, by: str) -> None:
         self.by = by
@@ -191,7 +191,7 @@ class Create(Operation):
 
     def options(self, subject: Subject) -> dict[str, Any]:
         identity = {"id": subject.id} if self.by == "id" else {}
-        return {"name": subject.name, **identity, **self.WISH, **FORMATS}
+        return {"name": subject.name, **identity, **self.DESIRED, **FORMATS}
 
     def wrong(self, subject: Subject, result: Mapping[str, Any]) -> list[str]:
         identity = {"id": subject.id} if self.by == "id" else {}
@@ -309,7 +309,7 @@ class Send(Operation):
     """A new image with data: uploaded, staged and imported, or fetched by the service."""
 
     contents = (NEW,)
-    WISH: Mapping[str, Any] = {"min_disk": 1, "properties": {"os_distro": "debian"}}
+    DESIRED: Mapping[str, Any] = {"min_disk": 1, "properties": {"os_distro": "debian"}}
 
     def __init__(self, method: str, name: str) -> None:
         self.method = method
@@ -321,7 +321,7 @@ class Send(Operation):
             source = {"url": subject.vendor.file(f"{subject.name}.raw", NEW)}
         else:
             source = {"path": subject.file()}
-        return {"name": subject.name, "method": self.method, **source, **self.WISH, **FORMATS}
+        return {"name": subject.name, "method": self.method, **source, **self.DESIRED, **FORMATS}
 
     def wrong(self, subject: Subject, result: Mapping[str, Any]) -> list[str]:
         desired = {"min_disk": 1, "os_distro": "debian"}

@@ -23,7 +23,7 @@ from ansible_collections.platform9.pcd.tests.system.faults.cases import TRANSIEN
 from ansible_collections.platform9.pcd.tests.system.faults.operations import Operation
 
 KILLS = (signal.SIGKILL, signal.SIGINT)
-# Where a kind of request meets every fault. The same request of another operation meets some.
+# The operation in which a kind of request meets every fault. The same request of another operation meets some.
 HOME = {
     "login": "login",
     "methods": "login",
@@ -54,14 +54,14 @@ SOME = (
     ("html 200", "after"),
     ("null", "after"),
 )
-# Repeated for as long as the task has patience.
-LASTING = ("reset", "429", "503")
+# Repeated until the task gives up.
+PERSISTENT = ("reset", "429", "503")
 # Whose answer is clear, so that retries change nothing.
 CLEAR = ("413", "html 200", "empty", "null", "half", "redirect")
 
 
 def positions(operation: Operation, rehearsal: Iterable[Seen]) -> list[Seen]:
-    """The requests that are the same in every run: of those that watch an import, the first alone.
+    """The requests that are the same in every run: of those that watch an import, only the first.
 
     Replacements differ from one another only once the new image is shown, which is the first update.
     """
@@ -103,7 +103,7 @@ def cells_of(operation: Operation, rehearsal: Iterable[Seen]) -> Iterator[Cell]:
             is_home = operation.name == HOME.get(seen.kind)
             if (seen.kind in WRITES and what not in CLEAR) or (is_home and what in TRANSIENT and when == "before"):
                 yield Cell(operation, fault, retries=2)
-            if seen.kind in WRITES and what in LASTING and when == "after":
+            if seen.kind in WRITES and what in PERSISTENT and when == "after":
                 yield Cell(operation, Fault(what, when, seen.kind, seen.nth, times=99), retries=2)
         after_write = after_write or seen.kind in WRITES
     yield Cell(operation, Fault(NOBODY, "after", "login"))

@@ -115,7 +115,7 @@ def played(worker: Worker, cell: Cell) -> Verdict:
 
 
 @pytest.mark.parametrize("row", PART, ids=lambda row: str(cell(*row)))
-def test_a_run_reaches_the_wish_or_fails_clearly_and_the_next_one_converges(
+def test_a_run_reaches_the_desired_state_or_fails_clearly_and_the_next_one_converges(
     worker: Worker, row: tuple[str, str, str, str, int]
 ) -> None:
     played(worker, cell(*row))
@@ -132,7 +132,7 @@ def test_the_part_has_every_operation_and_every_fault() -> None:
     assert {row[1] for row in PART} == {*REPLACED, *CUT, *INSIDE, INSIDE_DATA, NOBODY}
     assert {row[2] for row in PART} == {"before", "inside", "after"}
     kinds = {row[3].rpartition(" ")[0] for row in PART}
-    # Those that only tell what is offered, or why an import has failed, are played in the whole table alone.
+    # Those that only show what is offered, or why an import has failed, are played only in the whole table.
     assert kinds == {kind for kind, dummy, more in KINDS} - {"methods", "stores", "tasks"}
 
 
@@ -234,7 +234,7 @@ def test_the_nth_request_of_a_kind_is_struck_and_no_other(ask: Ask) -> None:
     assert (answer.status_code, seen.struck) == (200, False)
 
 
-def test_a_request_is_told_by_its_method_and_path() -> None:
+def test_a_request_is_known_by_its_method_and_path() -> None:
     assert kind_of("GET", "/glance/v2/images/1/file") == "download"
     assert kind_of("PUT", "/glance/v2/images/1/file") == "upload"
     assert kind_of("GET", "/glance/v2/images?limit=1") == "list"

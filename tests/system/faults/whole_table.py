@@ -69,7 +69,7 @@ def releases(lock: Path) -> dict[str, str]:
 
 
 def rehearse_all(sandbox: Mapping[str, Any], chosen: Sequence[Operation]) -> dict[Operation, list[Seen]]:
-    """The requests of each operation where nothing strikes it."""
+    """The requests of each operation without a fault."""
     with open_worker(sandbox) as worker:
         return {operation: list(rehearse(worker, operation).seen) for operation in chosen}
 

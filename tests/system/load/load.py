@@ -187,7 +187,7 @@ def run(sandbox: Mapping[str, Any], options: argparse.Namespace) -> Iterator[Run
 
 def text(stages: list[Stage], options: argparse.Namespace, sandbox: Mapping[str, Any]) -> str:
     """The section of the guide."""
-    where = "as modules, each in a process of its own" if options.as_modules else "within the controller"
+    runner = "as modules, each in a process of its own" if options.as_modules else "within the controller"
     rows = [["Stage", "Tasks", "Seconds", "Tasks per second", "Requests", "Authentications", "Errors"]]
     for stage in stages:
         methods = ", ".join(f"{count:,} {method}" for method, count in sorted(stage.requests.items()))
@@ -196,7 +196,7 @@ def text(stages: list[Stage], options: argparse.Namespace, sandbox: Mapping[str,
     uploads = f"{options.uploads} uploads of {options.size} MiB at once"
     title = f"{options.images:,} images with {options.forks} forks, {uploads}"
     return f"""Run on {recorded.today()} on a machine with {recorded.machine()}, which also ran the services, by
-{recorded.programs()}, on Glance {sandbox["glance"]}. The tasks ran {where}.
+{recorded.programs()}, on Glance {sandbox["glance"]}. The tasks ran {runner}.
 
 {recorded.rst_table(title, rows)}
 """

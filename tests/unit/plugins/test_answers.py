@@ -201,7 +201,7 @@ def outcome(what: str, services: Services, folder: Path, login: Mapping[str, Any
 
 @cache
 def requests_of(what: str) -> int:
-    """How many requests the task makes where all answers are right."""
+    """How many requests the task makes if all answers are right."""
     services = Services()
     with TemporaryDirectory() as folder:
         outcome(what, services, Path(folder))

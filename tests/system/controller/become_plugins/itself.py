@@ -9,7 +9,7 @@ from ansible.plugins.become import BecomeBase
 DOCUMENTATION = """
 name: itself
 short_description: Becomes the user that it is already
-description: For tests of what happens where a task is to become somebody.
+description: For tests of what happens if a task is to become somebody.
 options:
   become_user:
     description: Is not used.

@@ -9,7 +9,7 @@ from ansible.plugins.connection.local import Connection as Local
 DOCUMENTATION = """
 name: elsewhere
 short_description: Runs commands on this host as if it were another one
-description: For tests of what happens where the connection is not the local one.
+description: For tests of what happens if the connection is not the local one.
 extends_documentation_fragment:
   - connection_pipelining
 """

@@ -96,7 +96,7 @@ def test_a_new_image_is_what_the_service_says() -> None:
     assert after == image(id=sent["id"], name="new")
 
 
-def test_an_id_that_is_wished_goes_before_one_of_ours() -> None:
+def test_a_desired_id_goes_before_one_of_ours() -> None:
     shelf = RecordingImages()
     applier_of(session_with(shelf)).apply(plan_present({"name": "new"}, None, new_id=ID))
     assert shelf.done == [("create", {"id": ID, "name": "new"})]
@@ -111,7 +111,7 @@ def test_an_id_that_was_used_before_is_explained() -> None:
     assert caught.value.facts == {"method": "X", "url": "http://x", "status": 409, "request_id": "req-1"}
 
 
-def test_another_conflict_of_a_new_image_is_told_as_it_is() -> None:
+def test_another_conflict_of_a_new_image_is_reported_as_it_is() -> None:
     with pytest.raises(Conflict, match="^said so$"):
         applier_of(session_with(RecordingImages(create=error(Conflict, 409)))).apply(
             plan_present({"name": "new"}, None)
@@ -179,7 +179,7 @@ def test_a_forced_deletion_that_finds_the_image_gone_protects_nothing() -> None:
     assert shelf.done == [("update", ID, UNPROTECT), ("delete", ID)]
 
 
-def test_a_protection_that_could_not_be_put_back_is_told_beside_the_refusal() -> None:
+def test_a_protection_that_could_not_be_put_back_is_reported_beside_the_refusal() -> None:
     class Stubborn(RecordingImages):
         def update(self, image_id: str, patch: Sequence[dict[str, Any]]) -> Image:
             if patch == PROTECT:
@@ -281,7 +281,7 @@ def test_what_a_look_shows_not_to_be_done_is_done_again(operation: str, failing:
 
 @pytest.mark.parametrize("failing", UNCLEAR)
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_it_is_tried_as_often_as_wished_and_then_fails(operation: str, failing: Callable[[], PcdError]) -> None:
+def test_it_is_tried_as_often_as_allowed_and_then_fails(operation: str, failing: Callable[[], PcdError]) -> None:
     there, plan, is_done = OPERATIONS[operation]
     glance = Glance(*([there] if there else []))
     glance.before = once(failing, times=3)
@@ -366,7 +366,7 @@ def test_an_id_that_is_taken_after_an_unclear_answer_is_that_of_the_first_attemp
     assert [each["id"] for each in glance.named("new")] == [after["id"]] == [sent["id"]]
 
 
-def test_what_became_of_it_is_told_to_be_unknown_where_nothing_answers_any_more() -> None:
+def test_the_outcome_is_reported_as_unknown_if_nothing_answers_any_more() -> None:
     class Silent(Glance):
         def get(self, image_id: str) -> Image:
             raise ConnectionFailed("still nothing answers")
@@ -472,7 +472,7 @@ def test_whoever_was_not_first_removes_its_own_image(ours: bool) -> None:
     assert made_by(glance) == [other["id"]]
 
 
-def test_whoever_is_first_stays_where_the_others_go() -> None:
+def test_whoever_is_first_stays_if_the_others_go() -> None:
     glance, other = Glance(), rival(fresh_id())
     racing(glance, other, first=False, stays=False)
     after = applier_of(session_with(glance)).apply(plan_present({"name": "new"}, None))
@@ -481,7 +481,7 @@ def test_whoever_is_first_stays_where_the_others_go() -> None:
 
 
 @pytest.mark.parametrize("ours", [True, False])
-def test_whoever_is_first_goes_where_another_one_stays(ours: bool) -> None:
+def test_whoever_is_first_goes_if_another_one_stays(ours: bool) -> None:
     """It may have looked before ours was there; and what was made by hand goes for nobody."""
     glance, other = Glance(), rival(fresh_id() if ours else OTHER_ID)
     racing(glance, other, first=False, stays=True)
@@ -498,13 +498,13 @@ def test_whoever_is_first_goes_where_another_one_stays(ours: bool) -> None:
         pytest.param({"name": "other"}, id="of another name"),
     ],
 )
-def test_what_does_not_stand_in_its_place_is_no_rival(other: Mapping[str, Any]) -> None:
+def test_an_image_that_does_not_stand_in_its_place_is_not_a_rival(other: Mapping[str, Any]) -> None:
     glance = Glance(rival(OTHER_ID, **other))
     assert applier_of(session_with(glance)).apply(plan_present({"name": "new"}, None)) is not None
     assert len(glance.images) == 2
 
 
-def test_where_nobody_else_makes_it_one_look_says_so() -> None:
+def test_one_look_is_enough_if_nobody_else_makes_it() -> None:
     glance, looks = Glance(), []
     look = glance.list
 
@@ -568,7 +568,7 @@ FAILURES = [
 
 @pytest.mark.parametrize("protected", [None, False, True])
 @pytest.mark.parametrize("failing", FAILURES)
-def test_an_image_that_the_run_has_made_goes_again_where_its_data_does_not_come(
+def test_an_image_that_the_run_has_made_is_removed_if_its_data_does_not_come(
     failing: Callable[[], PcdError], protected: bool | None, stream: Stream
 ) -> None:
     failure = failing()
@@ -594,14 +594,14 @@ def test_an_image_that_the_service_still_works_on_is_left_to_it(stream: Stream) 
     assert glance.done == ["create"]
 
 
-def test_an_image_that_was_there_before_stays_where_its_data_does_not_come(stream: Stream) -> None:
+def test_an_image_that_was_there_before_stays_if_its_data_does_not_come(stream: Stream) -> None:
     glance = Failing(error(ApiError, 500), waiting())
     with pytest.raises(ApiError, match="^said so$"):
         applier_of(session_with(glance)).apply(upload(stream, waiting()))
     assert glance.images == {ID: waiting()}
 
 
-def test_an_image_that_was_there_before_is_deactivated_where_its_data_is_wrong(stream: Stream) -> None:
+def test_an_image_that_was_there_before_is_deactivated_if_its_data_is_wrong(stream: Stream) -> None:
     """Nobody shall make a machine of it; to delete what the run has not made is not for the run to decide."""
     glance = Glance(waiting())
     glance.arrives = lambda data: data[:-1]
@@ -610,7 +610,7 @@ def test_an_image_that_was_there_before_is_deactivated_where_its_data_is_wrong(s
     assert glance.images[ID]["status"] == "deactivated"
 
 
-def test_wrong_data_that_cannot_be_taken_out_of_use_is_told(stream: Stream) -> None:
+def test_wrong_data_that_cannot_be_taken_out_of_use_is_reported(stream: Stream) -> None:
     class Stubborn(Glance):
         def deactivate(self, image_id: str) -> None:
             raise error(Forbidden, 403, "not for you")
@@ -621,7 +621,7 @@ def test_wrong_data_that_cannot_be_taken_out_of_use_is_told(stream: Stream) -> N
         applier_of(session_with(glance)).apply(upload(stream, waiting()))
 
 
-def test_a_record_that_takes_no_more_data_is_told_where_it_was_there_before(stream: Stream) -> None:
+def test_a_record_that_takes_no_more_data_is_reported_if_it_was_there_before(stream: Stream) -> None:
     class Refusing(Glance):
         def upload(self, image_id: str, body: Body, store: str | None, timeout: float) -> None:
             self.images[image_id]["checksum"] = "a" * 32
@@ -635,7 +635,7 @@ def test_a_record_that_takes_no_more_data_is_told_where_it_was_there_before(stre
         applier_of(session_with(Refusing())).apply(upload(stream))
 
 
-def test_an_image_that_cannot_be_removed_again_is_told_with_its_id(stream: Stream) -> None:
+def test_an_image_that_cannot_be_removed_again_is_reported_with_its_id(stream: Stream) -> None:
     class Stubborn(Failing):
         def delete(self, image_id: str) -> None:
             raise error(Conflict, 409, "in use")
@@ -719,7 +719,7 @@ def replacing(old: Image, how: str, stream: Stream) -> Plan:
     ("how", "failing"), [("hide", 4), ("deactivate", 4), ("deactivate", 5), ("rename", 4), ("delete", 4)]
 )
 @pytest.mark.parametrize(("kind", "status"), [(Forbidden, 403), (Conflict, 409), (ApiError, 500)])
-def test_a_replacement_stays_where_the_old_image_cannot_be_retired(
+def test_a_replacement_stays_if_the_old_image_cannot_be_retired(
     how: str, failing: int, kind: type[ApiError], status: int, stream: Stream
 ) -> None:
     """It is seen by then: whoever makes a machine of it at this moment must not lose it."""

@@ -68,7 +68,7 @@ def test_another_message_keeps_the_response(status: int, kind: type[ApiError]) -
     assert str(response(request_id=None).with_message("Could not do it.")) == "Could not do it."
 
 
-def test_a_renewed_token_keeps_the_response_and_can_be_told_apart() -> None:
+def test_a_renewed_token_keeps_the_response_and_can_be_distinguished() -> None:
     refused = response(Unauthorized, 401)
     assert isinstance(refused, Unauthorized)
     renewed = refused.renewed()

@@ -72,14 +72,14 @@ ADDRESSES = {
     "one slash": (f"https:/{USER}:{PASSWORD}@h/x?{SIGNATURE}", "h/x"),
     "no scheme and #": (f"{USER}:{PASSWORD}#{SIGNATURE}@h/x", "..."),
     "a relative address": (f"/x?sig={SIGNATURE}", "/x"),
-    "a checksum alone": ("sha256:0123abcd", "sha256:0123abcd"),
+    "only a checksum": ("sha256:0123abcd", "sha256:0123abcd"),
     "no scheme but slashes": (f"//{USER}:{PASSWORD}@h/x?{SIGNATURE}", "//h/x"),
     "slashes and no host": (f"//[{SIGNATURE}", "//..."),
     "nothing": ("", ""),
     "no host": ("https://", "https://"),
 }
 
-# Without blanks and colons that stand where no address has them, the same ones within a sentence.
+# The same ones within a sentence, except those with blanks and colons that no address has.
 IN_TEXT = {
     what: case for what, case in ADDRESSES.items() if "://" in case[0] and " " not in case[0] and "\n" not in case[0]
 }
@@ -127,7 +127,7 @@ def test_no_part_of_any_user_or_password_is_shown(user: str, password: str) -> N
             assert (
                 redacted(address) in ("https://h/x", "sha256:https://h/x", "h/x", "https://...", "...")
                 or (
-                    # The password itself has a "://", and what comes before it is no scheme.
+                    # The password itself has a "://", and what comes before it is not a scheme.
                     "://" in login and redacted(address) in ("...://h/x", "...://...")
                 )
                 or redacted(address) == "sha256:https://..."

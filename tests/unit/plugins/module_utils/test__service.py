@@ -67,7 +67,7 @@ def test_the_versions_are_asked_for_without_the_token(serve: Serve) -> None:
     assert set(told.values()) == {TOKEN}
 
 
-def test_the_details_of_stores_are_shown_where_the_service_shows_them(serve: Serve) -> None:
+def test_the_details_of_stores_are_shown_if_the_service_shows_them(serve: Serve) -> None:
     details = {"type": "rbd", "weight": 7, "properties": {"pool": "images"}}
     read_, service = read(serve, detail=Reply(200, {"stores": [{"id": "a", "default": True, **details}]}))
     assert read_["stores"] == [store(id="a", is_default=True, **details)]
@@ -106,6 +106,6 @@ def test_versions_may_come_as_several_choices(serve: Serve) -> None:
         ({"stores": Reply(200, {"stores": {}})}, "no list of stores"),
     ],
 )
-def test_what_is_wrong_is_told(serve: Serve, instead: dict[str, Reply], words: str) -> None:
+def test_what_is_wrong_is_reported(serve: Serve, instead: dict[str, Reply], words: str) -> None:
     with pytest.raises(ApiError, match=words):
         read(serve, **instead)

@@ -104,12 +104,12 @@ def test_the_environment_gives_what_the_options_do_not(serve: Serve) -> None:
     assert service.requests[0].headers["X-Auth-Token"] == TOKEN
 
 
-def test_a_task_that_another_run_overtakes_is_planned_again(serve: Serve) -> None:
+def test_a_task_that_loses_a_race_is_planned_again(serve: Serve) -> None:
     class Change:
         carried_out = 0
 
         def preview(self) -> dict[str, Any]:
-            raise AssertionError("it is no check")
+            raise AssertionError("it is not a check")
 
         def apply(self) -> dict[str, Any]:
             Change.carried_out += 1
@@ -128,7 +128,7 @@ def test_a_task_that_another_run_overtakes_is_planned_again(serve: Serve) -> Non
 
 
 @pytest.mark.parametrize("check_mode", [False, True])
-def test_another_deed_tells_its_own_result(check_mode: bool, serve: Serve) -> None:
+def test_another_change_gives_its_own_result(check_mode: bool, serve: Serve) -> None:
     class Change:
         def preview(self) -> dict[str, Any]:
             return {"changed": True, "done": False}

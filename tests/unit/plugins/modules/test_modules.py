@@ -75,7 +75,7 @@ def artefact() -> Iterator[Path]:
                 yield Path(folder) / name
 
 
-def test_the_version_stands_in_galaxy_yml_alone() -> None:
+def test_the_version_stands_only_in_galaxy_yml() -> None:
     """Except for version_added, the changelog, what ansible-galaxy writes when it builds, and the range for AWX.
 
     tests/system/awx compares that range with galaxy.yml.
@@ -99,7 +99,7 @@ def test_the_version_stands_in_galaxy_yml_alone() -> None:
 
 
 def described(options: dict[str, Any]) -> dict[str, Any]:
-    """What documentation and argument spec must agree on; `no_log` stands in the spec alone."""
+    """What documentation and argument spec must agree on; `no_log` stands only in the spec."""
     agreed = ("type", "elements", "choices", "default")
     return {
         name: {"required": option.get("required", False), **{key: option[key] for key in agreed if key in option}}
@@ -138,7 +138,7 @@ def test_secrets_are_never_logged_and_nothing_else_is_hidden() -> None:
     assert hidden == {"token", "password", "passcode", "application_credential_secret"}
 
 
-# How data comes and what becomes of it is told to the task alone.
+# Only the options of the task say how data comes and what becomes of it.
 OF_THE_TASK = ("all_stores", "decompress", "on_content_change", "retired", "wait", "wait_timeout")
 
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a task runs, one row for each reason; that it then really runs there is shown in tests/system/controller."""
+"""The place in which a task runs, one row for each reason; tests/system/controller shows that it really runs there."""
 
 from __future__ import annotations
 
@@ -197,31 +197,31 @@ def test_options_arrive_as_a_module_gets_them() -> None:
 # --- progress ----------------------------------------------------------------------------------------------------
 
 
-def is_told(made: InProcess, **variables: Any) -> bool:
+def shows_progress(made: InProcess, **variables: Any) -> bool:
     return made._progress(variables)._tell is not None
 
 
-def test_progress_is_told_where_somebody_may_look(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_is_shown_if_somebody_may_look(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in _in_process.OF_RUNNER:
         monkeypatch.delenv(name, raising=False)
-    assert is_told(action())
-    assert not is_told(action(), platform9_pcd_progress=False)
-    assert not is_told(action(no_log=True))
+    assert shows_progress(action())
+    assert not shows_progress(action(), platform9_pcd_progress=False)
+    assert not shows_progress(action(no_log=True))
 
 
 @pytest.mark.parametrize("variable", _in_process.OF_AWX)
-def test_under_awx_progress_is_told_only_where_it_is_asked_for(variable: str) -> None:
-    assert not is_told(action(), **{variable: 7})
-    assert is_told(action(), **{variable: 7}, platform9_pcd_progress=True)
+def test_under_awx_progress_is_shown_only_if_it_is_asked_for(variable: str) -> None:
+    assert not shows_progress(action(), **{variable: 7})
+    assert shows_progress(action(), **{variable: 7}, platform9_pcd_progress=True)
 
 
 @pytest.mark.parametrize("variable", _in_process.OF_RUNNER)
-def test_under_ansible_runner_progress_is_told_only_where_it_is_asked_for(
+def test_under_ansible_runner_progress_is_shown_only_if_it_is_asked_for(
     variable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(variable, "1")
-    assert not is_told(action())
-    assert is_told(action(), platform9_pcd_progress=True)
+    assert not shows_progress(action())
+    assert shows_progress(action(), platform9_pcd_progress=True)
 
 
 # --- one for each module -----------------------------------------------------------------------------------------

@@ -152,7 +152,7 @@ def test_a_refused_token_costs_one_login(keystone: Keystone, folder: str) -> Non
     for each in (tokens, other):
         each.access(keystone.connection())
     assert tokens.renew(keystone.connection(), "token-1").token == "token-2"
-    # The other process holds the refused one still, and finds the new one when it is told.
+    # The other process still holds the refused one, and finds the new one when it has to renew it.
     assert other.renew(keystone.connection(), "token-1").token == "token-2"
     assert kept(folder).access(keystone.connection()).token == "token-2"
     assert keystone.tokens == 2
@@ -218,7 +218,7 @@ def test_one_file_is_not_taken_for_another(keystone: Keystone, folder: str) -> N
 
 @pytest.mark.parametrize("content", [b"", b"null", b"[]", b'{"token": "t"}', b"{", b"\xff", b'{"expires_at": 1}'])
 @pytest.mark.parametrize("encrypted", [True, False])
-def test_a_file_that_is_no_login_counts_as_none(
+def test_a_file_that_holds_no_login_counts_as_none(
     keystone: Keystone, folder: str, content: bytes, encrypted: bool
 ) -> None:
     kept(folder).access(keystone.connection())
@@ -228,7 +228,7 @@ def test_a_file_that_is_no_login_counts_as_none(
     assert kept(folder).access(keystone.connection()).token == "token-2"
 
 
-def test_where_nothing_can_be_kept_every_task_logs_in(keystone: Keystone, folder: str) -> None:
+def test_every_task_logs_in_if_nothing_can_be_kept(keystone: Keystone, folder: str) -> None:
     gone = os.path.join(folder, "gone")
     assert kept(gone).access(keystone.connection()).token == "token-1"
     assert kept(gone).access(keystone.connection()).token == "token-2"

@@ -221,7 +221,7 @@ def test_a_file_may_be_json(work: Path) -> None:
     assert refused() == f"cloud: {work / 'clouds.json'} is not valid JSON. Correct the file."
 
 
-def test_clouds_are_looked_for_where_openstacksdk_looks(work: Path, home: Path, tmp_path: Path) -> None:
+def test_clouds_are_looked_for_in_the_folders_of_openstacksdk(work: Path, home: Path, tmp_path: Path) -> None:
     environ = {"XDG_CONFIG_HOME": str(tmp_path / "xdg"), "XDG_CONFIG_DIRS": f"{tmp_path / 'site'}:{tmp_path / 'site2'}"}
     folders = [
         tmp_path / "site2" / "openstack",
@@ -280,7 +280,7 @@ def test_a_home_folder_in_a_variable_is_found(home: Path) -> None:
     assert read(OS_CLIENT_CONFIG_FILE="~/mine.yaml").values == {"region_name": "r"}
 
 
-def test_names_and_paths_that_are_no_utf_8_can_be_told(work: Path) -> None:
+def test_names_and_paths_that_are_not_utf_8_can_be_shown(work: Path) -> None:
     write(work / "clouds.yaml", {"demo": {}})
     with pytest.raises(ConfigurationError) as caught:
         named_cloud("d\udcff", VARIABLES, {})

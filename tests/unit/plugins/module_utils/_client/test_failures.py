@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Errors of requests and urllib3 are told apart by their types, wherever these stand among the causes."""
+"""Errors of requests and urllib3 are distinguished by their types, wherever these stand among the causes."""
 
 from __future__ import annotations
 

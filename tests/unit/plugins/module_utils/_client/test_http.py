@@ -92,7 +92,7 @@ def images_of(service: Service | str, sleep: Sleep | None = None, **transport: A
     return Images(http_to(service, sleep, **transport))
 
 
-# Every operation, by the name that an error of it is told under.
+# Every operation, by the name that its errors have.
 OPERATIONS: dict[str, Callable[[Images], Any]] = {
     "get": lambda images: images.get(ID),
     "list": lambda images: list(images.list()),
@@ -245,10 +245,10 @@ HTML = {"Content-Type": "text/html; charset=UTF-8"}
             id="Keystone, and the published schema of Glance",
         ),
         pytest.param(Reply(500, {"error": "out of order"}), "out of order", id="an error that is a text"),
-        pytest.param(Reply(500, {"error": {"title": "Bad"}}), "Bad", id="an error with a title alone"),
+        pytest.param(Reply(500, {"error": {"title": "Bad"}}), "Bad", id="an error with only a title"),
         pytest.param(Reply(500, {"error": None}), "", id="an error that is null"),
         pytest.param(Reply(500, {"error": [1]}), "", id="an error that is a list"),
-        pytest.param(Reply(500, {"message": {"a": "b"}}), "", id="a message that is no text"),
+        pytest.param(Reply(500, {"message": {"a": "b"}}), "", id="a message that is not text"),
         pytest.param(Reply(500, {"detail": "unknown"}), "", id="a dictionary that says nothing known"),
         pytest.param(Reply(500, {}), "", id="an empty dictionary"),
         pytest.param(
@@ -272,7 +272,7 @@ HTML = {"Content-Type": "text/html; charset=UTF-8"}
         pytest.param(Reply(400, "null", JSON), "", id="null"),
         pytest.param(Reply(400, "[1, 2]", JSON), "", id="a list"),
         pytest.param(Reply(400, "42", JSON), "", id="a number"),
-        pytest.param(Reply(400, b"\xff\xfe\x00\x80", JSON), None, id="bytes that are no text"),
+        pytest.param(Reply(400, b"\xff\xfe\x00\x80", JSON), None, id="bytes that are not text"),
         pytest.param(Reply(400, b"\x1f\x8b broken", JSON), None, id="bytes that look packed"),
     ],
 )
@@ -336,7 +336,7 @@ def test_a_404_of_somebody_else_does_not_say_that_there_is_no_image(body: str, s
         assert caught.value.status == 404
 
 
-def test_without_a_request_id_none_is_told(serve: Serve) -> None:
+def test_without_a_request_id_none_is_shown(serve: Serve) -> None:
     with pytest.raises(ApiError) as caught:
         images_of(serve(Reply(500))).get(ID)
     assert "request id" not in str(caught.value)
@@ -351,7 +351,7 @@ def test_very_long_words_of_the_service_are_cut(serve: Serve) -> None:
     assert caught.value.server_message.endswith(" ...")
 
 
-def test_the_query_is_no_part_of_the_address_that_an_error_tells(serve: Serve) -> None:
+def test_the_query_is_not_in_the_address_that_an_error_shows(serve: Serve) -> None:
     with pytest.raises(ApiError) as caught:
         list(images_of(serve(Reply(400))).list([("name", "eq:x")]))
     assert "?" not in str(caught.value)
@@ -397,7 +397,7 @@ def test_no_text_confuses_the_reading_of_an_error(text: str, content_type: str) 
         pytest.param(Reply(200, "<html>Welcome</html>", HTML), id="HTML"),
         pytest.param(Reply(200, "<html>Welcome</html>", JSON), id="HTML that says it were JSON"),
         pytest.param(Reply(200, '{"images": [', JSON), id="half a document"),
-        pytest.param(Reply(200, b"\xff\xfe\xfd", JSON), id="bytes that are no text"),
+        pytest.param(Reply(200, b"\xff\xfe\xfd", JSON), id="bytes that are not text"),
         pytest.param(Reply(200, ""), id="nothing"),
         pytest.param(Reply(200, "null", JSON), id="null"),
         pytest.param(Reply(200, "true", JSON), id="true"),
@@ -438,7 +438,7 @@ def test_a_success_of_another_kind_is_an_error(operation: str, status: int, serv
 
 @pytest.mark.parametrize("operation", ["delete", "deactivate", "reactivate"])
 @pytest.mark.parametrize("reply", [Reply(200, "<html>Welcome</html>", HTML), Reply(200, "null"), Reply(202)])
-def test_an_action_is_done_only_where_the_service_says_so_in_its_own_way(
+def test_an_action_is_done_only_if_the_service_says_so_in_its_own_way(
     operation: str, reply: Reply, serve: Serve
 ) -> None:
     with pytest.raises(ApiError, match=f"Could not {WANTED[operation]}: "):
@@ -459,7 +459,7 @@ def test_a_redirect_is_not_followed_and_nobody_else_sees_the_token(status: int, 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize(("to", "told"), [("http://[", "http://..."), ("//[x", "//...")])
-def test_a_redirect_to_something_that_cannot_be_read_is_told_as_any_other(
+def test_a_redirect_to_something_that_cannot_be_read_is_reported_as_any_other(
     to: str, told: str, operation: str, serve: Serve
 ) -> None:
     service = serve(Reply(302, "", {"Location": to}))
@@ -478,7 +478,7 @@ def test_a_redirect_to_something_that_cannot_be_read_is_told_as_any_other(
         (f"/login?ticket={PASSWORD}#{TOKEN}", "/login"),
     ],
 )
-def test_a_redirect_is_told_without_what_is_secret_in_its_address(to: str, told: str, serve: Serve) -> None:
+def test_a_redirect_is_reported_without_the_secrets_in_its_address(to: str, told: str, serve: Serve) -> None:
     service = serve(Reply(302, "", {"Location": to}))
     with pytest.raises(ApiError, match="which is not followed") as caught:
         images_of(service).get(ID)
@@ -487,7 +487,7 @@ def test_a_redirect_is_told_without_what_is_secret_in_its_address(to: str, told:
     assert TOKEN not in str(caught.value)
 
 
-def test_an_address_that_the_service_quotes_is_told_without_its_secrets(serve: Serve) -> None:
+def test_an_address_that_the_service_quotes_is_shown_without_its_secrets(serve: Serve) -> None:
     words = f"could not open https://me:{PASSWORD}/{TOKEN}@vendor/x.img?sig={PASSWORD}: timeout"
     with pytest.raises(ApiError) as caught:
         images_of(serve(Reply(400, {"message": words}))).get(ID)
@@ -524,7 +524,7 @@ def test_what_only_reads_is_asked_again_after_a_failure_that_passes(
 
 @pytest.mark.parametrize("transient", [Reply(503), BREAK_OFF])
 @pytest.mark.parametrize("retries", [0, 1, 4])
-def test_it_is_asked_again_as_often_as_wished_and_then_the_failure_is_told(
+def test_it_is_asked_again_as_often_as_allowed_and_then_the_failure_is_reported(
     transient: Reply | BrokenReply, retries: int, sleep: Sleep, serve: Serve
 ) -> None:
     service = serve(transient)
@@ -569,7 +569,7 @@ def test_a_service_that_falls_silent_is_asked_again(
     service = serve(silence)
     with pytest.raises(ConnectionFailed, match=r"did not answer within 0\.2 seconds") as caught:
         OPERATIONS[operation](images_of(service, sleep, timeout=0.2, retries=1))
-    assert len(service.requests) <= 2  # fewer, where the machine is too busy to have noticed them
+    assert len(service.requests) <= 2  # fewer, if the machine is too busy to have noticed them
     assert len(sleep) == 1
     assert service.host in str(caught.value)
     assert "timeout" in str(caught.value)
@@ -611,7 +611,7 @@ def test_a_server_that_is_silent_before_tls_is_given_up_soon(sleep: Sleep, monke
 
 
 @pytest.mark.parametrize("operation", [*READS, "create"])
-def test_what_is_waited_for_is_told(operation: str, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wait_is_reported(operation: str, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_progress, "MIN_WAITING_SECONDS", 0.05)
     lines: list[str] = []
     service = serve(SILENCE)
@@ -621,7 +621,7 @@ def test_what_is_waited_for_is_told(operation: str, serve: Serve, monkeypatch: p
     assert {line.rpartition(" for ")[0] for line in lines} == {f"{WANTED[operation]}: no answer from {service.host}"}
 
 
-def test_of_an_answer_that_comes_soon_nothing_is_told(serve: Serve) -> None:
+def test_no_wait_is_reported_if_the_answer_comes_soon(serve: Serve) -> None:
     lines: list[str] = []
     images_of(serve(Reply(200, image())), progress=Progress(lines.append, 60)).get(ID)
     assert lines == []
@@ -667,7 +667,7 @@ NEW_TOKEN = "gAAAAABpNewToken-kept-secret-by-everybody_9876543210"
 
 
 def refuses_old_token(answer: Reply) -> Callable[[Request], Reply]:
-    """An answer for the new token alone."""
+    """An answer only for the new token."""
 
     def reply(request: Request) -> Reply:
         return answer if request.headers["X-Auth-Token"] == NEW_TOKEN else Reply(401, "Unauthorized")
@@ -723,7 +723,7 @@ def test_a_new_token_is_got_once_for_a_request_and_told_nobody(serve: Serve) -> 
     assert NEW_TOKEN not in str(caught.value)
 
 
-def test_a_login_that_fails_is_told_beside_the_token_that_was_refused(serve: Serve) -> None:
+def test_a_login_that_fails_is_reported_beside_the_token_that_was_refused(serve: Serve) -> None:
     def renew(refused: str) -> str:
         raise ConnectionFailed("Keystone does not answer")
 
@@ -777,7 +777,7 @@ def test_no_pause_is_longer_than_the_longest_whatever_the_service_says(attempt: 
     assert 0 <= pause(attempt, retry_after) <= MAX_PAUSE_SECONDS
 
 
-def test_pauses_grow_where_the_service_does_not_say(sleep: Sleep, serve: Serve) -> None:
+def test_pauses_grow_if_the_service_does_not_set_them(sleep: Sleep, serve: Serve) -> None:
     with pytest.raises(ApiError):
         images_of(serve(Reply(503)), sleep, retries=6).get(ID)
     # Each is random between half of its most and all of it, so that every second one must be larger.
@@ -788,7 +788,7 @@ def test_pauses_grow_where_the_service_does_not_say(sleep: Sleep, serve: Serve) 
 # --- nobody there ------------------------------------------------------------------------------------------------
 
 
-def test_a_port_that_nobody_listens_on_is_told(sleep: Sleep) -> None:
+def test_a_port_that_nobody_listens_on_is_reported(sleep: Sleep) -> None:
     with socket.socket() as bound:
         # Bound and not listening: nobody else can take the port meanwhile.
         bound.bind(("127.0.0.1", 0))
@@ -800,14 +800,14 @@ def test_a_port_that_nobody_listens_on_is_told(sleep: Sleep) -> None:
     assert len(sleep) == 2
 
 
-def test_a_name_that_does_not_resolve_is_told_at_once(sleep: Sleep) -> None:
+def test_a_name_that_does_not_resolve_is_reported_at_once(sleep: Sleep) -> None:
     with pytest.raises(ConnectionFailed, match=r"the name of pcd\.invalid cannot be resolved"):
         images_of("https://pcd.invalid/glance/v2", sleep, retries=2).get(ID)
     assert sleep == []
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_a_connection_that_breaks_off_is_told(operation: str, serve: Serve) -> None:
+def test_a_connection_that_breaks_off_is_reported(operation: str, serve: Serve) -> None:
     service = serve(BREAK_OFF)
     with pytest.raises(ConnectionFailed) as caught:
         OPERATIONS[operation](images_of(service))
@@ -846,7 +846,7 @@ def test_a_certificate_for_another_name_is_not_trusted(certificates: Certificate
     assert service.requests == []
 
 
-def test_where_nothing_is_verified_any_certificate_will_do_and_nothing_is_printed(
+def test_any_certificate_will_do_if_nothing_is_verified_and_nothing_is_printed(
     certificates: Certificates, serve: Serve, capfd: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
 ) -> None:
     service = serve(Reply(200, image()), tls=certificates)
@@ -862,7 +862,7 @@ def test_the_environment_does_not_switch_the_verification_on_again(
     assert images_of(serve(Reply(200, image()), tls=certificates), verify=False).get(ID) == image()
 
 
-def test_https_to_a_service_without_tls_is_told(sleep: Sleep, serve: Serve) -> None:
+def test_https_to_a_service_without_tls_is_reported(sleep: Sleep, serve: Serve) -> None:
     service = serve(Reply(200, image()))
     with pytest.raises(ConnectionFailed, match=f"{service.host} does not speak TLS as expected") as caught:
         images_of(service.url.replace("http:", "https:"), sleep, retries=4).get(ID)
@@ -896,7 +896,7 @@ def test_an_upload_that_is_cut_off_over_tls_is_a_broken_connection(certificates:
     assert "TLS" not in str(caught.value)
 
 
-def test_plain_http_to_a_service_with_tls_is_told(certificates: Certificates, serve: Serve) -> None:
+def test_plain_http_to_a_service_with_tls_is_reported(certificates: Certificates, serve: Serve) -> None:
     service = serve(Reply(200, image()), tls=certificates)
     with pytest.raises(ConnectionFailed, match=f"Could not look up image {ID}: .*{service.host}"):
         images_of(service.url.replace("https:", "http:")).get(ID)
@@ -918,8 +918,8 @@ def test_without_the_client_certificate_that_is_asked_for_there_is_no_answer(
     assert service.requests == []
 
 
-@pytest.mark.parametrize("content", ["", "this is no certificate\n"])
-def test_a_file_without_certificates_is_told_and_named(
+@pytest.mark.parametrize("content", ["", "this is not a certificate\n"])
+def test_a_file_without_certificates_is_reported_and_named(
     content: str, tmp_path: Path, certificates: Certificates, serve: Serve
 ) -> None:
     path = tmp_path / "empty.pem"
@@ -945,7 +945,7 @@ def test_a_proxy_of_the_environment_is_used(variable: str, serve: Serve, monkeyp
 
 @pytest.mark.parametrize("variable", ["NO_PROXY", "no_proxy"])
 @pytest.mark.parametrize("value", ["127.0.0.1", "pcd.invalid,127.0.0.1", "127.0.0.0/8", "*"])
-def test_no_proxy_is_used_where_the_environment_says_so(
+def test_no_proxy_is_used_if_the_environment_says_so(
     variable: str, value: str, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     proxy, service = serve(Reply(502)), serve(Reply(200, image()))
@@ -955,7 +955,7 @@ def test_no_proxy_is_used_where_the_environment_says_so(
     assert proxy.requests == []
 
 
-def test_a_proxy_that_refuses_to_connect_gets_no_token_and_is_told(
+def test_a_proxy_that_refuses_to_connect_gets_no_token_and_is_reported(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     proxy = serve(Reply(502))
@@ -966,7 +966,7 @@ def test_a_proxy_that_refuses_to_connect_gets_no_token_and_is_told(
     assert proxy.requests == []
 
 
-def test_a_proxy_that_is_not_there_is_told_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_that_is_not_there_is_reported_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", f"http://me:{PASSWORD}@127.0.0.1:1")
     with pytest.raises(ConnectionFailed, match="the proxy for") as caught:
         images_of("http://pcd.invalid/glance/v2").get(ID)
@@ -993,7 +993,7 @@ def test_a_proxy_that_is_not_there_is_told_without_its_password(monkeypatch: pyt
         f"proxy://me:{PASSWORD}@host:3128",
     ],
 )
-def test_a_proxy_whose_address_is_none_is_told_as_such(
+def test_a_proxy_with_an_invalid_address_is_reported_as_such(
     address: str, variable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(variable, address)
@@ -1003,7 +1003,7 @@ def test_a_proxy_whose_address_is_none_is_told_as_such(
 
 
 @pytest.mark.parametrize("scheme", ["socks5", "socks5h", "socks4", "SOCKS5H"])
-def test_a_socks_proxy_without_pysocks_is_told_as_such(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_socks_proxy_without_pysocks_is_reported_as_such(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", f"{scheme}://me:{PASSWORD}@proxy:1080")
     monkeypatch.setattr(_proxies, "find_spec", lambda dummy_name: None)
     with pytest.raises(
@@ -1027,7 +1027,7 @@ def test_a_no_proxy_that_names_nobody_is_of_no_account(
     "host", ["a..b", f"{'a' * 64}.invalid", f"{'ü' * 60}.invalid", "*.invalid", "[::1", "pcd.invalid:99999"]
 )
 @pytest.mark.parametrize("operation", ["get", "create"])
-def test_a_host_that_cannot_be_one_is_told_in_one_line(operation: str, host: str) -> None:
+def test_a_host_that_cannot_be_one_is_reported_in_one_line(operation: str, host: str) -> None:
     """The catalogue of Keystone may hold one."""
     with pytest.raises(ConfigurationError, match=f"Could not {WANTED[operation]}: .* is not a usable address"):
         OPERATIONS[operation](images_of(f"https://{host}/glance/v2"))
@@ -1055,7 +1055,7 @@ def test_a_host_that_cannot_be_one_is_told_in_one_line(operation: str, host: str
         f"me:{PASSWORD}",
     ],
 )
-def test_a_proxy_that_cannot_be_used_is_told_without_its_password(
+def test_a_proxy_that_cannot_be_used_is_reported_without_its_password(
     proxy: str, variable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(variable, proxy)
@@ -1094,12 +1094,12 @@ LONG = "x" * 590
         pytest.param(lambda secret: Reply(400, f"bad: {secret} in plain text"), id="text"),
         pytest.param(lambda secret: Reply(400, json.dumps({"p": secret})[:-2], JSON), id="half a document"),
         pytest.param(lambda secret: Reply(400, f"<html><p>bad: {secret}</p></html>", HTML), id="HTML"),
-        pytest.param(lambda secret: Reply(400, {"message": f"{LONG}{secret}"}), id="where the words are cut"),
+        pytest.param(lambda secret: Reply(400, {"message": f"{LONG}{secret}"}), id="at the place that cuts the words"),
         pytest.param(lambda secret: Reply(400, {"required_auth_methods": [[secret]]}), id="ways to log in"),
         pytest.param(lambda secret: Reply(302, "", {"Location": f"/x?p={quote(secret)}"}), id="a redirect"),
     ],
 )
-def test_a_secret_is_in_no_message_even_where_the_service_repeats_it(
+def test_a_secret_is_in_no_message_even_if_the_service_repeats_it(
     secret: str, echo: Callable[[str], Reply], serve: Serve
 ) -> None:
     assert_untold(secret, echo(secret), serve)
@@ -1200,7 +1200,7 @@ def test_pages_that_bring_nothing_new_end_with_an_error_though_each_has_another_
     assert len(service.requests) == 2
 
 
-def test_a_circle_of_pages_is_no_error_to_who_wants_no_more(serve: Serve) -> None:
+def test_a_circle_of_pages_is_not_an_error_if_no_more_is_wanted(serve: Serve) -> None:
     service = serve(page("a", following="/v2/images?limit=1"))
     assert [each["id"] for each in images_of(service).list(at_most=1)] == ["a"]
 
@@ -1242,7 +1242,7 @@ def test_a_page_is_asked_for_only_when_its_images_are(serve: Serve) -> None:
     assert len(service.requests) == 1
 
 
-def test_a_failure_on_a_later_page_is_no_short_list(serve: Serve) -> None:
+def test_a_failure_on_a_later_page_does_not_shorten_the_list(serve: Serve) -> None:
     service = serve(page(ID, following="/v2/images?marker=x"), Reply(400, {"message": "No image found with ID x"}))
     found = images_of(service).list()
     assert next(found)["id"] == ID

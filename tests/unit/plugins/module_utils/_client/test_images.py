@@ -37,7 +37,7 @@ from ansible_collections.platform9.pcd.tests.support.scripted_server import (
 
 # More than the buffers of a connection hold, so that who does not read it is noticed.
 LARGE = hashlib.shake_128(b"large").digest(8 << 20)
-PATIENCE = 60
+TIMEOUT = 60
 
 
 def images_of(service: Service, clock: Clock | None = None, **transport: Any) -> Images:
@@ -56,8 +56,8 @@ def failing(block: bytes) -> Iterator[bytes]:
 
 
 SENDERS: dict[str, Callable[[Images, Body], None]] = {
-    "file": lambda images, data: images.upload(ID, data, None, PATIENCE),
-    "stage": lambda images, data: images.stage(ID, data, PATIENCE),
+    "file": lambda images, data: images.upload(ID, data, None, TIMEOUT),
+    "stage": lambda images, data: images.stage(ID, data, TIMEOUT),
 }
 PATHS = pytest.mark.parametrize("path", SENDERS)
 
@@ -75,7 +75,7 @@ def test_data_of_a_known_size_is_one_put_that_says_so(path: str, serve: Serve) -
     assert request.headers["Content-Type"] == "application/octet-stream"
     assert request.headers["Content-Length"] == "6"
     assert request.headers["Transfer-Encoding"] is None
-    # So that the service itself notices where a proxy on the way has cut it.
+    # So that the service itself notices if a proxy on the way has cut it.
     assert request.headers["x-openstack-image-size"] == "6"
     assert request.headers["X-Auth-Token"] == TOKEN
     assert request.headers["X-Image-Meta-Store"] is None
@@ -93,16 +93,16 @@ def test_data_of_an_unknown_size_goes_in_chunks(path: str, serve: Serve) -> None
     assert request.headers["x-openstack-image-size"] is None
 
 
-def test_the_store_is_named_where_one_is_meant(serve: Serve) -> None:
+def test_the_store_is_named_if_one_is_meant(serve: Serve) -> None:
     service = serve(Reply(204))
-    images_of(service).upload(ID, body(b"abc", size=3), "library", PATIENCE)
+    images_of(service).upload(ID, body(b"abc", size=3), "library", TIMEOUT)
     assert service.requests[0].headers["X-Image-Meta-Store"] == "library"
 
 
 @PATHS
 @pytest.mark.parametrize("failure", [Reply(503), Reply(429), Reply(500), BREAK_OFF])
 def test_data_is_never_sent_twice_by_itself(path: str, failure: Reply | BrokenReply, serve: Serve) -> None:
-    """What has been read once is gone; only a stream that is opened anew may go again."""
+    """What has been read once is gone; only a stream that is opened again may be sent again."""
     service, clock = serve(failure), Clock()
     with pytest.raises((ApiError, ConnectionFailed), match=f"Could not .*data of image {ID}: "):
         SENDERS[path](images_of(service, clock, retries=4), body(b"abc", size=3))
@@ -128,7 +128,7 @@ def test_what_is_wrong_with_the_data_comes_out_as_it_is_and_the_service_gets_no_
 @pytest.mark.parametrize(
     ("status", "kind"), [(403, Forbidden), (409, Conflict), (415, UnsupportedMedia), (400, ApiError), (503, ApiError)]
 )
-def test_a_refusal_is_told_with_the_words_of_the_service(
+def test_a_refusal_is_reported_with_the_words_of_the_service(
     path: str, status: int, kind: type[ApiError], serve: Serve
 ) -> None:
     service = serve(Reply(status, {"message": "no such luck"}))
@@ -152,7 +152,7 @@ def test_a_redirect_of_data_is_not_followed(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("reads", [0, 100_000])
-def test_a_connection_that_is_reset_in_the_middle_is_told(reads: int, serve: Serve) -> None:
+def test_a_connection_that_is_reset_in_the_middle_is_reported(reads: int, serve: Serve) -> None:
     service = serve(BrokenReply(reads=reads))
     blocks = [LARGE[at : at + (1 << 20)] for at in range(0, len(LARGE), 1 << 20)]
     with pytest.raises(ConnectionFailed, match=f"Could not upload the data of image {ID}: ") as caught:
@@ -174,7 +174,7 @@ def test_a_service_that_thinks_longer_than_the_timeout_is_waited_for(serve: Serv
     gate = Event()
 
     def slow(request: object) -> Reply:
-        # Nobody sets it: it is a pause that is longer than the timeout and shorter than the patience.
+        # Nobody sets it: a pause that is longer than the timeout of the transport and shorter than that of the upload.
         gate.wait(0.3)
         return Reply(204)
 
@@ -303,20 +303,20 @@ def test_a_download_is_asked_for_again_as_long_as_nothing_has_come(
 @pytest.mark.parametrize(
     ("status", "kind"), [(403, Forbidden), (404, NotFound), (416, ApiError), (503, ApiError), (302, ApiError)]
 )
-def test_a_download_that_is_refused_is_told(status: int, kind: type[ApiError], serve: Serve) -> None:
+def test_a_download_that_is_refused_is_reported(status: int, kind: type[ApiError], serve: Serve) -> None:
     service = serve(Reply(status, {"message": "no such luck"}, {"Location": "http://elsewhere.invalid/"}))
     with pytest.raises(kind, match=f"Could not download the data of image {ID}: ") as caught:
         downloaded(images_of(service))
     assert TOKEN not in str(caught.value)
 
 
-def test_a_success_of_another_kind_is_no_download(serve: Serve) -> None:
+def test_a_success_of_another_kind_is_not_a_download(serve: Serve) -> None:
     with pytest.raises(ApiError, match="unexpected status"):
         downloaded(images_of(serve(Reply(202, b"abc"))))
 
 
 @pytest.mark.parametrize("sent", [b"", b"abc"])
-def test_a_download_that_breaks_off_is_told_as_such(sent: bytes, serve: Serve) -> None:
+def test_a_download_that_breaks_off_is_reported_as_such(sent: bytes, serve: Serve) -> None:
     service = serve(BrokenReply(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + sent))
     images = images_of(service)
     with pytest.raises(requests.RequestException) as caught:

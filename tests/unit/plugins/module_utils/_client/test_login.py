@@ -149,7 +149,7 @@ ME = {"name": "me", "domain": {"id": "default"}}
         pytest.param(
             {"username": "me", "passcode": "731946"},
             {"identity": {"methods": ["totp"], "totp": {"user": {**ME, "passcode": "731946"}}}},
-            id="a passcode alone",
+            id="only a passcode",
         ),
         pytest.param(
             {"application_credential_id": "i", "application_credential_secret": SECRET, "project_name": "service"},
@@ -297,7 +297,7 @@ UNAUTHORIZED = {"error": {"code": 401, "message": "The request you have made req
         ({"token": TOKEN}, ["the token", "expired"]),
     ],
 )
-def test_a_refused_login_says_who_was_refused_where_and_why(
+def test_a_refused_login_names_the_user_the_project_and_the_reason(
     given: dict[str, str], parts: list[str], serve: Serve
 ) -> None:
     keystone = serve(Reply(401, UNAUTHORIZED, {"x-openstack-request-id": REQUEST_ID}))
@@ -313,7 +313,7 @@ def test_a_refused_login_says_who_was_refused_where_and_why(
     assert len(keystone.requests) == 1
 
 
-def test_an_account_with_a_second_factor_is_told_which_factors_it_needs(serve: Serve) -> None:
+def test_the_factors_that_an_account_needs_are_reported(serve: Serve) -> None:
     """Keystone answers 401 with a receipt, and the ways to log in (Identity API v3, "Auth receipts")."""
     receipt = {
         "receipt": {"methods": ["password"], "expires_at": "2026-11-23T07:44:31.000000Z"},
@@ -334,7 +334,7 @@ def test_a_token_that_cannot_be_exchanged_for_the_project_says_so(serve: Serve) 
     "body", ["<html><h1>404 Not Found</h1></html>", "", {"error": {"code": 404, "message": "not found"}}]
 )
 @pytest.mark.parametrize("given", [USER, {"token": TOKEN}])
-def test_an_address_that_is_no_keystone_says_which_option_is_wrong(
+def test_an_address_that_is_not_a_keystone_says_which_option_is_wrong(
     body: Any, given: dict[str, str], serve: Serve
 ) -> None:
     keystone = serve(Reply(404, body))
@@ -352,7 +352,7 @@ def test_an_address_that_is_no_keystone_says_which_option_is_wrong(
         (Reply(405, ""), "405"),
     ],
 )
-def test_an_address_that_leads_elsewhere_says_which_option_is_wrong_and_where_it_leads(
+def test_an_address_that_leads_elsewhere_is_reported_with_its_option_and_target(
     reply: Reply, part: str, serve: Serve
 ) -> None:
     keystone = serve(reply)
@@ -454,7 +454,7 @@ def test_a_refused_login_for_a_trust_names_it(serve: Serve) -> None:
     ],
 )
 @pytest.mark.parametrize("reply", [Reply(401, UNAUTHORIZED), Reply(400, UNAUTHORIZED), Reply(404, UNAUTHORIZED)])
-def test_where_a_login_fails_it_is_told_what_yaml_has_made_of_a_value(
+def test_a_login_that_fails_is_reported_with_what_yaml_has_made_of_a_value(
     auth: dict[str, Any], key: str, kind: str, reply: Reply, serve: Serve
 ) -> None:
     with pytest.raises(PcdError) as caught:
@@ -478,7 +478,7 @@ def test_what_is_text_and_what_is_not_used_is_not_told(serve: Serve) -> None:
     assert "quotes" not in str(caught.value)
 
 
-def test_a_region_that_yaml_takes_for_a_boolean_is_told(serve: Serve) -> None:
+def test_a_region_that_yaml_takes_for_a_boolean_is_reported(serve: Serve) -> None:
     keystone = serve(issued())
     write_cloud({"auth": {"auth_url": keystone.url, **USER}, "region_name": False})
     with pytest.raises(ConfigurationError, match=r"no image service in 'False'.* region_name is a boolean for YAML"):
@@ -501,13 +501,11 @@ def catalog(*endpoints: str) -> list[Mapping[str, Any]]:
 @pytest.mark.parametrize(
     ("endpoints", "region", "interface", "url"),
     [
-        pytest.param("r1 public, r1 internal, r1 admin", None, None, "r1/admin", id="admin where there is one"),
-        pytest.param("r1 public, r1 internal", None, None, "r1/public", id="public where there is no admin"),
-        pytest.param("r1 admin", None, None, "r1/admin", id="admin alone"),
-        pytest.param("r1 public, r1 internal, r1 admin", None, "public", "r1/public", id="public where asked for"),
-        pytest.param(
-            "r1 public, r1 internal, r1 admin", None, "internal", "r1/internal", id="internal where asked for"
-        ),
+        pytest.param("r1 public, r1 internal, r1 admin", None, None, "r1/admin", id="admin if there is one"),
+        pytest.param("r1 public, r1 internal", None, None, "r1/public", id="public if there is no admin"),
+        pytest.param("r1 admin", None, None, "r1/admin", id="only admin"),
+        pytest.param("r1 public, r1 internal, r1 admin", None, "public", "r1/public", id="public if asked for"),
+        pytest.param("r1 public, r1 internal, r1 admin", None, "internal", "r1/internal", id="internal if asked for"),
         pytest.param("r1 public, r2 public", "r2", None, "r2/public", id="the region asked for"),
         pytest.param("r1 admin, r2 public", "r2", None, "r2/public", id="no admin of another region"),
         pytest.param("r1 admin, r2 admin, r2 public", "r2", "public", "r2/public", id="region and interface"),
@@ -652,7 +650,7 @@ def test_an_address_gets_exactly_one_version(address: str, version: str, result:
         pytest.param("https://r2/admin/v2", "r1 admin, r2 admin", None, None, id="one of several, without a region"),
     ],
 )
-def test_a_library_is_told_where_another_endpoint_is_used(
+def test_a_library_endpoint_is_reported_if_another_endpoint_is_used(
     endpoint: str, endpoints: str, region: str | None, library_endpoint: str | None
 ) -> None:
     assert library_endpoint_beside(endpoint, catalog(*endpoints.split(", ")), region) == library_endpoint

@@ -152,7 +152,7 @@ def test_an_option_goes_before_a_named_cloud_that_before_a_variable_and_that_bef
 @pytest.mark.parametrize(
     ("key", "names"), [(key, names) for key, names in VARIABLES.items() if len(names) > 1 and key in NAMES]
 )
-def test_where_several_variables_mean_the_same_the_first_that_is_set_counts(key: str, names: tuple[str, ...]) -> None:
+def test_of_several_variables_that_mean_the_same_the_first_that_is_set_counts(key: str, names: tuple[str, ...]) -> None:
     values = VALUES.get(key, ["first", "second"])
     both = {**LOGIN, **dict(zip(names, values, strict=False))}
     assert seen(connection(both))[key] == values[0]
@@ -315,7 +315,7 @@ def test_a_passcode_joins_the_password_wherever_it_comes_from() -> None:
         assert found.credential == Password(User(None, "u", DEFAULT), PASSWORD, "123456")
 
 
-def test_a_passcode_alone_is_a_login() -> None:
+def test_a_passcode_without_a_password_is_a_login() -> None:
     environ = {"OS_AUTH_URL": KEYSTONE, "OS_USER_ID": "1", "OS_PASSCODE": "123456", "OS_AUTH_TYPE": "v3totp"}
     assert connection(environ).credential == Password(User("1", None, DEFAULT), None, "123456")
 
@@ -545,7 +545,7 @@ def test_a_login_is_for_one_project(auth: dict[str, str], beginning: str, clouds
     assert refused({**LOGIN, **{VARIABLES[key][0]: value for key, value in auth.items()}}).startswith(beginning)
 
 
-def test_a_trust_cannot_be_where_nothing_is_exchanged(clouds_yaml: Path) -> None:
+def test_a_trust_needs_credentials_that_are_exchanged(clouds_yaml: Path) -> None:
     write(clouds_yaml, demo={"auth": {"auth_url": KEYSTONE, **APPLICATION_CREDENTIAL, "trust_id": "t"}})
     assert refused({}, cloud="demo").startswith("trust_id: an application credential is bound")
     auth = {"token": TOKEN, "auth_url": KEYSTONE, "trust_id": "t"}
@@ -611,7 +611,7 @@ def test_a_factor_that_is_not_known_is_an_error(clouds_yaml: Path) -> None:
 @pytest.mark.parametrize(
     "auth_type", ["v2password", "v2token", "v3oidcpassword", "v3kerberos", "none", "admin_token", "http_basic"]
 )
-def test_what_is_no_login_of_ours_is_refused_by_its_name(auth_type: str, clouds_yaml: Path) -> None:
+def test_an_unknown_way_to_log_in_is_refused_by_its_name(auth_type: str, clouds_yaml: Path) -> None:
     write(clouds_yaml, demo={"auth_type": auth_type, **entry()})
     assert refused({}, cloud="demo").startswith(f"auth_type: '{auth_type}'")
 
@@ -851,7 +851,7 @@ def test_an_unknown_cloud_is_an_error_that_lists_the_known_ones(clouds_yaml: Pat
     assert "eins, zwei" in message
 
 
-def test_no_clouds_yaml_is_an_error_that_lists_where_it_was_looked_for(home: Path, tmp_path: Path) -> None:
+def test_no_clouds_yaml_is_an_error_that_lists_the_folders(home: Path, tmp_path: Path) -> None:
     message = refused(LOGIN, cloud="demo")
     assert message.startswith("cloud: ")
     for part in ("demo", str(tmp_path / "work"), str(home / ".config/openstack"), "/etc/openstack"):
@@ -895,7 +895,7 @@ def test_a_file_in_another_encoding_is_an_error_that_shows_nothing_of_it(clouds_
     assert "not valid YAML" in refused({}, cloud="demo")
 
 
-def test_the_place_of_the_mistake_in_clouds_yaml_is_told(clouds_yaml: Path) -> None:
+def test_the_place_of_the_mistake_in_clouds_yaml_is_shown(clouds_yaml: Path) -> None:
     clouds_yaml.write_text("clouds:\n  demo:\n   - a\n   b: c\n")
     assert "line 4, column 4" in refused({}, cloud="demo")
 
@@ -910,7 +910,7 @@ def test_a_file_without_clouds_is_an_error_that_names_it(name: str, content: str
 
 
 @pytest.mark.parametrize("value", [None, [], "text", 1, False])
-def test_a_cloud_that_is_no_dictionary_is_not_one(value: Any, clouds_yaml: Path) -> None:
+def test_a_cloud_that_is_not_a_dictionary_does_not_count(value: Any, clouds_yaml: Path) -> None:
     write(clouds_yaml, demo=value)
     assert "demo" in refused({}, cloud="demo")
 
@@ -924,7 +924,7 @@ def test_secrets_of_a_cloud_that_are_no_dictionary_are_an_error(value: Any, clou
 
 @pytest.mark.parametrize("value", [[PASSWORD], PASSWORD, 1, True])
 @pytest.mark.parametrize("name", ["clouds.yaml", "secure.yaml"])
-def test_a_cloud_whose_auth_is_no_dictionary_is_an_error(name: str, value: Any, clouds_yaml: Path) -> None:
+def test_a_cloud_whose_auth_is_not_a_dictionary_is_an_error(name: str, value: Any, clouds_yaml: Path) -> None:
     write(clouds_yaml, demo=entry())
     write(clouds_yaml.with_name(name), demo={"auth": value})
     assert refused({}, cloud="demo").startswith("cloud: auth of cloud demo")
@@ -947,7 +947,7 @@ def test_the_interface_of_clouds_yaml_must_be_one(clouds_yaml: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "insecure", "verify", "is_verified"),
     [
-        pytest.param(None, None, None, True, id="certificates are verified where nobody says anything"),
+        pytest.param(None, None, None, True, id="certificates are verified by default"),
         pytest.param(False, None, None, False, id="the option switches it off"),
         pytest.param(None, "true", None, False, id="the variable switches it off"),
         pytest.param(None, None, False, False, id="clouds.yaml switches it off"),
@@ -978,7 +978,7 @@ def test_certificates_are_verified_unless_the_first_who_speaks_says_otherwise(
     assert ["not verified" in warning for warning in found.warnings] == ([] if is_verified else [True])
 
 
-def test_an_authority_is_of_no_account_where_nothing_is_verified() -> None:
+def test_an_authority_does_not_matter_if_nothing_is_verified() -> None:
     found = connection(validate_certs=False, ca_cert="/nowhere/ca.pem")
     assert found.transport.verify is False
 
@@ -991,7 +991,7 @@ def test_a_file_that_is_not_there_is_an_error_that_names_option_and_path(option:
 
 
 @pytest.mark.parametrize("option", ["ca_cert", "client_cert", "client_key"])
-def test_of_a_relative_path_the_folder_is_told_wherever_it_comes_from(option: str, clouds_yaml: Path) -> None:
+def test_a_relative_path_is_shown_with_its_folder_wherever_it_comes_from(option: str, clouds_yaml: Path) -> None:
     write(clouds_yaml, demo={**entry(), SAME[option][-1]: "no/file.pem"})
     told = f"{option}: no/file.pem cannot be read: No such file or directory in the working directory {os.getcwd()}"
     assert refused(**{option: "no/file.pem"}).startswith(told)
@@ -1087,7 +1087,7 @@ def test_plain_http_is_warned_of(address: str) -> None:
     assert "plain http" in warning
 
 
-def test_plain_http_for_the_images_is_warned_of_where_the_token_goes_over_it() -> None:
+def test_plain_http_for_the_images_is_warned_of_if_the_token_goes_over_it() -> None:
     (warning,) = connection(image_endpoint_override="http://images.example.com").warnings
     assert "plain http" in warning
     assert "image_endpoint_override" in warning
@@ -1102,9 +1102,7 @@ def test_a_token_is_taken_without_blanks_around_it(around: str) -> None:
 
 
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
-def test_the_authorities_of_the_environment_are_trusted_where_no_others_are_named(
-    variable: str, tmp_path: Path
-) -> None:
+def test_the_authorities_of_the_environment_are_trusted_if_no_others_are_named(variable: str, tmp_path: Path) -> None:
     named, bundle, folder = tmp_path / "ca.crt", tmp_path / "bundle.crt", tmp_path / "certificates"
     named.touch()
     bundle.touch()
@@ -1122,7 +1120,7 @@ def test_a_bundle_of_the_environment_that_is_not_there_is_an_error_that_names_th
     assert refused({**LOGIN, variable: "/nowhere/bundle.crt"}).startswith(f"{variable}: /nowhere/bundle.crt cannot be")
 
 
-def test_authorities_that_a_task_names_are_used_even_where_the_environment_is_insecure(tmp_path: Path) -> None:
+def test_authorities_that_a_task_names_are_used_even_if_the_environment_is_insecure(tmp_path: Path) -> None:
     named = tmp_path / "ca.crt"
     named.touch()
     given = {"token": TOKEN, "auth_url": KEYSTONE}

@@ -47,7 +47,7 @@ def test_nothing_is_said_before_the_first_interval_is_over() -> None:
     assert told.lines == []
 
 
-def test_of_an_unknown_size_only_what_is_known_is_told() -> None:
+def test_of_an_unknown_size_only_what_is_known_is_shown() -> None:
     told = Told()
     meter = told.progress.meter("ubuntu: uploading", None)
     told.clock.now += 8
@@ -119,13 +119,13 @@ def test_waiting_ends_with_what_is_waited_for_and_lets_its_error_through() -> No
     assert lines == []
 
 
-def test_where_nobody_listens_no_thread_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_thread_is_started_if_nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threading, "Thread", None)
     with Progress().waiting("x"):
         pass
 
 
-def test_where_nobody_listens_no_clock_is_asked() -> None:
+def test_no_clock_is_asked_if_nobody_listens() -> None:
     def never() -> float:
         raise AssertionError("the clock was asked")
 

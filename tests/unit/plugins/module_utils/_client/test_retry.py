@@ -46,7 +46,7 @@ def test_what_is_over_at_once_is_looked_at_once(seconds: float) -> None:
     assert clock.slept == []
 
 
-def test_without_patience_there_is_still_one_look() -> None:
+def test_with_a_timeout_of_zero_there_is_still_one_look() -> None:
     clock, looks = Clock(), []
     assert poll(clock.hands, 0, lambda: looks.append(1), never) is None
     assert len(looks) == 1
@@ -69,7 +69,7 @@ def test_pauses_grow_up_to_the_longest_one() -> None:
     assert len(clock.slept) < 50
 
 
-def test_a_look_that_takes_long_uses_up_the_patience_like_a_pause() -> None:
+def test_a_look_that_takes_long_counts_against_the_timeout_like_a_pause() -> None:
     clock, looks = Clock(), []
 
     def slow_look() -> None:
@@ -88,7 +88,7 @@ def test_the_last_look_comes_after_the_last_pause() -> None:
 
 
 @given(st.floats(0, 10_000), st.floats(0, 20))
-def test_patience_is_used_up_and_never_slept_beyond(seconds: float, look: float) -> None:
+def test_the_timeout_is_used_up_and_never_slept_beyond(seconds: float, look: float) -> None:
     clock = Clock()
     start = clock.now
     looks = []
@@ -99,7 +99,7 @@ def test_patience_is_used_up_and_never_slept_beyond(seconds: float, look: float)
 
     poll(clock.hands, seconds, take_a_look, never)
     assert all(pause > 0 for pause in clock.slept)
-    # Where the last look begins in time, all that comes later is its own time.
+    # If the last look begins in time, all that comes later is its own time.
     assert looks[-1] <= seconds + 1e-6
     assert clock.now - start >= seconds - 1e-6
 

@@ -34,12 +34,12 @@ SIGNATURE = "sig-1f8e7d6c5b4a39281706"
         "data:,x",
     ],
 )
-def test_what_is_no_http_address_is_an_error_that_names_the_option(address: str) -> None:
+def test_a_text_that_is_not_an_http_address_is_an_error_that_names_the_option(address: str) -> None:
     with pytest.raises(ConfigurationError, match="^checksum: .*is not the address of a file"):
         Address(address, "checksum")
 
 
-def test_an_address_that_is_none_is_told_without_its_secrets() -> None:
+def test_an_invalid_address_is_shown_without_its_secrets() -> None:
     with pytest.raises(ConfigurationError) as caught:
         Address(f"ftp://me:{PASSWORD}@h/x?sig={SIGNATURE}")
     assert "ftp://h/x" in str(caught.value)

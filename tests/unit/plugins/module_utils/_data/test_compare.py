@@ -82,7 +82,7 @@ def test_content_is_compared_by_what_both_sides_know(
         (Content(100, {"sha256": "0" * 64}), None),
     ],
 )
-def test_the_first_difference_is_told_with_both_sides(content: Content, found: tuple[str, Any, Any] | None) -> None:
+def test_the_first_difference_is_shown_with_both_sides(content: Content, found: tuple[str, Any, Any] | None) -> None:
     assert difference(full(), content) == found
 
 
@@ -111,7 +111,7 @@ def test_other_data_is_refused_with_both_hashes_and_both_ways_out() -> None:
     assert error.facts == {"expected": "0" * 128, "actual": SHA512, "algorithm": "sha512"}
 
 
-def test_of_data_without_hashes_the_sizes_are_told() -> None:
+def test_of_data_without_hashes_the_sizes_are_shown() -> None:
     error = refuse_change(full(), Content(101, {}))
     assert error.facts == {"expected": 101, "actual": 100, "algorithm": "size"}
     assert "size unknown" in str(refuse_change(full(), Content(None, {"md5": "0" * 32})))

@@ -241,7 +241,7 @@ def test_a_packed_file_with_a_wrong_checksum_keeps_the_last_block_back(kind: str
 
 
 @pytest.mark.parametrize("count", [4, 8])
-def test_the_shortest_padding_of_xz_is_no_damage(count: int) -> None:
+def test_the_minimum_padding_of_xz_is_not_damage(count: int) -> None:
     assert sent(unpacked(PACK["xz"](SMALL) + bytes(count))) == SMALL
 
 
@@ -273,7 +273,7 @@ def test_a_file_that_is_not_packed_goes_out_as_it_is(data: bytes) -> None:
     assert stream.content == content_of(data)
 
 
-def test_a_packed_file_goes_out_packed_where_nobody_asks_to_unpack_it(tmp_path: Path) -> None:
+def test_a_packed_file_is_sent_packed_if_nobody_asks_to_unpack_it(tmp_path: Path) -> None:
     packed = PACK["gz"](SMALL)
     stream = Stream(file(tmp_path, packed))
     assert sent(stream) == packed

@@ -73,7 +73,7 @@ def test_stores_that_are_there_are_fine(stores: Stores) -> None:
 @pytest.mark.parametrize(
     ("name", "words"), [("c", "has no store 'c'"), ("http", "cannot write the store 'http'"), ("A", "has no store 'A'")]
 )
-def test_a_store_that_cannot_be_used_is_told_with_those_that_can(name: str, words: str) -> None:
+def test_a_store_that_cannot_be_used_is_reported_with_those_that_can(name: str, words: str) -> None:
     with pytest.raises(PlanError, match=f"^stores: the image service {words}. It has a, b."):
         check_stores(Stores(("a", name)), OFFERED)
 
@@ -110,7 +110,7 @@ def test_a_copy_goes_into_the_stores_that_lack_it_after_all_else() -> None:
     assert (plan.after["stores"], plan.after["updated_at"]) == ("a,b,c", None)
 
 
-def test_nothing_to_copy_is_no_step() -> None:
+def test_nothing_to_copy_adds_no_step() -> None:
     plan = plan_present({}, full())
     assert with_copies(plan, [], None, 60, True) is plan
 
@@ -150,7 +150,7 @@ def test_data_makes_a_record_active(stream: Stream) -> None:
     assert plan.stream is stream
 
 
-def test_what_the_stream_turns_out_to_be_is_foretold_with_the_rest(stream: Stream) -> None:
+def test_what_the_stream_turns_out_to_be_is_predicted_with_the_rest(stream: Stream) -> None:
     record = plan_present({"name": "a", "disk_format": "raw", "container_format": "bare"}, None)
     plan = with_delivery(record, Delivery("upload", DEFAULT, 60, stream=stream))
     assert plan.expected == plan.after
@@ -162,13 +162,13 @@ def test_what_the_stream_turns_out_to_be_is_foretold_with_the_rest(stream: Strea
     assert plan.diff["after"]["size"] == 4
 
 
-def test_how_far_an_import_is_that_nobody_waits_for_is_not_foretold(stream: Stream) -> None:
+def test_the_progress_of_an_import_that_nobody_waits_for_is_not_predicted(stream: Stream) -> None:
     plan = with_delivery(plan_present({}, queued()), Delivery("glance-direct", TWO, 60, wait=False, stream=stream))
     assert plan.after is not None
     assert plan.after["status"] is None
 
 
-def test_what_is_known_of_a_download_is_foretold() -> None:
+def test_what_is_known_of_a_download_is_predicted() -> None:
     known = Content(5, {"md5": MD5})
     delivery = Delivery("web-download", DEFAULT, 60, address="https://h/x", known=known)
     plan = with_delivery(plan_present({}, queued()), delivery)

@@ -52,7 +52,7 @@ def test_a_checksum_is_an_algorithm_and_the_rest(text: str, algorithm: str, rest
         "two\nlines:x",
     ],
 )
-def test_what_is_no_checksum_is_an_error_that_names_the_algorithms(text: str) -> None:
+def test_a_text_that_is_not_a_checksum_is_an_error_that_names_the_algorithms(text: str) -> None:
     with pytest.raises(ConfigurationError, match="^checksum: .*does not begin <algorithm>:<checksum>") as caught:
         digest_from("checksum", text)
     for part in ("md5", "sha256", "sha512"):
@@ -71,7 +71,7 @@ def test_a_digest_has_the_digits_of_its_algorithm_and_capitals_mean_the_same(alg
 
 
 @pytest.mark.parametrize("algorithm", ["sha512_256", "sha999", "", "None"])
-def test_a_hash_that_this_python_does_not_know_is_told(algorithm: str) -> None:
+def test_a_hash_that_this_python_does_not_know_is_reported(algorithm: str) -> None:
     if algorithm in hashlib.algorithms_available:
         assert hash_of(algorithm).digest_size
         return

@@ -211,14 +211,14 @@ def test_a_file_of_another_size_is_not_read(plan: Plan, dest: Path) -> None:
     assert os.stat(dest).st_atime_ns == read_at
 
 
-def test_where_the_service_has_no_better_hash_it_is_md5(plan: Plan, dest: Path) -> None:
+def test_the_checksum_is_md5_if_the_service_has_no_better_hash(plan: Plan, dest: Path) -> None:
     result = plan(dest, WHOLE, os_hash_algo=None, os_hash_value=None).apply()
     assert result["checksum"] == f"md5:{MD5}"
     assert plan.warnings == []
 
 
 @pytest.mark.parametrize("content", [DATA, bytes(SIZE)])
-def test_without_any_hash_the_size_alone_counts_and_that_is_said(plan: Plan, dest: Path, content: bytes) -> None:
+def test_without_any_hash_only_the_size_counts_and_that_is_said(plan: Plan, dest: Path, content: bytes) -> None:
     dest.write_bytes(content)
     result = plan(dest, **NO_HASH).apply()
     assert (result["changed"], result["checksum"]) == (False, None)
@@ -233,7 +233,7 @@ def test_an_image_of_which_nothing_is_known_is_downloaded_each_time(plan: Plan, 
     assert left(dest) == {"disk.raw": DATA}
 
 
-def test_where_no_size_is_known_the_hash_decides(plan: Plan, dest: Path) -> None:
+def test_the_hash_decides_if_no_size_is_known(plan: Plan, dest: Path) -> None:
     dest.write_bytes(DATA)
     assert plan(dest, size=None).apply()["changed"] is False
 
@@ -267,10 +267,10 @@ def test_the_strongest_digest_that_can_be_computed_is_used(told: dict[str, Any],
     assert digest_of_image(record(**told)) == digest
 
 
-# --- where it is written -----------------------------------------------------------------------------------------
+# --- the file while it is written ---------------------------------------------------------------------------------
 
 
-def test_until_it_is_complete_it_stands_beside_dest_for_its_owner_alone(serve: Serve, plan: Plan, dest: Path) -> None:
+def test_until_it_is_complete_it_stands_beside_dest_for_its_owner_only(serve: Serve, plan: Plan, dest: Path) -> None:
     dest.write_bytes(b"old")
     seen: list[tuple[str, int]] = []
 
@@ -331,9 +331,9 @@ def test_a_link_is_replaced_and_what_it_leads_to_is_left_alone(plan: Plan, dest:
     assert left(dest) == {"disk.raw": DATA}
 
 
-def test_what_is_no_file_is_not_replaced(plan: Plan, dest: Path) -> None:
+def test_only_a_file_is_replaced(plan: Plan, dest: Path) -> None:
     os.mkfifo(dest)
-    with pytest.raises(ConfigurationError, match=r"^dest: .* is no regular file"):
+    with pytest.raises(ConfigurationError, match=r"^dest: .* is not a regular file"):
         plan(dest)
     (dest.parent / "ubuntu-24.04").mkdir()
     with pytest.raises(ConfigurationError, match=r"^dest: .* is a folder"):
@@ -355,7 +355,7 @@ def test_a_folder_that_is_there_is_enough(dest: Path) -> None:
         request(path)
 
 
-def test_a_folder_that_cannot_be_written_matters_only_where_something_is_to_be_written(
+def test_a_folder_that_cannot_be_written_matters_only_if_something_is_to_be_written(
     plan: Plan, dest: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # For root there is no such folder.
@@ -376,7 +376,7 @@ def test_a_break_is_continued_by_range(plan: Plan, dest: Path) -> None:
     assert len(plan.pauses) == 2
 
 
-def test_a_service_without_range_begins_anew(plan: Plan, dest: Path) -> None:
+def test_a_service_without_range_starts_again(plan: Plan, dest: Path) -> None:
     plan(dest, broken(0, 1000), broken(0, 2000), WHOLE).apply()
     assert left(dest) == {"disk.raw": DATA}
     assert plan.asked == [None, "bytes=1000-", "bytes=2000-"]
@@ -411,7 +411,7 @@ def test_after_too_many_breaks_without_a_byte_it_ends(plan: Plan, dest: Path) ->
     assert str(error).startswith(f"Could not download the data of image {ID}: ")
 
 
-def test_a_service_that_begins_anew_and_breaks_at_the_same_place_is_not_asked_forever(plan: Plan, dest: Path) -> None:
+def test_a_service_that_starts_again_and_breaks_at_the_same_place_is_not_asked_forever(plan: Plan, dest: Path) -> None:
     refused(plan(dest, broken(0, 1000), retries=2), ConnectionFailed)
     assert len(plan.asked) == 3
 
@@ -431,7 +431,7 @@ def test_a_silence_is_a_break_that_costs_one_block_at_the_most(plan: Plan, dest:
     assert plan.asked == [None, f"bytes={BLOCK}-"]
 
 
-def test_a_silence_without_end_is_told_as_one(plan: Plan, dest: Path) -> None:
+def test_a_silence_without_end_is_reported_as_one(plan: Plan, dest: Path) -> None:
     error = refused(plan(dest, broken(0, 1000, stays_open=True), timeout=0.2, retries=1), ConnectionFailed)
     assert "did not answer within 0.2 seconds" in str(error)
 
@@ -447,7 +447,7 @@ def test_a_body_of_no_announced_length_that_is_short_is_a_break(plan: Plan, dest
     assert left(dest) == {"disk.raw": DATA}
 
 
-def test_a_length_that_is_no_number_is_none(plan: Plan, dest: Path) -> None:
+def test_a_length_that_is_not_a_number_does_not_count(plan: Plan, dest: Path) -> None:
     plan(dest, BrokenReply(b"HTTP/1.1 200 OK\r\nContent-Length: \xb2\r\n\r\n" + DATA)).apply()
     assert left(dest) == {"disk.raw": DATA}
 
@@ -465,12 +465,12 @@ def test_chunks_that_end_early_are_a_break(plan: Plan, dest: Path) -> None:
     assert left(dest) == {"disk.raw": DATA}
 
 
-def test_what_was_announced_must_come_where_no_size_is_known(plan: Plan, dest: Path) -> None:
+def test_what_was_announced_must_come_if_no_size_is_known(plan: Plan, dest: Path) -> None:
     plan(dest, broken(0, 1000), part(1000), size=None, **NO_HASH).apply()
     assert left(dest) == {"disk.raw": DATA}
 
 
-def test_a_refusal_of_the_rest_is_told(plan: Plan, dest: Path) -> None:
+def test_a_refusal_of_the_rest_is_reported(plan: Plan, dest: Path) -> None:
     error = refused(plan(dest, broken(0, 1000), Reply(401, {"message": "expired"})), ApiError)
     assert error.facts["status"] == 401
 
@@ -537,7 +537,7 @@ def test_an_administrator_downloads_a_deactivated_image(plan: Plan, dest: Path) 
     assert left(dest) == {"disk.raw": DATA}
 
 
-def test_a_right_that_is_missing_is_told_in_the_words_of_the_service(plan: Plan, dest: Path) -> None:
+def test_a_right_that_is_missing_is_reported_in_the_words_of_the_service(plan: Plan, dest: Path) -> None:
     error = refused(plan(dest, Reply(403, {"message": "You are not authorized to download_image."})), Forbidden)
     assert "not authorized to download_image" in str(error)
     assert "deactivated" not in str(error)
@@ -570,7 +570,7 @@ def test_data_that_is_lost_is_not_said_to_lie_elsewhere(
 # --- what cannot be written --------------------------------------------------------------------------------------
 
 
-def test_a_full_disk_is_told_and_leaves_nothing(plan: Plan, dest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported_and_leaves_nothing(plan: Plan, dest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     @contextmanager
     def on_a_full_disk(folder: Folder) -> Iterator[NewFile]:
         with new_file(folder) as made, open("/dev/full", "wb") as full:
@@ -586,7 +586,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(plan: Plan, dest: Path, monkeypa
     assert f"{dest} is as it was" in str(error)
 
 
-def test_a_limit_within_a_block_is_told_and_leaves_nothing(plan: Plan, dest: Path) -> None:
+def test_a_limit_within_a_block_is_reported_and_leaves_nothing(plan: Plan, dest: Path) -> None:
     download = plan(dest, WHOLE)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
@@ -597,7 +597,7 @@ def test_a_limit_within_a_block_is_told_and_leaves_nothing(plan: Plan, dest: Pat
     assert "File too large" in str(error)
 
 
-def test_a_folder_that_has_gone_meanwhile_is_told(plan: Plan, dest: Path) -> None:
+def test_a_folder_that_has_gone_meanwhile_is_reported(plan: Plan, dest: Path) -> None:
     download = plan(dest, WHOLE)
     dest.parent.rmdir()
     with pytest.raises(DataError, match=r"^dest: .*No such file or directory"):
@@ -610,7 +610,7 @@ def test_a_folder_that_has_gone_meanwhile_is_told(plan: Plan, dest: Path) -> Non
         download.apply()
 
 
-def test_a_file_that_cannot_take_its_place_is_told_and_removed(plan: Plan, dest: Path) -> None:
+def test_a_file_that_cannot_take_its_place_is_reported_and_removed(plan: Plan, dest: Path) -> None:
     def refuse(*dummy: str) -> None:
         raise OSError(16, "Device or resource busy")
 
@@ -679,7 +679,7 @@ def test_a_signal_that_is_ignored_stays_ignored(plan: Plan, dest: Path) -> None:
 # --- check mode --------------------------------------------------------------------------------------------------
 
 
-def test_check_mode_foretells_and_writes_nothing(plan: Plan, dest: Path) -> None:
+def test_check_mode_predicts_and_writes_nothing(plan: Plan, dest: Path) -> None:
     dest.write_bytes(b"old")
     download = plan(dest, WHOLE)
     preview = download.preview()
@@ -691,7 +691,7 @@ def test_check_mode_foretells_and_writes_nothing(plan: Plan, dest: Path) -> None
 
 
 @pytest.mark.parametrize("answer", [Reply(403, {"message": "no"}), Reply(204), Reply(500, "no")])
-def test_check_mode_foretells_a_refusal(plan: Plan, dest: Path, answer: Reply) -> None:
+def test_check_mode_predicts_a_refusal(plan: Plan, dest: Path, answer: Reply) -> None:
     with pytest.raises(PcdError):
         plan(dest, answer, status="deactivated").preview()
 

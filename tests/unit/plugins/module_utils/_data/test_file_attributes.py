@@ -64,13 +64,13 @@ def test_a_mode_is_what_ansible_makes_of_it(mode: Any, expected: int) -> None:
         "0644 x",
     ],
 )
-def test_what_is_no_mode_is_refused_in_one_line(mode: Any) -> None:
+def test_a_value_that_is_not_a_mode_is_refused_in_one_line(mode: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"^mode: .* is not a mode of a file") as caught:
         FileAttributes.from_params({"mode": mode})
     assert "\n" not in str(caught.value)
 
 
-def test_a_number_that_is_no_mode_is_shown_as_it_was_written() -> None:
+def test_a_number_that_is_not_a_mode_is_shown_as_it_was_written() -> None:
     with pytest.raises(ConfigurationError, match=r"^mode: '10000' is not a mode of a file"):
         FileAttributes.from_params({"mode": "10000"})
 
@@ -189,14 +189,14 @@ def test_root_may_change_every_file_that_can_be_written(file: tuple[Path, int]) 
         wanted.check(found, is_read_only=True)
 
 
-def test_what_changes_is_told_as_ansible_tells_it(file: tuple[Path, int]) -> None:
+def test_changes_are_shown_as_ansible_shows_them(file: tuple[Path, int]) -> None:
     found = file[0].stat()
     wanted = FileAttributes(uid=found.st_uid, gid=found.st_gid + 1, mode=0o4644)
     assert wanted.changes(found) == {"group": (found.st_gid, found.st_gid + 1), "mode": ("0600", "04644")}
     assert FileAttributes().changes(found) == {}
 
 
-def test_a_file_is_told_as_ansible_tells_it(file: tuple[Path, int]) -> None:
+def test_a_file_is_shown_as_ansible_shows_it(file: tuple[Path, int]) -> None:
     path = file[0]
     about = about_file(str(path))
     assert (about["state"], about["mode"], about["size"]) == ("file", "0600", 0)

@@ -33,7 +33,7 @@ def secret(folder: Path) -> Path:
     return path
 
 
-def test_a_new_file_is_for_its_user_alone_until_it_is_put_into_its_place(folder: Path) -> None:
+def test_a_new_file_is_only_for_its_user_until_it_is_put_into_its_place(folder: Path) -> None:
     before = os.umask(0)
     try:
         with open_folder(str(folder)) as opened, new_file(opened) as made:
@@ -67,7 +67,7 @@ def test_a_file_that_somebody_has_exchanged_is_not_put_into_its_place(what: str,
     assert (now.st_mode, now.st_uid, other.read_text()) == (before.st_mode, before.st_uid, "secret")
 
 
-def test_a_folder_that_somebody_has_exchanged_is_told(folder: Path) -> None:
+def test_a_folder_that_somebody_has_exchanged_is_reported(folder: Path) -> None:
     with open_folder(str(folder)) as opened, new_file(opened) as made:
         folder.rename(folder.with_name("former"))
         folder.mkdir()
@@ -89,7 +89,7 @@ def test_a_folder_is_found_as_the_system_finds_it(folder: Path) -> None:
             assert os.fstat(opened.descriptor).st_ino == (folder / "inner").stat().st_ino
 
 
-def test_what_is_no_folder_is_an_error(folder: Path) -> None:
+def test_a_path_that_is_not_a_folder_is_an_error(folder: Path) -> None:
     (folder / "file").touch()
     (folder / "loop").symlink_to("loop")
     for name in ("file", "file/below", "none", "loop"):
@@ -120,7 +120,7 @@ def test_a_link_of_another_user_leads_to_folders_of_that_user_only(folder: Path)
         assert opened.open_to == str(folder)
 
 
-def test_a_folder_that_others_may_write_into_is_told(folder: Path) -> None:
+def test_a_folder_that_others_may_write_into_is_reported(folder: Path) -> None:
     for mode, is_open in ((0o755, False), (0o777, True), (0o1777, True)):
         folder.chmod(mode)
         with open_folder(str(folder)) as opened:

@@ -95,7 +95,7 @@ def test_a_disk_of_another_format_is_not_raw(found: str) -> None:
 
 
 @pytest.mark.parametrize("declared", ["qcow2", "vmdk", "vhdx", "vdi", "iso"])
-def test_raw_data_is_no_format_that_always_has_a_mark(declared: str) -> None:
+def test_raw_data_is_not_a_format_that_always_has_a_mark(declared: str) -> None:
     with pytest.raises(DataError, match=f"^disk_format: disk is raw data by its first bytes, and {declared} was"):
         check_format(MBR, declared, "disk")
 

@@ -41,7 +41,7 @@ def test_the_method_follows_from_the_source_and_the_stores(
 
 
 @pytest.mark.parametrize("method", ["glance-direct", "web-download"])
-def test_a_method_that_is_asked_for_is_used_where_the_service_offers_it(method: str) -> None:
+def test_a_method_that_is_asked_for_is_used_if_the_service_offers_it(method: str) -> None:
     assert choose_method(method, False, True, ONE, EVERYTHING) == method
     with pytest.raises(PlanError, match=f"^method: the image service does not offer {method}.*copy-image"):
         choose_method(method, False, True, ONE, ["copy-image"])
@@ -52,12 +52,12 @@ def test_an_upload_needs_no_offer() -> None:
 
 
 @pytest.mark.parametrize(("is_file", "is_open"), [(True, False), (False, False), (False, True)])
-def test_several_stores_need_an_import_and_it_is_told_what_upload_can(is_file: bool, is_open: bool) -> None:
+def test_several_stores_need_an_import_and_the_error_says_what_upload_can(is_file: bool, is_open: bool) -> None:
     with pytest.raises(PlanError, match="does not offer glance-direct. It offers none;.*one store"):
         choose_method(None, is_file, is_open, TWO, ())
 
 
-def test_the_service_is_asked_for_its_offer_only_where_that_decides() -> None:
+def test_the_service_is_asked_for_its_offer_only_if_that_decides() -> None:
     asked = [None, "upload", "glance-direct", "web-download"]
     cases = itertools.product(asked, (True, False), (True, False), (ONE, TWO, ALL, DEFAULT))
     for case in cases:

@@ -169,11 +169,11 @@ def test_a_format_that_is_not_given_is_found_in_the_data(bench: Any) -> None:
 @pytest.mark.parametrize(
     "given", [{"container_format": None}, {"disk_format": None, "container_format": "ovf"}], ids=["container", "disk"]
 )
-def test_formats_that_are_lacking_are_told_before_a_record_is_made(bench: Any, given: dict[str, Any]) -> None:
+def test_formats_that_are_lacking_are_reported_before_a_record_is_made(bench: Any, given: dict[str, Any]) -> None:
     bench().refused(PlanError, "_format: an image without it takes no data", **given)
 
 
-def test_a_format_that_the_data_contradicts_is_told_before_a_record_is_made(bench: Any) -> None:
+def test_a_format_that_the_data_contradicts_is_reported_before_a_record_is_made(bench: Any) -> None:
     bench().refused(DataError, "^disk_format: .* is qcow2 by its first bytes, and raw was declared", disk_format="raw")
 
 
@@ -225,7 +225,7 @@ def test_a_file_that_is_packed_is_unpacked_on_the_way(bench: Any) -> None:
     assert {key: after[key] for key in hashed(NEW)} == hashed(NEW)
 
 
-def test_data_that_is_changed_on_its_way_is_no_success_and_leaves_no_image(bench: Any) -> None:
+def test_data_that_is_changed_on_its_way_fails_and_leaves_no_image(bench: Any) -> None:
     made = bench()
     made.glance.arrives = lambda data: data[:-1]
     with pytest.raises(WrongData, match="has been removed again"):
@@ -310,7 +310,7 @@ def test_a_stated_checksum_that_the_service_has_spares_the_reading(
     assert not bench(full(NEW)).plan(checksum=f"{algorithm}:{hashlib.new(algorithm, NEW).hexdigest()}").changed
 
 
-def test_an_image_with_the_same_data_still_gets_what_else_is_wished(bench: Any) -> None:
+def test_an_image_with_the_same_data_still_gets_the_other_desired_attributes(bench: Any) -> None:
     made = bench(full(NEW))
     assert made.run_twice(min_disk=5)["min_disk"] == 5
     assert made.glance.done == ["update"]
@@ -330,7 +330,7 @@ def test_other_data_is_refused_with_both_hashes(data: bytes, bench: Any) -> None
     }
 
 
-def test_a_checksum_that_is_not_that_of_the_file_is_told_as_such(bench: Any) -> None:
+def test_a_checksum_that_is_not_that_of_the_file_is_reported_as_such(bench: Any) -> None:
     """The file was exchanged, and the checksum was not."""
     checksum = f"sha256:{hashlib.sha256(OLD).hexdigest()}"
     assert bench(full(bytes(len(NEW)))).refused(DataError, "^checksum: ", checksum=checksum)
@@ -354,7 +354,7 @@ def test_a_service_that_tells_no_hash_is_compared_by_size_with_a_warning(bench: 
 
 
 @pytest.mark.parametrize("status", ["killed", "deleted", "pending_delete"])
-def test_an_image_that_takes_no_data_is_told_with_its_status(status: str, bench: Any) -> None:
+def test_an_image_that_takes_no_data_is_reported_with_its_status(status: str, bench: Any) -> None:
     bench(full(status=status)).refused(PlanError, f"has status {status} and takes no data")
 
 
@@ -386,7 +386,7 @@ def test_data_of_somebody_else_is_waited_for(before: Image, bench: Any) -> None:
     assert made.glance.looks == 3
 
 
-def test_an_image_that_goes_meanwhile_is_made_anew(bench: Any) -> None:
+def test_an_image_that_goes_meanwhile_is_created_again(bench: Any) -> None:
     made = bench()
     made.glance = Busy(queued(status="saving"), None)
     made.run()
@@ -421,7 +421,7 @@ class History(Glance):
     ("given", "waited"),
     [({}, MAX_STAGED_SECONDS), ({"wait_timeout": 600}, 30), ({"wait_timeout": 30}, 30)],
 )
-def test_staged_data_of_ours_that_nobody_imports_is_sent_anew(given: dict[str, Any], waited: int, bench: Any) -> None:
+def test_staged_data_of_ours_that_nobody_imports_is_sent_again(given: dict[str, Any], waited: int, bench: Any) -> None:
     left = staged(id=new_id())
     made = bench(left)
     after = made.run(**given)
@@ -451,7 +451,7 @@ def test_data_that_may_still_be_somebodys_is_left_to_whom_it_belongs(left: Image
         made.refused(TimedOut, words, **given)
 
 
-def test_staged_data_cannot_be_sent_anew_under_its_id(bench: Any) -> None:
+def test_staged_data_cannot_be_sent_again_under_its_id(bench: Any) -> None:
     left = staged(id=new_id())
     bench(left).refused(PlanError, "an import was never begun.*An id is never given twice", id=left["id"])
 
@@ -719,7 +719,7 @@ def test_a_continued_replacement_that_shall_be_hidden_is_never_seen(
 
 @HOW
 @pytest.mark.parametrize("at", range(7))
-def test_a_continued_replacement_of_a_hidden_image_is_seen_where_that_is_wished(at: int, how: str, bench: Any) -> None:
+def test_a_continued_replacement_of_a_hidden_image_is_seen_if_that_is_desired(at: int, how: str, bench: Any) -> None:
     made = bench(full(os_hidden=True))
     given = {"hidden": False, "on_content_change": "replace", "retired": how}
     killed(made, at, **given)
@@ -904,7 +904,7 @@ def test_failed_data_leaves_the_old_image_as_it_was(bench: Any) -> None:
 # --- a record that takes no data any more ------------------------------------------------------------------------
 
 
-def test_a_record_of_ours_that_refused_data_is_made_anew(bench: Any) -> None:
+def test_a_record_of_ours_that_refused_data_is_created_again(bench: Any) -> None:
     unusable = queued(id=new_id(), checksum="a" * 32, size=5)
     made = bench(unusable)
     after = made.run_twice()
@@ -954,13 +954,13 @@ def test_stores_that_are_full_already_are_not_asked_about(bench: Any) -> None:
 
 
 @pytest.mark.parametrize("images", [[], [full(NEW)]])
-def test_a_service_without_named_stores_is_told(images: list[Image], bench: Any) -> None:
+def test_a_service_without_named_stores_is_reported(images: list[Image], bench: Any) -> None:
     made = bench(*images)
     made.glance.offered_stores = None
     made.refused(PlanError, "^stores: the image service has no stores to choose from", stores=["slow"])
 
 
-def test_a_store_that_there_is_not_is_told_before_a_record_is_made(bench: Any) -> None:
+def test_an_unknown_store_is_reported_before_a_record_is_made(bench: Any) -> None:
     bench().refused(PlanError, "^stores: .*has no store 'cold'", stores=["cold"])
     bench().refused(PlanError, "^stores: .*cannot write the store 'http'", stores=["http"])
 
@@ -1003,7 +1003,7 @@ def test_an_address_that_only_the_service_reaches_is_still_fetched(bench: Any) -
 
 @pytest.mark.parametrize("status", [404, 410])
 @pytest.mark.parametrize("given", [{}, {"method": "upload"}, {"url_headers": {"X": "y"}}])
-def test_an_address_without_a_file_is_told_before_a_record_is_made(
+def test_an_address_without_a_file_is_reported_before_a_record_is_made(
     status: int, given: dict[str, Any], bench: Any, serve: Serve
 ) -> None:
     address = f"{serve(Reply(status)).url}/debian.qcow2"
@@ -1011,7 +1011,7 @@ def test_an_address_without_a_file_is_told_before_a_record_is_made(
     with pytest.raises(DataError, match=f"^url: .*answered {status}"):
         made.run(url=address, **given)
     assert made.glance.done == []
-    # What is foretold is what the data is.
+    # Check mode predicts what the data is.
     with pytest.raises(DataError, match=f"^url: .*answered {status}"):
         made.preview(url=address, **given)
     assert made.glance.done == []
@@ -1044,7 +1044,7 @@ def test_an_image_with_the_stated_hash_needs_no_look_at_the_address(bench: Any, 
 # --- the way to the library --------------------------------------------------------------------------------------
 
 
-def test_data_that_does_not_go_to_the_library_is_warned_of_once_and_only_where_it_is_sent(bench: Any) -> None:
+def test_data_that_does_not_go_to_the_library_is_warned_of_once_and_only_if_it_is_sent(bench: Any) -> None:
     made = bench()
     made.library_endpoint = "https://library.example.com:9494/v2"
     made.run()
@@ -1072,7 +1072,7 @@ def test_data_that_does_not_go_to_the_library_is_warned_of_once_and_only_where_i
         ([], {"stores": ["fast", "slow"]}),
     ],
 )
-def test_what_is_foretold_is_a_part_of_what_comes(images: list[Image], given: dict[str, Any], bench: Any) -> None:
+def test_what_is_predicted_is_a_part_of_what_comes(images: list[Image], given: dict[str, Any], bench: Any) -> None:
     made = bench(*images)
     plan = made.plan(**given)
     if plan.stream is not None:
@@ -1084,7 +1084,7 @@ def test_what_is_foretold_is_a_part_of_what_comes(images: list[Image], given: di
     assert preview.keys() <= after.keys()
 
 
-def test_steps_that_send_data_are_told_from_those_that_do_not(bench: Any) -> None:
+def test_steps_that_send_data_are_distinguished_from_those_that_do_not(bench: Any) -> None:
     sends = bench().plan().steps
     assert isinstance(sends[-1], Upload)
     copies = bench(full(NEW)).plan(stores=["slow"])

@@ -74,7 +74,7 @@ def stream(tmp_path: Path) -> Stream:
     return Stream(File(str(path)))
 
 
-# With the mark by which it is told from an image that is hidden and meant.
+# With the mark that distinguishes it from an image that is hidden on purpose.
 MARK = ({"op": "add", "path": f"/{RETIRED}", "value": NAME}, {"op": "add", "path": f"/{BOUND_TO}", "value": ID})
 
 HIDE = Update([replace("/os_hidden", True), *MARK])
@@ -174,7 +174,7 @@ def test_a_replacement_takes_over_what_is_wishable_and_custom(purge: bool) -> No
     }
 
 
-def test_the_owner_comes_along_only_where_it_is_another_project() -> None:
+def test_the_owner_comes_along_only_if_it_is_another_project() -> None:
     assert "owner" not in inherited_attributes(full(), False, PROJECT)
     assert "owner" not in inherited_attributes(full(owner=OTHER_PROJECT), False, None)
     assert inherited_attributes(full(owner=OTHER_PROJECT), False, PROJECT)["owner"] == OTHER_PROJECT
@@ -265,7 +265,7 @@ def test_an_image_that_stands_in_the_place_already_is_only_ended(is_hidden: bool
 
 
 def test_several_images_are_retired_one_after_the_other_once_the_new_one_is_seen(stream: Stream) -> None:
-    """Where more than one run has broken off; the mark goes last, so that this one can be continued, too."""
+    """After more than one run has broken off; the mark goes last, so that this one can be continued, too."""
     first, second = full(), full(id=OUR_OTHER_ID, **{REPLACES: ID, BOUND_TO: OUR_OTHER_ID})
     retired = [Retire(first, (HIDE,), "hidden", NAME), Retire(second, (UNMARK, HIDE), "hidden", NAME)]
     new = full(id=OUR_ID, os_hidden=True, **{REPLACES: OUR_OTHER_ID, BOUND_TO: OUR_ID})
@@ -279,7 +279,7 @@ def test_several_images_are_retired_one_after_the_other_once_the_new_one_is_seen
         assert REPLACES not in plan.after
 
 
-def test_where_the_old_one_is_gone_only_the_mark_is_left_to_remove() -> None:
+def test_only_the_mark_is_left_to_remove_if_the_old_image_is_gone() -> None:
     new = full(id=OUR_ID, **{REPLACES: ID, SHOWN: "true", BOUND_TO: OUR_ID})
     plan = with_ending(plan_present({}, new), False, ())
     assert plan.steps == (DONE,)
@@ -340,7 +340,7 @@ def test_an_image_that_has_another_name_by_then_is_not_renamed_once_more(suffix:
     ],
 )
 def test_an_image_that_was_about_to_replace_another_one_loses_its_mark(how: str, steps: tuple[Any, ...]) -> None:
-    """First of all: with the mark, it would be meant in the place of the image that it once replaced."""
+    """First of all: with the mark, it would be meant instead of the image that it once replaced."""
     there = full(**{REPLACES: OTHER_ID, BOUND_TO: ID})
     assert retirement_of(there, how, None, False, NAME, False).steps == steps
 
@@ -372,14 +372,14 @@ def test_a_hidden_replacement_has_other_ways(how: str) -> None:
     assert retirement_of(full(), how, None, False, NAME, True).steps
 
 
-def test_a_protected_image_is_deleted_by_force_alone() -> None:
+def test_a_protected_image_is_deleted_only_by_force() -> None:
     with pytest.raises(PlanError, match="is protected"):
         retirement_of(full(protected=True), "delete", None, False, NAME, False)
     steps = retirement_of(full(protected=True), "delete", None, True, NAME, False).steps
     assert steps == (Update([replace("/protected", False)]), Delete([replace("/protected", True)]))
 
 
-def test_a_name_that_would_be_too_long_is_told_before_anything_is_done() -> None:
+def test_a_name_that_would_be_too_long_is_reported_before_anything_is_done() -> None:
     name = "x" * (MAX_TEXT_LENGTH - 4)
     assert retirement_of(full(name=name), "rename", "-old", False, name, False).steps
     with pytest.raises(PlanError, match=f"^retired_suffix: .*{MAX_TEXT_LENGTH + 1} characters.*{MAX_TEXT_LENGTH}"):

@@ -144,7 +144,7 @@ def test_the_client_certificate_of_the_cloud_is_not_shown_to_a_vendor(certificat
         pytest.param(lambda path: path.write_bytes(bytes(MAX_LISTING_CHARACTERS + 1)), "too large", id="a huge file"),
     ],
 )
-def test_what_is_no_file_of_checksums_is_told_at_once(
+def test_a_path_that_is_not_a_checksum_file_is_reported_at_once(
     make: Callable[[Path], object], words: str, path: str, tmp_path: Path
 ) -> None:
     make(tmp_path / "SUMS")

@@ -54,14 +54,14 @@ def test_a_file_knows_its_size_and_its_name(tmp_path: Path) -> None:
     [
         pytest.param(lambda path: None, "No such file or directory", id="nothing"),
         pytest.param(Path.mkdir, "is a folder", id="a folder"),
-        pytest.param(os.mkfifo, "is no regular file", id="a pipe"),
+        pytest.param(os.mkfifo, "is not a regular file", id="a pipe"),
         pytest.param(lambda path: path.symlink_to("/nowhere/at/all"), "No such file", id="a link to nothing"),
         pytest.param(lambda path: path.symlink_to(path.name), "cannot be read", id="a link to itself"),
-        pytest.param(lambda path: path.symlink_to("/dev/zero"), "is no regular file", id="a link to a device"),
+        pytest.param(lambda path: path.symlink_to("/dev/zero"), "is not a regular file", id="a link to a device"),
         pytest.param(lambda path: path.write_bytes(b""), "is empty", id="an empty file"),
     ],
 )
-def test_what_is_no_file_with_data_is_told_with_the_option(
+def test_a_path_without_data_is_reported_with_the_option(
     make: Callable[[Path], object], words: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "image"
@@ -71,7 +71,7 @@ def test_what_is_no_file_with_data_is_told_with_the_option(
     assert words in str(caught.value)
 
 
-def test_a_file_that_may_not_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_may_not_be_read_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Asked of the system, since root, whom containers test as, may read everything."""
     file(tmp_path, SMALL)
     monkeypatch.setattr(os, "access", lambda path, mode: mode != os.R_OK)
@@ -101,12 +101,12 @@ def test_what_takes_the_place_of_a_file_after_the_first_look_is_not_waited_for(
 ) -> None:
     found = file(tmp_path, SMALL)
     become(Path(found.path))
-    words = r"^path: .* (is no regular file|cannot be read: Is a directory)\."
+    words = r"^path: .* (is not a regular file|cannot be read: Is a directory)\."
     with pytest.raises(DataError, match=words), found.open():
         pass
 
 
-def test_a_file_that_goes_between_the_first_look_and_the_reading_is_told(tmp_path: Path) -> None:
+def test_a_file_that_goes_between_the_first_look_and_the_reading_is_reported(tmp_path: Path) -> None:
     found = file(tmp_path, SMALL)
     os.unlink(found.path)
     with pytest.raises(DataError, match="^path: .* cannot be read: No such file"):
@@ -168,7 +168,7 @@ def test_a_pass_without_sending_shows_the_same(tmp_path: Path) -> None:
     assert Stream(file(tmp_path, PATTERN)).read_through() == content_of(PATTERN)
 
 
-def test_other_hashes_are_computed_where_they_are_asked_for(tmp_path: Path) -> None:
+def test_other_hashes_are_computed_if_they_are_asked_for(tmp_path: Path) -> None:
     found = file(tmp_path, SMALL)
     assert Stream(found, algorithms=["sha256"]).read_through() == content_of(SMALL, "sha256")
 
@@ -291,11 +291,11 @@ def test_a_file_that_changes_while_it_is_read_is_not_sent_to_its_end(
     assert stream.content is None
 
 
-def test_a_pipe_that_has_taken_the_place_of_the_file_is_told_and_not_waited_for(tmp_path: Path) -> None:
+def test_a_pipe_that_has_taken_the_place_of_the_file_is_reported_and_not_waited_for(tmp_path: Path) -> None:
     found = file(tmp_path, PATTERN)
     os.unlink(found.path)
     os.mkfifo(found.path)
-    with pytest.raises(DataError, match="^path: .* is no regular file"):
+    with pytest.raises(DataError, match="^path: .* is not a regular file"):
         Stream(found).read_through()
 
 

@@ -175,7 +175,7 @@ def test_an_upload_that_broke_off_is_sent_again_from_its_first_byte(
     assert len(made.clock.slept) == 1
 
 
-def test_a_conflict_with_the_attempt_before_is_no_refusal(bench: Any, stream: Stream) -> None:
+def test_a_conflict_with_the_attempt_before_is_not_a_refusal(bench: Any, stream: Stream) -> None:
     """The service may notice late that the first connection has gone."""
     queued_again, conflict = shown(queued()), Reply(409, {"message": "Image is being saved"})
     made = bench(BREAK_OFF, queued_again, conflict, queued_again, Reply(204), shown(active()), repeats=2)
@@ -184,7 +184,7 @@ def test_a_conflict_with_the_attempt_before_is_no_refusal(bench: Any, stream: St
 
 
 @pytest.mark.parametrize("repeats", [0, 1, 3])
-def test_it_is_sent_as_often_as_wished_and_no_more(repeats: int, bench: Any, stream: Stream) -> None:
+def test_it_is_sent_as_often_as_allowed_and_no_more(repeats: int, bench: Any, stream: Stream) -> None:
     replies = [Reply(503, {"message": "no such luck"}), shown(queued())] * (repeats + 1)
     made = bench(*replies, repeats=repeats)
     with pytest.raises(ApiError, match="no such luck"):
@@ -211,7 +211,7 @@ def test_data_whose_process_has_died_is_given_up_after_a_short_time(bench: Any, 
     assert 25 < sum(made.clock.slept) < 35
 
 
-def test_where_another_run_sends_data_too_the_task_looks_anew(bench: Any, stream: Stream) -> None:
+def test_the_task_looks_again_if_another_run_sends_data_too(bench: Any, stream: Stream) -> None:
     made = bench(Reply(409, {"message": "uploading to uploading is not allowed"}), repeats=3)
     with pytest.raises(LostRace, match="uploading to uploading is not allowed"):
         made.upload(stream)
@@ -228,7 +228,7 @@ def test_what_stays_refused_is_not_sent_again(status: int, kind: type[ApiError],
 
 
 @pytest.mark.parametrize("lost", [Reply(502), Reply(503), Reply(504), BrokenReply()])
-def test_an_answer_that_is_lost_is_no_failure_where_the_image_has_everything(
+def test_a_lost_answer_is_not_a_failure_if_the_image_has_everything(
     lost: Reply | BrokenReply, bench: Any, stream: Stream
 ) -> None:
     made = bench(lost, shown(queued(status="saving")), shown(active()), repeats=3)
@@ -290,7 +290,7 @@ def test_an_image_that_is_not_active_after_all_is_an_error(status: str, bench: A
 
 
 @pytest.mark.parametrize("refusal", [Reply(415, {"message": "Disk format is not qcow2"}), BrokenReply(reads=BLOCK)])
-def test_data_that_the_record_was_poisoned_with_is_refused_and_not_sent_again(
+def test_data_that_made_the_record_unusable_is_refused_and_not_sent_again(
     refusal: Reply | BrokenReply, bench: Any, stream: Stream
 ) -> None:
     """A refused upload may reset the connection before its answer is read."""
@@ -300,7 +300,7 @@ def test_data_that_the_record_was_poisoned_with_is_refused_and_not_sent_again(
     assert made.asked == ["PUT file", LOOK]
 
 
-def test_a_refused_format_is_told_with_the_words_of_the_service(bench: Any, stream: Stream) -> None:
+def test_a_refused_format_is_reported_with_the_words_of_the_service(bench: Any, stream: Stream) -> None:
     reply = Reply(415, {"message": "Image content does not match disk_format"}, {"x-openstack-request-id": "req-1"})
     with pytest.raises(RefusedData) as caught:
         bench(reply, shown(queued(checksum="a" * 32))).upload(stream)
@@ -319,7 +319,7 @@ def test_a_refused_file_that_is_packed_gets_a_hint(data: bytes, kind: str, bench
         made.upload(of(tmp_path, data))
 
 
-def test_a_415_that_leaves_the_record_as_it_was_is_told_as_it_is(bench: Any, stream: Stream) -> None:
+def test_a_415_that_leaves_the_record_as_it_was_is_reported_as_it_is(bench: Any, stream: Stream) -> None:
     with pytest.raises(UnsupportedMedia, match="not today"):
         bench(Reply(415, {"message": "not today"}), shown(queued())).upload(stream)
 
@@ -331,7 +331,7 @@ def test_a_failure_whose_outcome_is_unknown_says_so(bench: Any, stream: Stream) 
     assert made.asked == ["PUT file", LOOK]
 
 
-def test_an_image_that_was_deleted_meanwhile_is_told(bench: Any, stream: Stream) -> None:
+def test_an_image_that_was_deleted_meanwhile_is_reported(bench: Any, stream: Stream) -> None:
     with pytest.raises(PcdError, match="is not known: .*No image found"):
         bench(Reply(404, {"message": "No image found"}), Reply(404, {"message": "No image found"})).upload(stream)
 
@@ -414,7 +414,7 @@ def test_a_source_that_broke_off_is_not_sent_into_a_record_that_takes_no_data(st
     assert opened(stream) == 1
 
 
-def test_a_source_that_breaks_off_is_read_again_where_nothing_is_sent() -> None:
+def test_a_source_that_breaks_off_is_read_again_if_nothing_is_sent() -> None:
     stream = breaks_off(2, 2)
     assert stream.read_through().size == len(DATA)
     assert opened(stream) == 3
@@ -464,14 +464,14 @@ def test_the_same_holds_for_chunks(bench: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("status", ["active", "deactivated"])
-def test_an_image_that_became_full_of_a_wrong_source_is_told(status: str, bench: Any, tmp_path: Path) -> None:
+def test_an_image_that_became_full_of_a_wrong_source_is_reported(status: str, bench: Any, tmp_path: Path) -> None:
     made = bench(shown(active(DATA[:BLOCK], status=status)))
     with pytest.raises(WrongData, match=f"has become {status} with a part of ") as caught:
         made.upload(of(tmp_path, DATA, Digest("sha256", "0" * 64)))
     assert caught.value.image_id == ID
 
 
-def test_where_nobody_can_look_the_source_is_still_what_is_told(bench: Any, tmp_path: Path) -> None:
+def test_the_source_is_still_reported_if_nobody_can_look(bench: Any, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="^checksum: "):
         bench(Reply(500)).upload(of(tmp_path, DATA, Digest("sha256", "0" * 64)))
 
@@ -522,7 +522,7 @@ def test_staging_is_begun_again_once_the_service_has_noticed_that_it_broke_off(
 
 @pytest.mark.parametrize("lost", [Reply(502), Reply(503), Reply(504), BrokenReply()])
 @pytest.mark.parametrize("looks", [0, 1, 5])
-def test_staging_whose_answer_is_lost_is_done_where_the_service_has_everything(
+def test_staging_whose_answer_is_lost_is_done_if_the_service_has_everything(
     lost: Reply | BrokenReply, looks: int, bench: Any, stream: Stream
 ) -> None:
     made = bench(lost, *[STAGING] * looks, STAGED, repeats=3)
@@ -547,7 +547,7 @@ def test_of_unpacked_data_the_service_must_have_everything_that_was_sent(bench: 
         made.stage(of(tmp_path, PACKED, decompress=True))
 
 
-def test_staging_of_which_the_service_never_tells_the_end_is_told_after_the_timeout(bench: Any, stream: Stream) -> None:
+def test_staging_whose_end_the_service_never_shows_is_reported_after_the_timeout(bench: Any, stream: Stream) -> None:
     made = bench(Reply(502, {"message": "no such luck"}), STAGING, repeats=3)
     with pytest.raises(ApiError, match="no such luck"):
         made.stage(stream, timeout=60)
@@ -555,7 +555,7 @@ def test_staging_of_which_the_service_never_tells_the_end_is_told_after_the_time
     assert sum(made.clock.slept) == pytest.approx(60)
 
 
-def test_staging_of_a_wrong_source_is_told(bench: Any, tmp_path: Path) -> None:
+def test_staging_of_a_wrong_source_is_reported(bench: Any, tmp_path: Path) -> None:
     made = bench(Reply(204))
     with pytest.raises(DataError, match="^checksum: "):
         made.stage(of(tmp_path, DATA, Digest("sha256", "0" * 64)))
@@ -584,13 +584,13 @@ def test_an_import_is_watched_until_its_lock_is_gone(bench: Any) -> None:
     assert len(made.clock.slept) == 3
 
 
-def test_nobody_waits_for_an_import_where_that_is_not_wished(bench: Any) -> None:
+def test_nobody_waits_for_an_import_if_that_is_not_desired(bench: Any) -> None:
     made = bench(Reply(202), importing(**LOCK))
     assert made.run_import(FETCH._replace(wait=False))["status"] == "importing"
     assert made.asked == ["POST import", LOOK]
 
 
-def test_an_import_that_the_service_refuses_is_told(bench: Any) -> None:
+def test_an_import_that_the_service_refuses_is_reported(bench: Any) -> None:
     made = bench(Reply(403, {"message": "copy-image is for administrators"}))
     with pytest.raises(Forbidden, match="copy-image is for administrators"):
         made.run_import(FETCH)
@@ -610,7 +610,7 @@ TASKS = Reply(
 )
 
 
-def test_an_import_that_failed_is_told_with_the_words_of_the_newest_task(bench: Any) -> None:
+def test_an_import_that_failed_is_reported_with_the_words_of_the_newest_task(bench: Any) -> None:
     """Glance sets no status for it: the image is queued again."""
     made = bench(Reply(202), importing(**LOCK), shown(queued(**FAILED)), TASKS)
     with pytest.raises(PlanError, match="into stores fast, slow has failed; its status is queued") as caught:
@@ -636,7 +636,7 @@ def test_an_import_that_failed_is_told_with_the_words_of_the_newest_task(bench: 
         BREAK_OFF,
     ],
 )
-def test_an_import_that_failed_is_told_even_where_the_service_does_not_say_why(reply: Any, bench: Any) -> None:
+def test_an_import_that_failed_is_reported_even_if_the_service_does_not_say_why(reply: Any, bench: Any) -> None:
     made = bench(Reply(202), importing(**LOCK), shown(queued(**FAILED)), reply)
     with pytest.raises(PlanError, match="has failed; its status is queued. The service does not say why") as caught:
         made.run_import(FETCH)
@@ -699,7 +699,7 @@ def test_a_store_that_did_not_get_the_data_fails_the_import(must_succeed: bool |
         made.run_import(Import(request, TIMEOUT))
 
 
-def test_a_store_may_fail_where_not_all_must_succeed(bench: Any) -> None:
+def test_a_store_may_fail_if_not_all_must_succeed(bench: Any) -> None:
     request = {"method": {"name": "copy-image"}, "stores": ["fast", "slow"], "all_stores_must_succeed": False}
     there = active(stores="fast", os_glance_failed_import="slow")
     made = bench(Reply(202), shown(active(**LOCK)), shown(there))
@@ -764,7 +764,7 @@ HALF = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(DATA) + DATA[:1000
 
 @pytest.mark.parametrize("notices", [True, False])
 @pytest.mark.parametrize("sent", [HALF, HALF[:-1000], HALF + DATA[1000:-1]], ids=len)
-def test_reading_back_that_breaks_off_is_no_wrong_data(
+def test_reading_back_that_breaks_off_does_not_mean_wrong_data(
     sent: bytes, notices: bool, bench: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     as_urllib3(monkeypatch, notices)
@@ -772,13 +772,13 @@ def test_reading_back_that_breaks_off_is_no_wrong_data(
         bench(*DONE, BrokenReply(sent)).run_import(READ_BACK)
 
 
-def test_reading_back_that_falls_silent_is_told_as_such(bench: Any) -> None:
+def test_reading_back_that_falls_silent_is_reported_as_such(bench: Any) -> None:
     made = bench(*DONE, BrokenReply(HALF, stays_open=True), timeout=0.5)
     with pytest.raises(ConnectionFailed, match=f"{made.service.host} did not answer within 0.5 seconds"):
         made.run_import(READ_BACK)
 
 
-def test_reading_back_that_is_refused_is_told(bench: Any) -> None:
+def test_reading_back_that_is_refused_is_reported(bench: Any) -> None:
     with pytest.raises(Forbidden, match="no right"):
         bench(*DONE, Reply(403, {"message": "no right"})).run_import(READ_BACK)
 
@@ -798,7 +798,7 @@ def test_an_image_that_somebody_works_on_is_waited_for(bench: Any) -> None:
     assert len(made.clock.slept) == 2
 
 
-def test_without_a_timeout_it_is_told_at_once_what_goes_on(bench: Any) -> None:
+def test_with_a_timeout_of_zero_the_status_is_reported_at_once(bench: Any) -> None:
     made = bench(importing(**LOCK))
     with pytest.raises(TimedOut, match="still has status importing .it is imported into library. after 0 seconds"):
         made.transfers.settled(ID, 0)
@@ -819,7 +819,7 @@ def test_after_the_timeout_something_else_may_do_as_well(timeout: int, holds: bo
     else:
         with pytest.raises(TimedOut, match="still has status uploading after 60 seconds"):
             made.transfers.settled(ID, timeout, is_enough)
-    # It is no reason to wait less.
+    # That does not shorten the wait.
     assert sum(made.clock.slept) == pytest.approx(timeout)
     assert asked == [len(DATA)]
 
@@ -902,7 +902,7 @@ def test_a_converted_import_is_verified_as_far_as_that_goes(
     assert caught.value.facts["algorithm"] == algorithm
 
 
-def test_a_conversion_without_a_hash_is_told(bench: Any, tmp_path: Path) -> None:
+def test_a_conversion_without_a_hash_is_reported(bench: Any, tmp_path: Path) -> None:
     made = bench(Reply(202), shown(raw(**LOCK)), shown(raw(os_hash_algo=None, os_hash_value=None)))
     assert made.transfers.run_import(queued(), direct(disk(tmp_path))).memory == []
     assert "tells no hash" in made.warned[0]
@@ -951,14 +951,14 @@ def test_an_address_that_the_service_does_not_fetch_is_uploaded(bench: Any, stre
     assert made.asked == ["POST import", "PUT file", LOOK]
 
 
-def test_an_address_that_the_service_does_not_fetch_is_told_with_the_way_out(bench: Any, stream: Stream) -> None:
+def test_an_address_that_the_service_does_not_fetch_is_reported_with_the_way_out(bench: Any, stream: Stream) -> None:
     made = bench(Reply(400, {"message": "URI does not pass filtering"}))
     with pytest.raises(ApiError, match="Use method: upload.*The service says: URI does not pass filtering") as caught:
         made.run_import(FETCH._replace(fetched=stream))
     assert caught.value.status == 400
 
 
-def test_another_import_that_is_refused_is_told_as_it_is(bench: Any, stream: Stream) -> None:
+def test_another_import_that_is_refused_is_reported_as_it_is(bench: Any, stream: Stream) -> None:
     stream.read_through()
     with pytest.raises(ApiError, match="all stores") as caught:
         bench(Reply(400, {"message": "all stores"})).run_import(direct(stream))

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A vendor's file, given by a server in a thread: what is asked for, who is told a secret, and how it may go wrong."""
+"""A vendor's file, given by a server in a thread: what is asked for, who gets a secret, and how it may go wrong."""
 
 from __future__ import annotations
 
@@ -480,7 +480,7 @@ def test_a_redirect_without_an_address_is_an_error(status: int, serve: Serve) ->
         (503, "later"),
     ],
 )
-def test_another_answer_than_the_file_is_told_with_its_status(status: int, advice: str, serve: Serve) -> None:
+def test_another_answer_than_the_file_is_reported_with_its_status(status: int, advice: str, serve: Serve) -> None:
     service = serve(Reply(status, "never mind"))
     error = refused(url(service, f"/x?sig={SIGNATURE}", **LOGIN))
     assert str(error).startswith(f"url: {service.url}/x answered {status} ")
@@ -498,7 +498,9 @@ def test_what_passes_is_asked_again(transient: Reply | BrokenReply, serve: Serve
 
 @pytest.mark.parametrize("retries", [0, 1, 3])
 @pytest.mark.parametrize("transient", [Reply(503), BREAK_OFF])
-def test_it_is_asked_as_often_as_wished_and_no_more(transient: Reply | BrokenReply, retries: int, serve: Serve) -> None:
+def test_it_is_asked_as_often_as_allowed_and_no_more(
+    transient: Reply | BrokenReply, retries: int, serve: Serve
+) -> None:
     service, clock = serve(transient), Clock()
     refused(url(service, clock=clock, retries=retries))
     assert len(service.requests) == 1 + retries
@@ -533,7 +535,7 @@ def test_each_place_on_the_way_is_asked_again(serve: Serve) -> None:
     assert fetched(url(service, retries=1)) == DATA
 
 
-def test_a_port_that_nobody_listens_on_is_told() -> None:
+def test_a_port_that_nobody_listens_on_is_reported() -> None:
     with socket.socket() as bound:
         # Bound and not listening: nobody else can take the port meanwhile.
         bound.bind(("127.0.0.1", 0))
@@ -545,7 +547,7 @@ def test_a_port_that_nobody_listens_on_is_told() -> None:
     )
 
 
-def test_a_name_that_does_not_resolve_is_told_at_once() -> None:
+def test_a_name_that_does_not_resolve_is_reported_at_once() -> None:
     clock = Clock()
     error = refused(url(f"https://vendor.invalid/x?sig={SIGNATURE}", clock=clock, retries=3))
     assert "the name of vendor.invalid cannot be resolved" in str(error)
@@ -553,7 +555,7 @@ def test_a_name_that_does_not_resolve_is_told_at_once() -> None:
 
 
 @pytest.mark.parametrize("name", ["a" * 64, "a." + "b" * 64])
-def test_a_name_that_none_can_have_is_told_at_once(name: str) -> None:
+def test_an_impossible_name_is_reported_at_once(name: str) -> None:
     clock = Clock()
     error = refused(url(f"http://{USER}:{PASSWORD}@{name}.invalid/x?sig={SIGNATURE}", clock=clock, retries=3))
     assert str(error).startswith(f"url: could not fetch http://{name}.invalid/x: ")
@@ -623,7 +625,7 @@ LARGE = DATA * (2 * BLOCK // len(DATA) + 1)
 @pytest.mark.parametrize("sent", [b"", b"x", DATA, LARGE[:BLOCK], LARGE], ids=len)
 @pytest.mark.parametrize("lacking", [1, 1000, 2 * BLOCK])
 @pytest.mark.parametrize("notices", [True, False])
-def test_a_download_that_ends_early_is_told_with_both_sizes(
+def test_a_download_that_ends_early_is_reported_with_both_sizes(
     sent: bytes, lacking: int, notices: bool, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     as_urllib3(monkeypatch, notices)
@@ -636,14 +638,14 @@ def test_a_download_that_ends_early_is_told_with_both_sizes(
     assert error.facts == {"expected": len(sent) + lacking, "actual": len(sent)}
 
 
-def test_urllib3_is_told_to_notice_a_body_that_ends_early(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_urllib3_is_made_to_notice_a_body_that_ends_early(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     """Otherwise all that is left to tell it is a length that may be lacking."""
     as_urllib3(monkeypatch, False)
     with url(serve(Reply(200, DATA))).open() as reading:
         assert reading._response.raw.enforce_content_length is True
 
 
-def test_a_length_that_is_no_number_is_none(serve: Serve) -> None:
+def test_a_length_that_is_not_a_number_does_not_count(serve: Serve) -> None:
     for length in (b"\xb2", b"many", b"", b"-5"):
         service = serve(BrokenReply(b"HTTP/1.1 200 OK\r\nContent-Length: " + length + b"\r\n\r\n" + DATA))
         with url(service).open() as reading:
@@ -681,7 +683,7 @@ def test_chunks_that_end_early_are_no_whole_file(serve: Serve) -> None:
         assert str(error).startswith(f"url: the download of {service.url}/x broke off after ")
 
 
-def test_a_download_that_falls_silent_is_told(serve: Serve) -> None:
+def test_a_download_that_falls_silent_is_reported(serve: Serve) -> None:
     service = serve(announced(len(DATA) + 1, DATA, stays_open=True))
     error = refused(url(service, f"/x?sig={SIGNATURE}", timeout=0.2))
     assert str(error).startswith(f"url: the download of {service.url}/x broke off after ")
@@ -689,7 +691,7 @@ def test_a_download_that_falls_silent_is_told(serve: Serve) -> None:
     assert "raise the option timeout" in str(error)
 
 
-def test_chunks_that_fall_silent_are_told(serve: Serve) -> None:
+def test_chunks_that_fall_silent_are_reported(serve: Serve) -> None:
     service = serve(BrokenReply(CHUNKED[:-60], stays_open=True))
     address = f"http://{USER}:{PASSWORD}@{service.host}/x?sig={SIGNATURE}"
     error = refused(url(address, timeout=0.2))
@@ -760,10 +762,10 @@ def test_a_checksum_file_that_ends_early_is_an_error(serve: Serve) -> None:
         url(serve(announced(100, b"abc"))).text()
 
 
-@pytest.mark.parametrize("where", ["{service}/SHA256SUMS", "{service}/other/SHA256SUMS?x=y"])
-def test_a_checksum_file_on_the_same_host_gets_the_credentials(where: str, serve: Serve) -> None:
+@pytest.mark.parametrize("template", ["{service}/SHA256SUMS", "{service}/other/SHA256SUMS?x=y"])
+def test_a_checksum_file_on_the_same_host_gets_the_credentials(template: str, serve: Serve) -> None:
     service = serve(Reply(200, "text"))
-    address = where.format(service=service.url)
+    address = template.format(service=service.url)
     assert listing(service.url, address, **LOGIN) == "text"
     assert listing(f"http://me:{PASSWORD}@{service.host}/x", address, headers=LOGIN["headers"]) == "text"
     assert [credentials(request) for request in service.requests] == [GIVEN, GIVEN]
@@ -812,7 +814,7 @@ def test_an_authority_of_ones_own_does_not_push_out_the_usual_ones(
     other = make_certificates(private)
     usual = tmp_path / "usual.pem"
     shutil.copy(certificates.authority, usual)
-    # Where OpenSSL looks for those that a system trusts.
+    # The file in which OpenSSL looks for those that a system trusts.
     monkeypatch.setenv("SSL_CERT_FILE", str(usual))
     service = serve(Reply(200, DATA), tls=certificates)
     assert fetched(url(service, verify=other.authority)) == DATA
@@ -838,7 +840,7 @@ def test_an_address_of_numbers_that_the_certificate_does_not_name_is_not_trusted
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("content", [None, b"", b"no certificate", b"\x30\x82\x01\x0a\xff"])
-def test_a_file_of_ones_own_authority_without_a_certificate_is_told(
+def test_a_file_of_ones_own_authority_without_a_certificate_is_reported(
     content: bytes | None, scheme: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "ca.pem"
@@ -849,12 +851,12 @@ def test_a_file_of_ones_own_authority_without_a_certificate_is_told(
     assert caught.value.__cause__ is None
 
 
-def test_a_folder_is_no_file_of_certificates(tmp_path: Path) -> None:
+def test_a_folder_is_not_a_file_of_certificates(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=f"^ca_cert: {tmp_path} is not a file of certificates: "):
         fetched(url("https://vendor.invalid/x", verify=str(tmp_path)))
 
 
-def test_where_nothing_is_verified_any_certificate_will_do_and_nothing_is_printed(
+def test_any_certificate_will_do_if_nothing_is_verified_and_nothing_is_printed(
     certificates: Certificates, serve: Serve, capfd: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
 ) -> None:
     assert fetched(url(serve(Reply(200, DATA), tls=certificates), verify=False)) == DATA

@@ -140,13 +140,13 @@ def test_a_service_that_tells_no_hash_has_nothing_to_bind_an_origin_to() -> None
         ({"disk_format": "raw"}, {"disk_format": "raw"}),
     ],
 )
-def test_what_a_conversion_has_changed_is_no_difference(desired: dict[str, Any], left: dict[str, Any]) -> None:
+def test_what_a_conversion_has_changed_is_not_a_difference(desired: dict[str, Any], left: dict[str, Any]) -> None:
     assert without_converted(desired, converted(), PROJECT) == left
     assert without_converted(desired, image(), PROJECT) == desired
     assert without_converted(desired, None, PROJECT) == desired
 
 
-def test_the_memory_of_a_source_is_no_property_of_the_user() -> None:
+def test_the_memory_of_a_source_is_not_a_property_of_the_user() -> None:
     assert not is_custom(SOURCE)
     assert SOURCE not in image_shape(converted())["properties"]
 
@@ -154,7 +154,7 @@ def test_the_memory_of_a_source_is_no_property_of_the_user() -> None:
 # --- ids of our own ----------------------------------------------------------------------------------------------
 
 
-def test_an_id_of_our_own_is_a_uuid_that_is_known_again_in_every_spelling() -> None:
+def test_an_id_of_our_own_is_a_uuid_that_is_known_again_in_every_form() -> None:
     for dummy in range(100):
         made = new_id()
         parse_target({"id": made, "name": None, "match": "own"})

@@ -99,7 +99,7 @@ def test_with_visible_the_list_is_not_narrowed_to_an_owner() -> None:
 
 
 @pytest.mark.parametrize("name", ["A", "a ", "ä"])
-def test_names_are_compared_exactly_even_where_the_database_does_not(name: str) -> None:
+def test_names_are_compared_exactly_even_if_the_database_does_not(name: str) -> None:
     class Careless(RecordingImages):
         def list(self, query: Query = (), at_most: int | None = None, page_size: int | None = None) -> Iterator[Image]:
             self.queries.append([*query])
@@ -110,7 +110,7 @@ def test_names_are_compared_exactly_even_where_the_database_does_not(name: str) 
         assert found(Careless(image(id="1", name=name), image(id="2", name="a")), match=match) == "2"
 
 
-def test_the_owner_is_compared_even_where_the_service_does_not() -> None:
+def test_the_owner_is_compared_even_if_the_service_does_not() -> None:
     class Careless(RecordingImages):
         def list(self, query: Query = (), at_most: int | None = None, page_size: int | None = None) -> Iterator[Image]:
             yield from self.images.values()
@@ -135,7 +135,7 @@ def test_a_hidden_image_of_the_owner_is_found_by_a_second_look() -> None:
 
 
 @pytest.mark.parametrize("match", ["own", "visible"])
-def test_hidden_images_count_where_there_is_no_other(match: str) -> None:
+def test_hidden_images_count_if_there_is_no_other(match: str) -> None:
     hidden = image(id="1", name="a", os_hidden=True)
     shown = image(id="2", name="a")
     assert found(RecordingImages(hidden), match=match) == "1"
@@ -210,7 +210,7 @@ def test_a_replacement_does_not_decide_between_others() -> None:
         found(RecordingImages(*images))
 
 
-def test_very_many_images_of_one_name_are_counted_and_not_all_told() -> None:
+def test_very_many_images_of_one_name_are_counted_and_not_all_shown() -> None:
     many = [image(id=f"id-{number:03}", name="a") for number in range(MAX_LISTED + 5)]
     with pytest.raises(PlanError, match=f"^name: {MAX_LISTED + 5} images") as caught:
         found(RecordingImages(*many))
@@ -229,6 +229,6 @@ def test_without_a_known_project_a_name_is_refused_before_anything_is_asked(visi
     assert found(shelf, project=None, id="1") == "1"
 
 
-def test_without_a_known_project_the_owner_that_is_wished_is_still_known() -> None:
+def test_without_a_known_project_the_desired_owner_is_still_known() -> None:
     shelf = RecordingImages(image(id="1", name="a", visibility="public", owner=OTHER_PROJECT))
     assert found(shelf, owner=OTHER_PROJECT, project=None) == "1"

@@ -188,7 +188,7 @@ def test_what_cannot_be_asked_is_an_error_that_names_the_option(given: dict[str,
 @pytest.mark.parametrize(
     "given", [{}, {"limit": 1}, {"size_min": 0}, {"size_max": 0}, {"marker": ID}, {"most_recent": True}, {"id": ID}]
 )
-def test_what_can_be_asked_is_no_error(given: dict[str, Any]) -> None:
+def test_valid_filters_are_accepted(given: dict[str, Any]) -> None:
     parse_listing(params(**given))
 
 
@@ -206,10 +206,10 @@ def named(*described: str) -> list[Image]:
 @pytest.mark.parametrize(
     ("given", "order"),
     [
-        pytest.param({}, "4321", id="newest first where nothing is said"),
+        pytest.param({}, "4321", id="newest first by default"),
         pytest.param({"most_recent": True}, "4321", id="newest first for the newest"),
-        pytest.param({"sort_dir": "asc"}, "1234", id="a direction alone"),
-        pytest.param({"sort_key": "created_at"}, "4321", id="a key alone goes downwards"),
+        pytest.param({"sort_dir": "asc"}, "1234", id="only a direction"),
+        pytest.param({"sort_key": "created_at"}, "4321", id="only a key goes downwards"),
         pytest.param({"sort_key": "created_at", "sort_dir": "asc"}, "1234", id="key and direction"),
         pytest.param({"sort": "created_at:asc"}, "1234", id="sort with a direction"),
         pytest.param({"sort": "created_at"}, "4321", id="sort without a direction goes downwards"),
@@ -251,7 +251,7 @@ def test_images_that_are_equal_by_the_key_follow_by_their_time_as_in_glance(give
 # --- reading -----------------------------------------------------------------------------------------------------
 
 
-def test_one_image_by_its_id_is_no_list() -> None:
+def test_one_image_by_its_id_is_not_listed() -> None:
     class ById(RecordingImages):
         def get(self, image_id: str) -> Image:
             return image(id=image_id)
@@ -273,7 +273,7 @@ def test_the_limit_is_for_what_is_returned() -> None:
     assert shelf.asked == [([], 2)]
 
 
-def test_the_newest_is_asked_for_alone() -> None:
+def test_only_the_newest_is_asked_for() -> None:
     shelf = RecordingImages(*named("b 2", "a 1"))
     assert read(shelf, most_recent=True) == ["2"]
     assert shelf.asked == [([("sort_key", "created_at"), ("sort_dir", "desc")], 1)]
@@ -320,7 +320,7 @@ def test_tags_and_properties_are_compared_exactly_even_if_the_database_does_not(
     assert read(shelf, properties={"disk_format": "in:raw,qcow2"}) == ["1", "2"]
 
 
-def test_a_name_is_compared_exactly_even_where_the_database_does_not() -> None:
+def test_a_name_is_compared_exactly_even_if_the_database_does_not() -> None:
     """MySQL finds Ubuntu for ubuntu, and a name for the same name with a blank at its end."""
     shelf = RecordingImages(image(id="1", name="Ubuntu"), image(id="2", name="ubuntu"), image(id="3", name="ubuntu "))
     assert read(shelf, name="ubuntu") == ["2"]

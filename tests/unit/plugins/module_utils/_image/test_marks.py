@@ -109,7 +109,7 @@ def test_a_replacement_has_the_owner_and_name_of_the_old_one_and_only_an_adminis
     assert replaces(marked(**{REPLACES: ID}, **new), image(**old)) is expected
 
 
-def test_what_was_shown_or_is_so_is_no_unfinished_replacement() -> None:
+def test_an_image_that_was_shown_or_is_visible_is_not_an_unfinished_replacement() -> None:
     assert is_unfinished(marked(os_hidden=True))
     assert not is_unfinished(marked(os_hidden=False))
     assert not is_unfinished(marked(os_hidden=True, **{SHOWN: "anything"}))

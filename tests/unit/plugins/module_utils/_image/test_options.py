@@ -36,11 +36,11 @@ def desired_by_options(**given: Any) -> dict[str, Any]:
     return parse_attributes(options(SPEC, **given))
 
 
-def test_what_is_not_given_is_not_wished() -> None:
+def test_options_that_are_not_given_are_not_desired() -> None:
     assert desired_by_options() == {}
 
 
-def test_everything_that_can_be_wished_goes_under_its_name_in_the_api() -> None:
+def test_every_attribute_goes_under_its_name_in_the_api() -> None:
     desired = desired_by_options(
         name="a",
         container_format="bare",
@@ -69,7 +69,7 @@ def test_everything_that_can_be_wished_goes_under_its_name_in_the_api() -> None:
     }
 
 
-def test_the_id_says_which_image_is_meant_and_is_no_wish() -> None:
+def test_the_id_names_the_image_and_is_not_a_desired_attribute() -> None:
     assert desired_by_options(id=ID, name="a") == {"name": "a"}
 
 
@@ -86,11 +86,11 @@ def test_the_id_says_which_image_is_meant_and_is_no_wish() -> None:
         ({"properties": {"foo": None}}, {"foo": None}),
     ],
 )
-def test_false_zero_and_empty_are_wishes(given: dict[str, Any], desired: dict[str, Any]) -> None:
+def test_false_zero_and_empty_are_desired_values(given: dict[str, Any], desired: dict[str, Any]) -> None:
     assert desired_by_options(**given) == desired
 
 
-def test_a_tag_named_twice_is_wished_once() -> None:
+def test_a_tag_named_twice_is_desired_once() -> None:
     assert desired_by_options(tags=["b", "a", "b"]) == {"tags": ["a", "b"]}
 
 
@@ -240,7 +240,7 @@ def test_a_name_of_the_service_among_the_properties_is_an_error_that_names_it(na
         desired_by_options(properties={name: value})
 
 
-def test_the_mark_of_a_replacement_is_no_custom_property() -> None:
+def test_the_mark_of_a_replacement_is_not_a_custom_property() -> None:
     """So that no purge takes it, and that users do not see it among theirs."""
     assert not is_custom(REPLACES)
     assert make_patch({}, image(**{REPLACES: ID}), purge=True) == [{"op": "remove", "path": "/os_distro"}]

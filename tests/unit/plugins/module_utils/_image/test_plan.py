@@ -66,13 +66,15 @@ def remove(path: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("desired", "current", "patch"),
     [
-        pytest.param({}, image(), [], id="an empty wish changes nothing"),
+        pytest.param({}, image(), [], id="no desired attributes change nothing"),
         pytest.param({"min_disk": 10}, image(min_disk=10), [], id="a number that is there already is not sent"),
         pytest.param({"min_disk": 20}, image(min_disk=10), [replace("/min_disk", 20)], id="a number that differs"),
-        pytest.param({"min_disk": 0}, image(min_disk=10), [replace("/min_disk", 0)], id="zero is a wish"),
+        pytest.param({"min_disk": 0}, image(min_disk=10), [replace("/min_disk", 0)], id="zero is a desired value"),
         pytest.param({"min_ram": 0}, image(min_ram=0), [], id="zero that is there already is not sent"),
         pytest.param({"protected": True}, image(), [replace("/protected", True)], id="a boolean that differs"),
-        pytest.param({"protected": False}, image(protected=True), [replace("/protected", False)], id="false is a wish"),
+        pytest.param(
+            {"protected": False}, image(protected=True), [replace("/protected", False)], id="false is a desired value"
+        ),
         pytest.param({"protected": False}, image(), [], id="false that is there already is not sent"),
         pytest.param({"os_hidden": True}, image(), [replace("/os_hidden", True)], id="hidden under its own name"),
         pytest.param({"visibility": "shared"}, image(), [], id="the same visibility is not sent"),
@@ -81,7 +83,7 @@ def remove(path: str) -> dict[str, Any]:
         ),
         pytest.param({"name": "b"}, image(name="a"), [replace("/name", "b")], id="a rename"),
         pytest.param({"name": "A"}, image(name="a"), [replace("/name", "A")], id="the case of a name counts"),
-        pytest.param({"name": "a"}, image(name=None), [replace("/name", "a")], id="a name where there was null"),
+        pytest.param({"name": "a"}, image(name=None), [replace("/name", "a")], id="a name that was null"),
         pytest.param({"owner": PROJECT}, image(), [], id="the same owner is not sent"),
         pytest.param({"owner": OTHER_PROJECT}, image(), [replace("/owner", OTHER_PROJECT)], id="an owner that differs"),
         pytest.param({"disk_format": "qcow2"}, image(), [], id="the same disk format is not sent"),
@@ -117,7 +119,7 @@ def remove(path: str) -> dict[str, Any]:
             {"tags": TagChange(frozenset("b"), frozenset("c"))},
             image(tags=["c", "a"]),
             [replace("/tags", ["a", "b"])],
-            id="a change of tags leaves others alone",
+            id="a change of tags leaves others unchanged",
         ),
         pytest.param(
             {"tags": TagChange(frozenset("a"), frozenset("c"))},
@@ -125,7 +127,7 @@ def remove(path: str) -> dict[str, Any]:
             [],
             id="a change of tags that is made already is nothing",
         ),
-        pytest.param({"tags": []}, image(tags=[]), [], id="no tags where there are none is nothing"),
+        pytest.param({"tags": []}, image(tags=[]), [], id="no tags if there are none is nothing"),
         pytest.param(
             {"tags": ["LTS", "ubuntu"]}, image(), [replace("/tags", ["LTS", "ubuntu"])], id="the case of tags"
         ),
@@ -150,15 +152,17 @@ def remove(path: str) -> dict[str, Any]:
         ),
     ],
 )
-def test_the_patch_is_what_the_wish_needs_and_no_more(desired: Document, current: Document, patch: Patch) -> None:
+def test_the_patch_has_what_the_desired_state_needs_and_no_more(
+    desired: Document, current: Document, patch: Patch
+) -> None:
     assert make_patch(desired, current) == patch
 
 
 @pytest.mark.parametrize(
     ("desired", "current", "patch"),
     [
-        pytest.param({}, image(), [remove("/os_distro")], id="a property that is not wished goes"),
-        pytest.param({"os_distro": "ubuntu"}, image(), [], id="a property that is wished stays"),
+        pytest.param({}, image(), [remove("/os_distro")], id="a property that is not desired goes"),
+        pytest.param({"os_distro": "ubuntu"}, image(), [], id="a property that is desired stays"),
         pytest.param({"os_distro": None}, image(), [remove("/os_distro")], id="null and purge remove it once"),
         pytest.param(
             {"foo": "1"}, image(), [add("/foo", "1"), remove("/os_distro")], id="one comes and another one goes"
@@ -193,7 +197,7 @@ def test_applying_a_patch_leaves_the_image_as_it_was() -> None:
 # --- a plan for an image that is there ---------------------------------------------------------------------------
 
 
-def test_an_image_that_is_as_wished_needs_no_step() -> None:
+def test_an_image_in_the_desired_state_needs_no_step() -> None:
     plan = plan_present({"min_disk": 10, "tags": ["lts", "ubuntu"], "os_distro": "ubuntu"}, image())
     assert (plan.steps, plan.changed, plan.patch) == ((), False, [])
     assert plan.after == plan.before == image()
@@ -207,14 +211,14 @@ def test_a_change_is_one_patch() -> None:
     assert plan.patch == [add("/foo", "1"), replace("/min_disk", 20)]
 
 
-def test_the_image_after_a_change_is_foretold_but_for_the_time_of_the_change() -> None:
+def test_the_image_after_a_change_is_predicted_but_for_the_time_of_the_change() -> None:
     plan = plan_present({"min_disk": 20, "foo": "1", "os_distro": None}, image())
     expected = image(min_disk=20, foo="1", updated_at=None)
     del expected["os_distro"]
     assert plan.after == expected
 
 
-def test_an_id_for_a_new_image_is_of_no_account_where_the_image_is_there() -> None:
+def test_an_id_for_a_new_image_does_not_matter_if_the_image_is_there() -> None:
     assert plan_present({"name": "ubuntu-24.04"}, image(), new_id=ID).steps == ()
 
 
@@ -232,7 +236,7 @@ def test_a_format_that_cannot_change_any_more_is_an_error_that_says_all(attribut
         assert part in str(caught.value)
 
 
-def test_a_format_that_cannot_change_refuses_the_other_wishes_with_it() -> None:
+def test_a_format_that_cannot_change_refuses_the_other_attributes_with_it() -> None:
     with pytest.raises(PlanError, match="disk_format"):
         plan_present({"disk_format": "raw", "min_disk": 20}, image())
 
@@ -250,7 +254,7 @@ def test_the_same_formats_are_no_hindrance_to_another_change() -> None:
 # --- a plan for a new image --------------------------------------------------------------------------------------
 
 
-def test_a_new_image_is_one_step_with_the_whole_wish() -> None:
+def test_a_new_image_is_one_step_with_all_desired_attributes() -> None:
     desired = {"name": "new", "min_disk": 10, "tags": ["a"], "os_distro": "ubuntu"}
     plan = plan_present(desired, None)
     assert plan.steps == (Create(desired),)
@@ -274,7 +278,7 @@ def test_purge_has_nothing_to_do_with_a_new_image() -> None:
     assert plan_present({"name": "new"}, None, purge=True).steps == (Create({"name": "new"}),)
 
 
-def test_a_new_image_is_foretold_with_what_the_service_takes_where_nothing_is_said() -> None:
+def test_a_new_image_is_predicted_with_the_defaults_of_the_service() -> None:
     plan = plan_present({"name": "new", "min_disk": 10}, None)
     assert plan.after == {
         "name": "new",
@@ -288,7 +292,7 @@ def test_a_new_image_is_foretold_with_what_the_service_takes_where_nothing_is_sa
     }
 
 
-def test_planning_changes_neither_the_wish_nor_the_image() -> None:
+def test_planning_changes_neither_the_desired_state_nor_the_image() -> None:
     desired, current = {"name": "new", "foo": None, "tags": ["b", "a"]}, image()
     plan_present(desired, None, new_id=ID)
     plan_present(desired, current, purge=True)
@@ -338,7 +342,7 @@ def test_force_takes_the_protection_off_first_and_knows_how_to_put_it_back() -> 
         ("active", "deactivated", (SetStatus("reactivate"),)),
     ],
 )
-def test_a_status_is_set_where_it_differs(wanted: str, status: str, steps: tuple[SetStatus, ...]) -> None:
+def test_a_status_is_set_if_it_differs(wanted: str, status: str, steps: tuple[SetStatus, ...]) -> None:
     plan = plan_status(wanted, image(status=status))
     assert plan.steps == steps
     assert plan.after is not None
@@ -447,7 +451,7 @@ def test_what_the_service_has_not_kept_is_named(desired: Document, there: Docume
 
 
 @given(st.dictionaries(st.text(max_size=5), st.one_of(st.none(), st.text(max_size=3)), max_size=4))
-def test_a_patch_can_be_read_as_the_wish_that_it_came_from(desired: Document) -> None:
+def test_a_patch_can_be_read_as_the_desired_state_that_it_came_from(desired: Document) -> None:
     patch = [remove(pointer(key)) if value is None else add(pointer(key), value) for key, value in desired.items()]
     assert desired_by(patch) == desired
 
@@ -532,7 +536,7 @@ SET_BY_THE_SERVICE = {
 
 @st.composite
 def cases(draw: st.DrawFn) -> tuple[Document, Document, bool]:
-    """A wish, an image and whether to purge; the names of both come out of one small set, so that they often meet."""
+    """A desired state, an image and whether to purge; the names of both come from one small set, to meet often."""
     names = draw(st.lists(NAMES, min_size=1, max_size=4, unique=True))
     some_names = st.sampled_from(names)
     current = {
@@ -564,7 +568,7 @@ def applied(patch: Patch, current: Document) -> Document:
     return after
 
 
-def is_as_wished(after: Document, desired: Document, current: Document, purge: bool) -> bool:
+def is_as_desired(after: Document, desired: Document, current: Document, purge: bool) -> bool:
     for key, value in desired.items():
         if value is None:
             if key in after:
@@ -578,11 +582,11 @@ def is_as_wished(after: Document, desired: Document, current: Document, purge: b
 
 
 @given(cases())
-def test_the_patch_turns_any_image_into_any_wish(case: tuple[Document, Document, bool]) -> None:
+def test_the_patch_turns_any_image_into_any_desired_state(case: tuple[Document, Document, bool]) -> None:
     desired, current, purge = case
     patch = make_patch(desired, current, purge)
-    assert is_as_wished(applied(patch, current), desired, current, purge)
-    assert is_as_wished(jsonpatch.apply_patch(current, patch), desired, current, purge)
+    assert is_as_desired(applied(patch, current), desired, current, purge)
+    assert is_as_desired(jsonpatch.apply_patch(current, patch), desired, current, purge)
     assert apply_patch(patch, current) == applied(patch, current)
 
 
@@ -592,7 +596,7 @@ def test_no_operation_of_a_patch_can_be_left_out(case: tuple[Document, Document,
     patch = make_patch(desired, current, purge)
     for left_out in range(len(patch)):
         shorter = patch[:left_out] + patch[left_out + 1 :]
-        assert not is_as_wished(applied(shorter, current), desired, current, purge)
+        assert not is_as_desired(applied(shorter, current), desired, current, purge)
 
 
 @given(cases())
@@ -612,7 +616,7 @@ def test_the_service_accepts_the_form_of_every_patch(case: tuple[Document, Docum
 
 
 @given(cases())
-def test_a_patch_never_touches_what_the_service_alone_sets(case: tuple[Document, Document, bool]) -> None:
+def test_a_patch_never_touches_what_only_the_service_sets(case: tuple[Document, Document, bool]) -> None:
     desired, current, purge = case
     touched = {key_of(operation) for operation in make_patch(desired, current, purge)}
     assert not touched & (set(ATTRIBUTES) - set(SETTABLE))
@@ -639,7 +643,7 @@ def test_a_second_plan_on_the_result_of_the_first_is_empty(case: tuple[Document,
 
 
 @given(cases())
-def test_a_new_image_is_as_wished_at_once(case: tuple[Document, Document, bool]) -> None:
+def test_a_new_image_is_in_the_desired_state_at_once(case: tuple[Document, Document, bool]) -> None:
     desired, dummy, purge = case
     plan = possible(desired, None, purge, ID)
     assert plan.after is not None
