@@ -68,6 +68,7 @@ lint: venv ## Check style, format and words of Python, YAML, shell scripts and d
 	@$(in_venv) yamllint --strict .
 	@git ls-files -co --exclude-standard '*.sh' .ci | xargs $(in_venv) shellcheck
 	@$(in_venv) python $(tools)/words.py $(plain_english)
+	@$(in_venv) python $(tools)/functions.py plugins
 
 types: build ## Check the types
 	@echo "== $@"

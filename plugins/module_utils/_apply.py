@@ -207,21 +207,24 @@ class Applier:
                 return self._filled(current, step, is_last=True)[0]
             case Stage():
                 return self._transfers().stage(current, step)
-            case Follow():
-                self._follow(step.image, current)
-                return current
-            case Retire():
-                self._retire(current, step)
-                return current
-            case Discard():
-                self._discard(step)
-                return current
-            case Prune():
-                self._prune(current, step)
-                return current
             case Delete():
                 self._delete(current, step)
                 return None
+            case Follow() | Retire() | Discard() | Prune():
+                self._change_others(current, step)
+                return current
+
+    def _change_others(self, current: Image, step: Follow | Retire | Discard | Prune) -> None:
+        """Apply a step that leaves the image itself as it is."""
+        match step:
+            case Follow():
+                self._follow(step.image, current)
+            case Retire():
+                self._retire(current, step)
+            case Discard():
+                self._discard(step)
+            case Prune():
+                self._prune(current, step)
 
     def _failed(self, error: PcdError, current: Image | None, made: Image | None) -> PcdError:
         """The error of a step, or that of a lost race if the image has disappeared for that reason."""

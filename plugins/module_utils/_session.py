@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ._client.credentials import Domain
 from ._client.http import Http
 from ._client.images import Images
-from ._client.login import TokenProvider, versioned, warnings_about
-from ._client.options import connection_from
+from ._client.login import Access, TokenProvider, versioned, warnings_about
+from ._client.options import Connection, connection_from
 from ._client.progress import Progress
 from ._client.retry import SYSTEM_CLOCK, Clock
 from ._client.transport import Transport
@@ -31,8 +31,8 @@ NO_DOMAIN = Domain()
 class Runtime(NamedTuple):
     """What differs between a module's process and the controller.
 
-    `place` moves a finished file to its path by other means than a rename, `logins` may keep logins and connections
-    from task to task, and `progress` tells how far a transfer is.
+    `place` moves a finished file to its path by other means than a rename, `tokens` may keep tokens and connections
+    from task to task, and `progress` reports how far a transfer is.
     """
 
     place: Callable[[str, str], object] | None = None
@@ -69,6 +69,27 @@ class Session:
             )
 
 
+def _clients(
+    connection: Connection, access: Access, runtime: Runtime, secrets: Iterable[str]
+) -> Callable[[str, requests.Session | None], Http]:
+    """Makes the client for an address, which sends the token and renews it if the credential allows that."""
+
+    def renewed(refused: str) -> str:
+        return runtime.tokens.renew(connection, refused).token
+
+    def client(address: str, session: requests.Session | None) -> Http:
+        return Http(
+            address,
+            connection.transport,
+            headers={"X-Auth-Token": access.token},
+            secrets=(*connection.credential.secrets, access.token, *secrets),
+            session=session,
+            renew=renewed if connection.credential.can_renew else None,
+        )
+
+    return client
+
+
 def open_session(
     params: Params,
     warn: Callable[[str], object],
@@ -84,19 +105,7 @@ def open_session(
     access = runtime.tokens.access(connection)
     for warning in warnings_about(access, connection):
         warn(warning)
-
-    def renewed(refused: str) -> str:
-        return runtime.tokens.renew(connection, refused).token
-
-    def client(address: str, session: requests.Session | None) -> Http:
-        return Http(
-            address,
-            connection.transport,
-            headers={"X-Auth-Token": access.token},
-            secrets=(*connection.credential.secrets, access.token, *secrets),
-            session=session,
-            renew=renewed if connection.credential.can_renew else None,
-        )
+    client = _clients(connection, access, runtime, secrets)
 
     def projects() -> Projects:
         # Few tasks ask Keystone for more than a token.

@@ -238,28 +238,36 @@ def _check_data(params: Params, stores: Stores) -> None:
         for option in ("checksum", "decompress", "method"):
             if params[option] and params[option] != COPY:
                 raise ConfigurationError(f"{option}: it needs the data it is about. Give path or url, too.")
+    _check_stores(stores)
+    _check_retirement(params)
+    if not 0 <= params["wait_timeout"] <= MAX_WAIT_SECONDS:
+        raise ConfigurationError(f"wait_timeout: it is not a number of seconds from 0 to {MAX_WAIT_SECONDS}.")
+    if params["on_content_change"] in ("prepare", "replace") and not params["wait"]:
+        raise ConfigurationError(
+            "wait: a replacement is verified before the old image is retired, and has to be waited for. Leave wait out."
+        )
+
+
+def _check_stores(stores: Stores) -> None:
     if stores.names and stores.every:
         raise ConfigurationError("all_stores: it means every store, and stores names some. Give one of both.")
     if stores.must_succeed is not None and not stores.are_chosen:
         raise ConfigurationError("all_stores_must_succeed: it needs stores or all_stores.")
     if any(not name.strip() or "," in name for name in stores.names):
         raise ConfigurationError("stores: a store has a name without commas. Correct the list, or leave it out.")
+
+
+def _check_retirement(params: Params) -> None:
     if params["retired_suffix"] is not None and params["retired"] != "rename":
         raise ConfigurationError("retired_suffix: it is used with retired: rename only.")
     if params["retired_suffix"] == "":
         raise ConfigurationError("retired_suffix: it is empty, so that the old image would keep its name.")
-    if not 0 <= params["wait_timeout"] <= MAX_WAIT_SECONDS:
-        raise ConfigurationError(f"wait_timeout: it is not a number of seconds from 0 to {MAX_WAIT_SECONDS}.")
     if params["keep"] is not None:
         check_integer("keep", params["keep"])
         if params["name"] is None or params["id"] is not None:
             raise ConfigurationError(
                 "keep: retired images are those of a name. Give name without id, or leave keep out."
             )
-    if params["on_content_change"] in ("prepare", "replace") and not params["wait"]:
-        raise ConfigurationError(
-            "wait: a replacement is verified before the old image is retired, and has to be waited for. Leave wait out."
-        )
 
 
 def _check_method(params: Params, stores: Stores, url: Address | None) -> None:

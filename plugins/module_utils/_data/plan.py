@@ -121,25 +121,11 @@ class _Planner:
         stream = stream_of(self._data, self._session.transport)
         if current is not None and self._needs_new_record(current):
             return self._recreated(current, stream)
-        if current is None or current["status"] == "queued":
-            if current is not None:
-                self._refuse_record_of_another_project(current)
-            if (
-                current is None
-                and self._request.target.id is not None
-                and isinstance(stream.source, File)
-                and stream.stated
-                and stream.is_there
-            ):
-                # An id is spent by a record that has to be removed again, so that the file is read beforehand.
-                stream.read_through()
-            if current is None:
-                returned = self._put_back(None, stream, Content(None, {}))
-                if returned is not None:
-                    return returned
-            delivery = self._delivery(stream)
-            self._add_formats(current, delivery)
-            return self._ended(current, with_delivery(self._record(current), delivery))
+        if current is None:
+            return self._created(stream)
+        if current["status"] == "queued":
+            self._refuse_record_of_another_project(current)
+            return self._filled(current, stream)
         if current["status"] not in FULL_STATUSES:
             raise PlanError(
                 f"{describe(current)} has status {current['status']} and takes no data. Delete it (state: absent), "
@@ -159,6 +145,20 @@ class _Planner:
             if seen is None or SOURCE in seen:
                 return self.plan(seen)
         return self._with_other_data(current, stream, different)
+
+    def _created(self, stream: Stream) -> Plan:
+        is_declared_file = isinstance(stream.source, File) and stream.stated is not None and stream.is_there
+        if self._request.target.id is not None and is_declared_file:
+            # An id is spent by a record that has to be removed again, so that the file is read beforehand.
+            stream.read_through()
+        returned = self._put_back(None, stream, Content(None, {}))
+        return self._filled(None, stream) if returned is None else returned
+
+    def _filled(self, record: Image | None, stream: Stream) -> Plan:
+        """The record, a new one if there is none, gets the data."""
+        delivery = self._delivery(stream)
+        self._add_formats(record, delivery)
+        return self._ended(record, with_delivery(self._record(record), delivery))
 
     def _add_formats(self, record: Image | None, delivery: Delivery) -> None:
         """Declare the formats that the data shows, as far as neither the task nor the record says them."""
