@@ -871,31 +871,6 @@ def test_https_to_a_service_without_tls_is_reported(sleep: Sleep, serve: Serve) 
     assert sleep == []
 
 
-@pytest.mark.parametrize("status", [404, 409, 413])
-def test_a_refusal_before_the_end_of_an_upload_is_read_over_tls(
-    status: int, certificates: Certificates, serve: Serve
-) -> None:
-    words = b"quota exceeded"
-    refusal = f"HTTP/1.1 {status} No\r\nContent-Type: text/plain\r\nContent-Length: {len(words)}\r\n\r\n"
-    service = serve(BrokenReply(refusal.encode() + words, reads=1000), tls=certificates)
-    http = Http(service.url, Transport(verify=certificates.authority))
-    body = (bytes(1 << 16) for dummy in range(500))
-    with pytest.raises(ApiError, match="quota exceeded") as caught:
-        http.send("/file", body, purpose="upload", headers={}, timeout=5)
-    assert caught.value.status == status
-    assert len(service.requests) == 1
-
-
-def test_an_upload_that_is_cut_off_over_tls_is_a_broken_connection(certificates: Certificates, serve: Serve) -> None:
-    service = serve(BrokenReply(reads=1000), tls=certificates)
-    http = Http(service.url, Transport(verify=certificates.authority))
-    body = (bytes(1 << 16) for dummy in range(500))
-    with pytest.raises(ConnectionFailed, match="failed or broke off") as caught:
-        http.send("/file", body, purpose="upload", headers={}, timeout=5)
-    assert is_transient(caught.value)
-    assert "TLS" not in str(caught.value)
-
-
 def test_plain_http_to_a_service_with_tls_is_reported(certificates: Certificates, serve: Serve) -> None:
     service = serve(Reply(200, image()), tls=certificates)
     with pytest.raises(ConnectionFailed, match=f"Could not look up image {ID}: .*{service.host}"):
