@@ -116,6 +116,21 @@ class Http:
         with self._transport.progress.waiting(self._waited_for(purpose)):
             return self._repeated(ask, is_transient if repeatable else _was_not_sent)
 
+    def items(
+        self,
+        path: str,
+        key: str,
+        purpose: str,
+        is_item: Callable[[Any], bool],
+        query: Iterable[tuple[str, str]] = (),
+    ) -> list[dict[str, Any]]:
+        """The list that the answer to a GET has under this key, whose items are all such that `is_item` holds."""
+        answer = self.request("GET", path, purpose=purpose, expected=(200,), query=query, repeatable=True)
+        found = answer.payload.get(key) if isinstance(answer.payload, dict) else None
+        if not isinstance(found, list) or not all(is_item(item) for item in found):
+            raise self.wrong_shape(answer, "GET", path, purpose, f"no list of {key}")
+        return found
+
     def _waited_for(self, purpose: str) -> str:
         return f"{purpose}: no answer from {host_in(self.base_url)}"
 

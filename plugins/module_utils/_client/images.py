@@ -138,7 +138,8 @@ class Images:
 
     def tasks(self, image_id: str) -> Items:
         """The tasks of the service that have worked on the image; the form of the tasks API."""
-        return self._items(f"{_path(image_id)}/tasks", "tasks", f"look up the tasks of image {image_id}")
+        purpose = f"look up the tasks of image {image_id}"
+        return self._http.items(f"{_path(image_id)}/tasks", "tasks", purpose, _is_object)
 
     def members(self, image_id: str) -> Items:
         """The projects that a shared image is shared with, each with its `member_id` and `status`.
@@ -146,12 +147,8 @@ class Images:
         Owners and administrators see all of them, a member only itself (glance/db/sqlalchemy/api.py,
         _image_member_find). Forbidden if the image is not shared.
         """
-        path, purpose = f"{_path(image_id)}/members", f"look up the members of image {image_id}"
-        answer = self._http.request("GET", path, purpose=purpose, expected=(200,), repeatable=True)
-        members = answer.payload.get("members") if isinstance(answer.payload, dict) else None
-        if not isinstance(members, list) or not all(_is_member(member) for member in members):
-            raise self._http.wrong_shape(answer, "GET", path, purpose, "no list of members")
-        return members
+        purpose = f"look up the members of image {image_id}"
+        return self._http.items(f"{_path(image_id)}/members", "members", purpose, _is_member)
 
     def member(self, image_id: str, project_id: str) -> dict[str, Any]:
         """One of them; NotFound if the project is not a member, and if the image is not shared."""
@@ -205,7 +202,8 @@ class Images:
         An administrator may ask for `detail`: type, weight and properties. NotFound if the service has only one store,
         without a name.
         """
-        return self._items("/info/stores/detail" if detail else "/info/stores", "stores", "look up the stores")
+        path = "/info/stores/detail" if detail else "/info/stores"
+        return self._http.items(path, "stores", "look up the stores", _is_object)
 
     def _put(self, path: str, purpose: str, body: Body, headers: Mapping[str, str], timeout: float) -> None:
         headers = {"Content-Type": "application/octet-stream", **headers}
@@ -213,13 +211,6 @@ class Images:
             # Without it, a body that a proxy has cut could become an active image.
             headers["x-openstack-image-size"] = str(body.size)
         self._http.send(path, body, purpose=purpose, headers=headers, timeout=timeout)
-
-    def _items(self, path: str, key: str, purpose: str) -> Items:
-        answer = self._http.request("GET", path, purpose=purpose, expected=(200,), repeatable=True)
-        items = answer.payload.get(key) if isinstance(answer.payload, dict) else None
-        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-            raise self._http.wrong_shape(answer, "GET", path, purpose, f"no list of {key}")
-        return items
 
     def _member(self, method: str, path: str, purpose: str, **content: Any) -> dict[str, Any]:
         answer: Answer = self._http.request(method, path, purpose=purpose, expected=(200,), **content)
@@ -263,6 +254,10 @@ def _is_image(document: Any) -> bool:
     return all(isinstance(value, KINDS[key]) for key, value in given.items()) and all(
         isinstance(tag, str) for tag in given.get("tags", ())
     )
+
+
+def _is_object(document: Any) -> bool:
+    return isinstance(document, dict)
 
 
 def _is_member(document: Any) -> bool:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -36,22 +35,15 @@ class Projects:
     def named(self, name: str, domain_id: str) -> list[Project]:
         """The projects of this name in the domain: one or none. Forbidden for most users who are no administrators."""
         query = [("name", name), ("domain_id", domain_id)]
-        return self._listed("/projects", "projects", f"look up project {name}", query)
+        return self._http.items("/projects", "projects", f"look up project {name}", _is_described, query)
 
     def own(self) -> list[Project]:
         """The projects that the user of the token can authenticate for."""
-        return self._listed("/auth/projects", "projects", "list the projects of the user")
+        return self._http.items("/auth/projects", "projects", "list the projects of the user", _is_described)
 
     def domains_named(self, name: str) -> list[Project]:
         """The domains of this name: one or none."""
-        return self._listed("/domains", "domains", f"look up domain {name}", [("name", name)])
-
-    def _listed(self, path: str, key: str, purpose: str, query: Sequence[tuple[str, str]] = ()) -> list[Project]:
-        answer = self._http.request("GET", path, purpose=purpose, expected=(200,), query=query, repeatable=True)
-        found = answer.payload.get(key) if isinstance(answer.payload, dict) else None
-        if not isinstance(found, list) or not all(_is_described(item) for item in found):
-            raise self._http.wrong_shape(answer, "GET", path, purpose, f"no list of {key}")
-        return found
+        return self._http.items("/domains", "domains", f"look up domain {name}", _is_described, [("name", name)])
 
 
 def _is_described(document: Any) -> bool:
