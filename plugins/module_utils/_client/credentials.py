@@ -31,8 +31,8 @@ class Domain(NamedTuple):
         return {"id": self.id} if self.id else {"name": self.name}
 
 
-class User(NamedTuple):
-    """By id, or by name within its domain."""
+class InDomain(NamedTuple):
+    """A user or a project by id, or by name within its domain."""
 
     id: str | None
     name: str | None
@@ -40,21 +40,16 @@ class User(NamedTuple):
 
     @property
     def as_json(self) -> dict[str, Any]:
-        """The user as Keystone takes it."""
+        """What is named so, as Keystone takes it."""
         return {"id": self.id} if self.id else {"name": self.name, "domain": self.domain.as_json}
 
 
-class Project(NamedTuple):
-    """By id, or by name within its domain."""
+class User(InDomain):
+    """A user."""
 
-    id: str | None
-    name: str | None
-    domain: Domain
 
-    @property
-    def as_json(self) -> dict[str, Any]:
-        """The project as Keystone takes it."""
-        return {"id": self.id} if self.id else {"name": self.name, "domain": self.domain.as_json}
+class Project(InDomain):
+    """A project."""
 
 
 class Credential(ABC):
