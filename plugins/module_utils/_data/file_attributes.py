@@ -9,7 +9,7 @@ import grp
 import os
 import pwd
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
@@ -192,30 +192,25 @@ def _is_in_group(gid: int | None) -> bool:
 
 
 def _uid(owner: str | None) -> int | None:
-    if owner is None:
-        return None
-    number = _number("owner", owner)
-    if number is not None:
-        return number
-    try:
-        return pwd.getpwnam(owner).pw_uid
-    except (KeyError, ValueError):
-        raise ConfigurationError(
-            f"owner: there is no user {quoted(owner)} on the host of this task. Give the name of a user, or the id."
-        ) from None
+    return _id_of("owner", "user", owner, lambda name: pwd.getpwnam(name).pw_uid)
 
 
 def _gid(group: str | None) -> int | None:
-    if group is None:
+    return _id_of("group", "group", group, lambda name: grp.getgrnam(name).gr_gid)
+
+
+def _id_of(option: str, kind: str, given: str | None, look_up: Callable[[str], int]) -> int | None:
+    if given is None:
         return None
-    number = _number("group", group)
+    number = _number(option, given)
     if number is not None:
         return number
     try:
-        return grp.getgrnam(group).gr_gid
+        return look_up(given)
     except (KeyError, ValueError):
         raise ConfigurationError(
-            f"group: there is no group {quoted(group)} on the host of this task. Give the name of a group, or the id."
+            f"{option}: there is no {kind} {quoted(given)} on the host of this task. Give the name of a {kind}, or the "
+            "id."
         ) from None
 
 
