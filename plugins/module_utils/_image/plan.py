@@ -185,7 +185,7 @@ class Discard(NamedTuple):
     @property
     def as_result(self) -> dict[str, Any]:
         reason = "an earlier run has left it unfinished, and it cannot become what is declared now"
-        return {"id": self.image["id"], "name": self.image.get("name"), "action": "deleted", "reason": reason}
+        return retired_entry(self.image, "deleted", reason)
 
 
 @dataclass(frozen=True)
@@ -199,7 +199,7 @@ class Prune:
     def as_result(self) -> dict[str, Any]:
         created = str(self.image.get("created_at"))
         reason = f"only the newest retired images stay (option keep); it was created at {created}"
-        return {"id": self.image["id"], "name": self.image.get("name"), "action": "deleted", "reason": reason}
+        return retired_entry(self.image, "deleted", reason)
 
 
 Step: TypeAlias = (
@@ -229,7 +229,7 @@ class Plan(NamedTuple):
     def without_refused(self, refused: Mapping[str, str]) -> Plan:
         """The plan as it was applied: these retired images, by their ids, stay for a reason that the service gave."""
         prunes = [step for step in self.steps if isinstance(step, Prune) and step.image["id"] in refused]
-        kept = (kept_entry(step.image, refused[step.image["id"]]) for step in prunes)
+        kept = (retired_entry(step.image, "kept", refused[step.image["id"]]) for step in prunes)
         return self._replace(steps=tuple(s for s in self.steps if s not in prunes), kept=(*self.kept, *kept))
 
     @property
@@ -274,9 +274,9 @@ class Plan(NamedTuple):
         return {"before": before, "after": after}
 
 
-def kept_entry(image: Image, reason: str) -> dict[str, Any]:
-    """The entry of `retired` for a retired image that stays, though it is one too many."""
-    return {"id": image["id"], "name": image.get("name"), "action": "kept", "reason": reason}
+def retired_entry(image: Image, action: str, reason: str) -> dict[str, Any]:
+    """The entry of `retired` for an image that keeps its name: `deleted`, or `kept`, though it is one too many."""
+    return {"id": image["id"], "name": image.get("name"), "action": action, "reason": reason}
 
 
 def _line(entry: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from .attributes import RETIRED, is_ours
 from .marks import mark_of
-from .plan import Image, Plan, Prune, Resume, Retire, kept_entry, plan_absent
+from .plan import Image, Plan, Prune, Resume, Retire, plan_absent, retired_entry
 
 # The properties that tell of the data or of an instance that it came from, and that another image does not inherit
 # (nova/compute/utils.py, and nova/virt/block_device.py for those of a snapshot of volumes); openstacksdk's hashes; and
@@ -89,7 +89,7 @@ def plan_rotation(retired: Sequence[Image], keep: int, force: bool) -> tuple[lis
     kept: list[dict[str, Any]] = []
     for image in retired[: max(0, len(retired) - keep)]:
         if image.get("protected") and not force:
-            kept.append(kept_entry(image, "it is protected (force: true deletes it)"))
+            kept.append(retired_entry(image, "kept", "it is protected (force: true deletes it)"))
         else:
             pruned.append(Prune(image, plan_absent(image, force).steps))
     return pruned, kept
