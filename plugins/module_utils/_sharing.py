@@ -27,7 +27,7 @@ from ._errors import (
     TooLarge,
     quoted,
 )
-from ._image.find import MAX_LISTED, find_by_id, find_existing, missing, two_candidates
+from ._image.find import MAX_LISTED, find_by_id, find_existing, id_forms, missing, two_candidates
 from ._image.members import (
     Member,
     MembersPlan,
@@ -89,11 +89,7 @@ def follow_members(session: Session, old: Image, new: Image) -> None:
 
     What they have answered counts again if the credentials may say so for them; otherwise they have to answer again.
     """
-    try:
-        wanted = session.images.members(old["id"])
-    except (NotFound, Forbidden):
-        # It is gone, or no longer shared.
-        return
+    wanted = _members_if_shared(session, old)
     if not wanted:
         return
     sharing = Sharing(Target(new["id"], None), (), None, False, None, False)
@@ -153,8 +149,7 @@ def _offered(target: Target, session: Session) -> tuple[Image, Sequence[Member],
 
 def _by_id(image_id: str, target: Target, session: Session, purpose: str) -> tuple[Image, Sequence[Member]]:
     """The image as far as it is known without a request of its own, and its members."""
-    # Capitals mean the same in a UUID (RFC 9562), though not to every database.
-    for candidate in dict.fromkeys((image_id, image_id.lower())):
+    for candidate in id_forms(image_id):
         image = {"id": candidate, "visibility": "shared"}
         try:
             return image, session.images.members(candidate)
@@ -177,19 +172,20 @@ def _members_of(session: Session, image: Image) -> Sequence[Member]:
         raise NotReady(f"{describe(image)} was found, and is gone now. Run the task again.") from None
 
 
+def _members_if_shared(session: Session, image: Image) -> Sequence[Member]:
+    """The members of the image; none if it is gone, or no longer shared."""
+    try:
+        return session.images.members(image["id"])
+    except (NotFound, Forbidden):
+        return ()
+
+
 def _offered_by_name(session: Session, name: str, own: str) -> tuple[Image, Sequence[Member]]:
     """The one image of this name that another project shares with the own one, whatever its status is."""
     candidates = _shared_by_others(session, name, own)[:MAX_LISTED]
-    found = []
-    for image in candidates:
-        try:
-            members = session.images.members(image["id"])
-        except (NotFound, Forbidden):
-            # It is gone, or no longer shared.
-            continue
-        # To an administrator, the list shows what is offered to others as well.
-        if _has(members, own):
-            found.append((image, members))
+    seen = [(image, _members_if_shared(session, image)) for image in candidates]
+    # To an administrator, the list shows what is offered to others as well.
+    found = [(image, members) for image, members in seen if _has(members, own)]
     if len(found) > 1:
         raise two_candidates([image for image, dummy in found], name)
     if not found:

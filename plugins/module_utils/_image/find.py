@@ -82,9 +82,13 @@ def missing(session: Session, target: Target, purpose: str) -> NotReady:
     )
 
 
+def id_forms(image_id: str) -> list[str]:
+    """The id as it was given, and in lower case: the same UUID (RFC 9562), though not to every database."""
+    return list(dict.fromkeys((image_id, image_id.lower())))
+
+
 def find_by_id(session: Session, image_id: str) -> Image | None:
-    # Capitals mean the same in a UUID (RFC 9562), though not to every database.
-    for candidate in dict.fromkeys((image_id, image_id.lower())):
+    for candidate in id_forms(image_id):
         try:
             return session.images.get(candidate)
         except NotFound:
