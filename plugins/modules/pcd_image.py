@@ -85,7 +85,8 @@ options:
         V(raw). A VHD of fixed size has its mark at its end, so that it has to be declared.
       - Data that contradicts the declared format is refused before anything is sent, also in check mode. V(raw) is
         accepted for an ISO.
-      - A qcow2 with a backing file or an external data file, and a VMDK that refers to other files, are refused.
+      - A qcow2 with a backing file or an external data file, and a VMDK that refers to other files or to a parent, are
+        refused. So is data with the marks of several formats.
       - With O(method=web-download), the task asks O(url) for its first 64 KiB. If it cannot reach O(url), the format
         has to be given.
       - An image that exists keeps its format. A replacement inherits the format, unless its data contradicts it.

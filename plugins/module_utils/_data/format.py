@@ -34,10 +34,13 @@ MAX_MAGIC_BYTES = max(map(len, MAGIC))
 UNPACKED = ("gz", "bz2", "xz", "zst")
 
 QCOW2_MAGIC = b"QFI\xfb"
+QCOW2_VERSIONS = (2, 3)
 VMDK_MAGIC = b"KDMV"
 # A VMDK that is a text and names other files (QEMU, block/vmdk.c, vmdk_probe).
 VMDK_TEXT = b"# disk descriptorfile"
 VDI_MAGIC = b"\x7f\x10\xda\xbe"
+# QEMU, docs/interop/qed_spec.txt. No disk_format of the image service means it.
+QED_MAGIC = b"QED\0"
 FORMATS = {
     QCOW2_MAGIC: "qcow2",
     VMDK_MAGIC: "vmdk",
@@ -51,6 +54,9 @@ FORMATS = {
 ISO_MARKS = (b"CD001", b"NSR02", b"NSR03")
 ISO_MARK_AT = (32 << 10) + 1
 
+# So many bytes belong to the header; a disk has more.
+HEADER_BYTES = {"qcow2": 512, "vhd": 512, "vhdx": 512, "vdi": 512, "iso": 34 << 10}
+
 # Of these, the beginning always shows what they are. A VHD of fixed size has its mark at its end only.
 ALWAYS_MARKED = ("qcow2", "vmdk", "vhdx", "vdi", "iso")
 # The parts of an Amazon image: a kernel and its initial RAM disk are packed as a rule.
@@ -60,6 +66,7 @@ AMAZON_FORMATS = ("ami", "ari", "aki")
 WHOLE_VMDKS = ("monolithicsparse", "streamoptimized")
 VMDK_SECTOR = 512
 VMDK_TYPE = re.compile(r'createtype\s*=\s*"?([^"\r\n]*)')
+VMDK_PARENT = re.compile(r"^\s*parentfilenamehint\s*=", re.MULTILINE)
 VMDK_EXTENT = re.compile(r"^\s*(?:rw|rdonly|noaccess)\s.*", re.MULTILINE)
 
 
@@ -76,14 +83,18 @@ def format_of(start: bytes) -> str | None:
 
     That is raw data, as a rule, whatever partitions and systems of files it holds.
     """
-    for magic, disk_format in FORMATS.items():
-        if start.startswith(magic):
-            return disk_format
+    return next(_marks_of(start), None)
+
+
+def _marks_of(start: bytes) -> Iterator[str]:
+    """Every format whose mark the bytes have. They are one disk, so that a second mark is made to deceive."""
+    yield from (disk_format for magic, disk_format in FORMATS.items() if start.startswith(magic))
     if start[64:68] == VDI_MAGIC:
-        return "vdi"
+        yield "vdi"
     if start[: len(VMDK_TEXT)].lower() == VMDK_TEXT:
-        return "vmdk"
-    return "iso" if start[ISO_MARK_AT : ISO_MARK_AT + 5] in ISO_MARKS else None
+        yield "vmdk"
+    if start[ISO_MARK_AT : ISO_MARK_AT + 5] in ISO_MARKS:
+        yield "iso"
 
 
 def fits(found: str | None, declared: str) -> bool:
@@ -99,6 +110,7 @@ def check_format(start: bytes, declared: str, source: str) -> None:
     found = format_of(start)
     if found is None and declared not in AMAZON_FORMATS:
         _refuse_packed(start, source)
+    _refuse_unsupported(start, source)
     if not fits(found, declared):
         raise DataError(
             f"disk_format: {source} is {found or 'raw data'} by its first bytes, and {declared} was declared. No "
@@ -123,6 +135,32 @@ def _refuse_packed(start: bytes, source: str) -> None:
     raise DataError(
         f"decompress: {source} is packed ({kind}). The image service would keep the packed bytes, from which no "
         f"instance boots. {advice}"
+    )
+
+
+def _refuse_unsupported(start: bytes, source: str) -> None:
+    """Raises for what the image service would refuse after the upload, whatever format is declared."""
+    marks = list(_marks_of(start))
+    if len(marks) > 1:
+        raise DataError(
+            f"disk_format: {source} has the marks of several formats ({', '.join(marks)}), so that programs disagree "
+            "on what it is. Give the right file, or convert it first, such as with qemu-img convert."
+        )
+    if marks and len(start) < HEADER_BYTES.get(marks[0], 0):
+        raise DataError(
+            f"disk_format: {source} is {marks[0]} by its first bytes, but ends after {len(start)} bytes, before the "
+            "end of the header. Get the file again."
+        )
+    version = int.from_bytes(start[4:8], "big")
+    if start.startswith(QED_MAGIC):
+        found = "a QED disk"
+    elif start.startswith(QCOW2_MAGIC) and version not in QCOW2_VERSIONS:
+        found = f"a qcow disk of version {version}"
+    else:
+        return
+    raise DataError(
+        f"disk_format: {source} is {found}, which the image service does not take. Convert it first, such as with "
+        "qemu-img convert -O qcow2."
     )
 
 
@@ -152,6 +190,8 @@ def _needs_of_vmdk(start: bytes) -> str | None:
     kinds = VMDK_TYPE.findall(text)
     if not kinds or any(kind not in WHOLE_VMDKS for kind in kinds):
         return "is a VMDK that is neither monolithicSparse nor streamOptimized"
+    if VMDK_PARENT.search(text):
+        return "is a VMDK with a parent file"
     if any("/" in extent for extent in VMDK_EXTENT.findall(text)):
         return "is a VMDK with an extent in another folder"
     return None

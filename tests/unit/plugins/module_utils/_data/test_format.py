@@ -42,7 +42,7 @@ def iso(mark: bytes = b"CD001", start: bytes = b"") -> bytes:
     return start.ljust(32 << 10, b"\0") + b"\x01" + mark + bytes(2042)
 
 
-VDI = bytes(64) + b"\x7f\x10\xda\xbe" + bytes(300) + struct.pack("<Q", SIZE)
+VDI = bytes(64) + b"\x7f\x10\xda\xbe" + bytes(300) + struct.pack("<Q", SIZE) + bytes(136)
 VHD = b"conectix" + bytes(32) + struct.pack(">Q", SIZE) + bytes(464)
 MBR = b"\xeb\x63\x90" + bytes(507) + b"\x55\xaa"
 TEXT = b'# Disk DescriptorFile\nversion=1\ncreateType="monolithicFlat"\nRW 20480 FLAT "/etc/passwd" 0\n'
@@ -161,6 +161,12 @@ def test_two_bytes_of_encrypted_data_are_no_compression(start: bytes) -> None:
         ),
         (vmdk(extent='RW 4 FLAT "/etc/passwd" 0'), "is a VMDK with an extent in another folder"),
         (vmdk(extent='  rdonly\t4 FLAT "../x" 0'), "is a VMDK with an extent in another folder"),
+        (
+            vmdk('createType="monolithicSparse"\nparentCID=22d5e67b\nparentFileNameHint="/etc/passwd"'),
+            "is a VMDK with a parent file",
+        ),
+        (vmdk('createType="monolithicSparse"\n PARENTFILENAMEHINT = "x"'), "is a VMDK with a parent file"),
+        (vmdk('createType="monolithicSparse"\nparentCID=ffffffff'), None),
         (TEXT, "is a VMDK that only names the files with its data"),
         (TEXT.upper(), "is a VMDK that only names the files with its data"),
         (MBR, None),
@@ -176,6 +182,44 @@ def test_a_disk_that_needs_other_files_is_found(start: bytes, reason: str | None
 )
 def test_a_disk_that_needs_other_files_is_refused(start: bytes, declared: str) -> None:
     with pytest.raises(DataError, match=r"^disk_format: disk is a .*Such an image is not complete"):
+        check_format(start, declared, "disk")
+
+
+@pytest.mark.parametrize("declared", ["qcow2", "iso", "raw", "vdi"])
+@pytest.mark.parametrize(
+    ("start", "found"),
+    [
+        (iso(start=qcow2()), "qcow2, iso"),
+        (iso(start=VDI), "vdi, iso"),
+        (iso(start=VHD), "vhd, iso"),
+        (qcow2()[:64] + VDI[64:], "qcow2, vdi"),
+    ],
+)
+def test_data_of_two_formats_is_refused_as_either(start: bytes, found: str, declared: str) -> None:
+    with pytest.raises(DataError, match=rf"^disk_format: disk has the marks of several formats \({found}\)"):
+        check_format(start, declared, "disk")
+
+
+@pytest.mark.parametrize("length", [8, 72, 511])
+@pytest.mark.parametrize("disk_format", ["qcow2", "vhd", "vhdx", "vdi"])
+def test_a_disk_that_ends_within_its_header_is_refused(disk_format: str, length: int) -> None:
+    start = STARTS[disk_format][:length]
+    if format_of(start) is not None:
+        with pytest.raises(DataError, match=f"^disk_format: disk is {disk_format} .* ends after {length} bytes"):
+            check_format(start, disk_format, "disk")
+
+
+@pytest.mark.parametrize("declared", DISK_FORMATS)
+@pytest.mark.parametrize(
+    ("start", "found"),
+    [
+        (b"QED\0" + bytes(60), "a QED disk"),
+        (qcow2(version=1), "a qcow disk of version 1"),
+        (qcow2(version=4), "a qcow disk of version 4"),
+    ],
+)
+def test_a_disk_that_the_service_takes_as_no_format_is_refused(start: bytes, found: str, declared: str) -> None:
+    with pytest.raises(DataError, match=f"^disk_format: disk is {found}, which the image service does not take"):
         check_format(start, declared, "disk")
 
 

@@ -57,7 +57,7 @@ from ansible_collections.platform9.pcd.tests.support.scripted_server import Repl
 
 NAME = "debian-13"
 # That of a qcow2, as far as it is looked at.
-HEADER = b"QFI\xfb\0\0\0\2" + bytes(64)
+HEADER = b"QFI\xfb\0\0\0\2" + bytes(504)
 OLD, NEW = HEADER + b"the old data", HEADER + b"the new data, and more of it"
 SAME_SIZE = HEADER + b"atad dlo eht"
 NO_DATA: dict[str, Any] = {"size": None, "checksum": None, "os_hash_algo": None, "os_hash_value": None, "stores": None}
@@ -203,7 +203,7 @@ def test_an_image_that_is_there_keeps_its_format_without_a_look_at_the_data(benc
 
 def test_a_disk_larger_than_min_disk_is_warned_of(bench: Any) -> None:
     made = bench()
-    made.path.write_bytes(b"QFI\xfb\0\0\0\2" + bytes(16) + (3 << 30).to_bytes(8, "big") + bytes(40))
+    made.path.write_bytes(b"QFI\xfb\0\0\0\2" + bytes(16) + (3 << 30).to_bytes(8, "big") + bytes(480))
     made.plan(min_disk=3)
     assert made.warned == []
     made.plan(min_disk=2)

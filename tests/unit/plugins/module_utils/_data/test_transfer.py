@@ -854,7 +854,7 @@ def test_the_data_of_these_tests_is_more_than_one_block(stream: Stream) -> None:
 
 # --- what the service converts, and what it does not fetch -------------------------------------------------------
 
-QCOW2_START = b"QFI\xfb\x00\x00\x00\x03" + b"\x00" * 16 + (1 << 20).to_bytes(8, "big")
+QCOW2_START = b"QFI\xfb\x00\x00\x00\x03" + b"\x00" * 16 + (1 << 20).to_bytes(8, "big") + bytes(480)
 RAW_DATA = b"\x00" * 512
 
 
