@@ -176,7 +176,7 @@ def test_every_module_can_be_run_in_check_mode_and_is_in_the_action_group(text: 
 
 
 RETURNED = {
-    "pcd_image": {"image", "patch", "retired"},
+    "pcd_image": {"image", "patch", "prepared", "retired"},
     "pcd_image_download": {"dest", "size", "checksum", "image"},
     "pcd_image_info": {"images"},
     "pcd_image_member": {"image", "members"},
