@@ -51,8 +51,8 @@ options:
     default: own
   projects:
     description:
-      - The projects to share the image with, each by its id or its name. An id has 32 hexadecimal digits. Whatever has
-        that form is an id, and never the name of another project.
+      - The projects to share the image with, each by its id or its name. An id has 32 hexadecimal digits, which a
+        UUID groups by hyphens. Whatever has that form is an id, and never the name of another project.
       - Keystone is asked for each name. A user who may not look up projects can name those that the same user can log
         in to, and has to give the ids of others.
       - An id is checked at Keystone before the image is shared. If the credentials may not look up projects, the task

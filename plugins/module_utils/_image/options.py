@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from .._client.images import name_filter
 from .._errors import ConfigurationError, quoted
+from .._redact import redacted
 from .._session import Params
 from .attributes import MAX_TEXT_LENGTH, OPTION_OF_ATTRIBUTE, OUR_PREFIX, SETTABLE, UUID, TagChange, folded, is_custom
 
@@ -286,16 +287,17 @@ def _query_of(params: Params) -> list[tuple[str, str]]:
 def _checksum_filter(params: Params) -> list[tuple[str, str]]:
     if params["checksum"] is None:
         return []
-    algorithm, colon, value = params["checksum"].partition(":")
+    algorithm, colon, value = (part.strip() for part in params["checksum"].partition(":"))
+    algorithm = algorithm.lower()
     if not colon or algorithm not in CHECKSUMS:
         raise ConfigurationError(
-            f"checksum: {quoted(params['checksum'])} does not begin with the name of an algorithm that the image "
-            "service can filter by. Write sha512:<hex> or md5:<hex>."
+            f"checksum: {quoted(redacted(params['checksum']))} does not begin with the name of an algorithm that the "
+            "image service can filter by. Write sha512:<hex> or md5:<hex>."
         )
     attribute, digits = CHECKSUMS[algorithm]
     if len(value) != digits or not HEX.fullmatch(value):
         raise ConfigurationError(
-            f"checksum: {quoted(value)} is not a value of {algorithm}, which has {digits} hexadecimal digits."
+            f"checksum: {quoted(redacted(value))} is not a value of {algorithm}, which has {digits} hexadecimal digits."
         )
     return [(attribute, value.lower()), *([("os_hash_algo", algorithm)] if algorithm == "sha512" else [])]
 

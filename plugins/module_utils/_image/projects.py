@@ -30,7 +30,7 @@ class ProjectIds:
 
     def resolved(self, texts: Sequence[str]) -> list[str]:
         """The ids of the projects, each once. What looks like an id is one: a name never stands in for it."""
-        ids = [text.lower() if PROJECT_ID.fullmatch(text) else self._id_of(text) for text in texts]
+        ids = [_plain(text) if PROJECT_ID.fullmatch(text) else self._id_of(text) for text in texts]
         return list(dict.fromkeys(ids))
 
     def check(self, project_ids: Sequence[str]) -> None:
@@ -105,8 +105,10 @@ class ProjectIds:
             )
         if wanted is None or wanted in (own.id, own.name):
             return str(own.id)
-        if wanted == FIRST_DOMAIN or PROJECT_ID.fullmatch(wanted):
+        if wanted == FIRST_DOMAIN:
             return wanted
+        if PROJECT_ID.fullmatch(wanted):
+            return _plain(wanted)
         return self._other_domain
 
     @cached_property
@@ -144,3 +146,8 @@ class ProjectIds:
             if error.status not in NOT_ALLOWED:
                 raise
             return []
+
+
+def _plain(uuid: str) -> str:
+    """The id as Keystone writes it: the image service compares texts, and another form would be nobody's."""
+    return uuid.replace("-", "").lower()
