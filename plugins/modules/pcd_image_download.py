@@ -149,17 +149,16 @@ image:
 
 from ..module_utils._data.download import plan_download
 from ..module_utils._data.options import parse_download
-from ..module_utils._image.options import IDENTITY_OPTIONS, MATCH
+from ..module_utils._image.options import TARGET_CONSTRAINTS, TARGET_OPTIONS
 from ..module_utils._module import run_module
 from ..module_utils._task import Task
 
 TASK = Task(
     options={
-        **IDENTITY_OPTIONS,
-        "match": MATCH,
+        **TARGET_OPTIONS,
         "dest": {"type": "path", "required": True},
     },
-    constraints={"required_one_of": [("id", "name")], "mutually_exclusive": [("id", "name")]},
+    constraints=TARGET_CONSTRAINTS,
     parse=parse_download,
     work=plan_download,
     writes_file=True,

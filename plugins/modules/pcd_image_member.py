@@ -196,14 +196,14 @@ members:
 """
 
 from ..module_utils._image.members import MEMBER_OPTIONS, parse_sharing
-from ..module_utils._image.options import IDENTITY_OPTIONS, MATCH
+from ..module_utils._image.options import TARGET_CONSTRAINTS, TARGET_OPTIONS
 from ..module_utils._module import run_module
 from ..module_utils._sharing import change_members
 from ..module_utils._task import Task
 
 TASK = Task(
-    options={**IDENTITY_OPTIONS, "match": MATCH, **MEMBER_OPTIONS},
-    constraints={"required_one_of": [("id", "name")], "mutually_exclusive": [("id", "name")]},
+    options={**TARGET_OPTIONS, **MEMBER_OPTIONS},
+    constraints=TARGET_CONSTRAINTS,
     parse=parse_sharing,
     work=change_members,
 )

@@ -82,7 +82,7 @@ image:
 
 from ..module_utils._change import ImageChange
 from ..module_utils._image.find import find_existing
-from ..module_utils._image.options import IDENTITY_OPTIONS, MATCH, StateRequest, parse_state
+from ..module_utils._image.options import TARGET_CONSTRAINTS, TARGET_OPTIONS, StateRequest, parse_state
 from ..module_utils._image.plan import plan_status
 from ..module_utils._module import run_module
 from ..module_utils._session import Session
@@ -96,11 +96,10 @@ def change_status(request: StateRequest, session: Session) -> ImageChange:
 
 TASK = Task(
     options={
-        **IDENTITY_OPTIONS,
-        "match": MATCH,
+        **TARGET_OPTIONS,
         "state": {"type": "str", "choices": ["active", "deactivated"], "required": True},
     },
-    constraints={"required_one_of": [("id", "name")], "mutually_exclusive": [("id", "name")]},
+    constraints=TARGET_CONSTRAINTS,
     parse=parse_state,
     work=change_status,
 )

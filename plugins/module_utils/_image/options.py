@@ -35,6 +35,9 @@ STATUSES = [
 # Which image is meant.
 IDENTITY_OPTIONS: dict[str, Any] = {"id": {"type": "str"}, "name": {"type": "str"}}
 MATCH: dict[str, Any] = {"type": "str", "choices": ["own", "visible"], "default": "own"}
+# For modules that work on one image that exists.
+TARGET_OPTIONS: dict[str, Any] = {**IDENTITY_OPTIONS, "match": MATCH}
+TARGET_CONSTRAINTS: dict[str, Any] = {"required_one_of": [("id", "name")], "mutually_exclusive": [("id", "name")]}
 
 # Its attributes beside the name, one option for each of SETTABLE; and its custom properties.
 ATTRIBUTE_OPTIONS: dict[str, Any] = {
