@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -14,13 +15,19 @@ from ansible_collections.platform9.pcd.plugins.module_utils._data.digest import 
     BLOCK,
     Content,
 )
-from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import Stream
+from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import File, Stream
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import DataError
 from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes import SERVICE_ALGORITHMS
 
 # Bytes that do not repeat at the borders of blocks, so that one that is lost or doubled shows.
 PATTERN = hashlib.shake_256(b"pattern").digest(3 * BLOCK + 1000)
 SMALL = PATTERN[:1000]
+
+
+def file(folder: Path, content: bytes, name: str = "image.qcow2") -> File:
+    path = folder / name
+    path.write_bytes(content)
+    return File(str(path))
 
 
 def hexdigest(algorithm: str, content: bytes) -> str:

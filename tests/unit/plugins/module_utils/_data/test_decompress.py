@@ -23,22 +23,17 @@ from ansible_collections.platform9.pcd.plugins.module_utils._data.format import 
     MAX_MAGIC_BYTES,
     compression_of,
 )
-from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import File, Stream
+from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import Stream
 from ansible_collections.platform9.pcd.tests.support.byte_sources import (
     PATTERN,
     SMALL,
     Memory,
     content_of,
+    file,
     hexdigest,
     sent,
     sent_before_error,
 )
-
-
-def file(tmp_path: Path, content: bytes, name: str = "image.qcow2") -> File:
-    path = tmp_path / name
-    path.write_bytes(content)
-    return File(str(path))
 
 
 def zstd(data: bytes) -> bytes:

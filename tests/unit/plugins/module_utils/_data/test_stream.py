@@ -29,17 +29,11 @@ from ansible_collections.platform9.pcd.tests.support.byte_sources import (
     SMALL,
     Memory,
     content_of,
+    file,
     hexdigest,
     sent,
     sent_before_error,
 )
-
-
-def file(tmp_path: Path, content: bytes, name: str = "image.qcow2") -> File:
-    path = tmp_path / name
-    path.write_bytes(content)
-    return File(str(path))
-
 
 # --- files -------------------------------------------------------------------------------------------------------
 
