@@ -338,6 +338,8 @@ requirements:
 seealso:
   - module: platform9.pcd.pcd_image_info
   - module: platform9.pcd.pcd_image_state
+  - ref: ansible_collections.platform9.pcd.docsite.guide_rotation
+    description: Nightly jobs, staging and rollback
 """
 
 EXAMPLES = r"""
@@ -631,12 +633,13 @@ def plan_image(request: ImageRequest, session: Session) -> Plan:
     plan = _plan_present(request, session, retired)
     if request.data.keep is None:
         return plan
-    _check_owner(plan, session)
+    _check_owner(request, plan, session)
     return with_rotation(plan, retired.listed(), request.data.keep, request.force)
 
 
-def _check_owner(plan: Plan, session: Session) -> None:
-    owner = session.project_id if plan.before is None else plan.before.get("owner")
+def _check_owner(request: ImageRequest, plan: Plan, session: Session) -> None:
+    new = request.target.owner or request.desired.get("owner") or session.project_id
+    owner = new if plan.before is None else plan.before.get("owner")
     if owner is None or owner != session.project_id:
         raise PlanError(
             f"keep: it is about retired images of the project of the login ({session.project_id or 'not known'}), and "

@@ -28,6 +28,18 @@ def memory_patch(stream: Stream, image: Image) -> Patch:
     return make_patch({SOURCE: value, UNPACKED: "true" if stream.decompress else None}, image)
 
 
+def remembers_another(image: Image, stream: Stream, project_id: str | None) -> bool:
+    """Whether the image has other data than the stream because it remembers another checksum of the same algorithm.
+
+    A packed file that differs may hold the same data.
+    """
+    origin = origin_of(image, project_id)
+    if origin is None or stream.stated is None or origin.disk_format is not None:
+        return False
+    is_packed = origin.is_unpacked or stream.decompress
+    return not is_packed and origin.algorithm == stream.stated.algorithm and origin.value != stream.stated.value
+
+
 def remembers(image: Image, stream: Stream, project_id: str | None) -> bool:
     """Whether the image has the data of the stream because it remembers the stated checksum.
 

@@ -49,7 +49,7 @@ from .digest import Content, Digest, digest_of_image
 from .format import MAX_START_BYTES
 from .formats import with_formats
 from .locks import has_failed, is_settled, is_unusable
-from .memory import memory_patch, remembers
+from .memory import memory_patch, remembers, remembers_another
 from .methods import METHODS, choose_method, needs_offered, streamed_method
 from .options import DataRequest, ImageRequest
 from .replacement import (
@@ -379,7 +379,7 @@ class _Planner:
 
         `known` is what is known of the data without reading it once more.
         """
-        if self._retired is None or self._request.target.id is not None:
+        if self._retired is None or self._request.target.id is not None or not self._is_about_own(old):
             return None
         for image in reversed(self._retired.listed()):
             wanted = self._desired_for(image)
@@ -393,14 +393,22 @@ class _Planner:
             return plan_return(old, image, wanted, self._request.target.name, self._request.purge, retirements)
         return None
 
+    def _is_about_own(self, old: Image | None) -> bool:
+        """Whether the image, or the one that is to be made, belongs to the project of the login, as retired ones do."""
+        own = self._session.project_id
+        owners = (self._request.target.owner, self._desired.get("owner"), None if old is None else old.get("owner"))
+        return all(owner in (None, own) for owner in owners)
+
     def _has_data(self, image: Image, stream: Stream, known: Content) -> bool:
         """Whether the image is known to have the data of the stream; a file is read if nothing else tells."""
-        stated = stream.stated
+        if remembers(image, stream, self._session.project_id):
+            return True
+        stated, sent = stream.stated, self._sent(image)
         if stated is not None and not stream.decompress:
             known = Content(known.size, {**known.digests, stated.algorithm: stated.value})
-        same = is_same(self._sent(image), Content(None, known.digests))
+        same = is_same(sent, Content(None, known.digests))
         if same is None and isinstance(stream.source, File) and stream.is_there:
-            same = is_same(image, self._read(image, stream))
+            same = is_same(sent, self._read(sent, stream))
         return same is True
 
     def _recreated(self, unusable: Image, stream: Stream) -> Plan:
@@ -438,8 +446,18 @@ class _Planner:
                 continue
             if self._can_continue(settled, old, attributes, stream):
                 return settled, leftovers
+            self._refuse_protected(settled, attributes)
             leftovers.append(Discard(settled, plan_absent(settled, force=True).steps))
         return None, leftovers
+
+    def _refuse_protected(self, prepared: Image, attributes: Mapping[str, Any]) -> None:
+        """Somebody else than the task has protected what an earlier run has prepared."""
+        is_full = prepared["status"] in FULL_STATUSES
+        if prepared.get("protected") and is_full and not attributes.get("protected") and not self._request.force:
+            raise PlanError(
+                f"{describe(prepared)} was prepared by an earlier run with other data, and somebody has protected it, "
+                "so that it is not deleted. Set force: true to delete it all the same, or take its protection off."
+            )
 
     def _as_continued(self, attributes: Mapping[str, Any]) -> dict[str, Any]:
         """The attributes of a replacement that has its data: its format was found in it, unless the task says one."""
@@ -474,6 +492,8 @@ class _Planner:
         self._is_compared = False
         if remembers(image, stream, self._session.project_id):
             return None
+        if self._replaces and remembers_another(image, stream, self._session.project_id) and stream.stated is not None:
+            return Content(None, {stream.stated.algorithm: stream.stated.value})
         image = self._sent(image)
         stated = Content(None, {})
         if stream.stated is not None and not stream.decompress:
@@ -483,6 +503,9 @@ class _Planner:
         if same is None:
             known = stream.known()
             same = is_same(image, known)
+        if same is None:
+            told = self._told_by_others(image, stream)
+            known, same = (known, None) if told is None else (told, is_same(image, told))
         if same is None and not stream.is_there:
             self._session.warn(
                 f"Whether {describe(image)} has the data of {stream.source} is not known, because that is not there in "
@@ -499,6 +522,18 @@ class _Planner:
                 f"{stream.source} is only as certain as their size."
             )
         return known if same is False else None
+
+    def _told_by_others(self, image: Image, stream: Stream) -> Content | None:
+        """What the data of the stream is, if another image of the name remembers that its data was made from it."""
+        if self._retired is None or stream.stated is None or not self._replaces or not self._is_about_own(image):
+            return None
+        query = [(REPLACES, str(image["id"])), ("owner", str(image.get("owner"))), ("os_hidden", "true")]
+        unfinished = (each for each in self._session.images.list(query) if replaces(each, image))
+        for other in (*self._retired.listed(), *unfinished):
+            if other["id"] != image["id"] and remembers(other, stream, self._session.project_id):
+                digest = digest_of_image(other)
+                return None if digest is None else Content(None, {digest.algorithm: digest.value})
+        return None
 
     def _read(self, image: Image, stream: Stream) -> Content:
         digest = digest_of_image(image)

@@ -17,6 +17,7 @@ from .._image.attributes import (
     MAX_TEXT_LENGTH,
     REPLACES,
     RETIRED,
+    RETIRED_AS,
     SETTABLE,
     SHOWN,
     is_custom,
@@ -36,6 +37,7 @@ from .._image.plan import (
     Step,
     Update,
     describe,
+    make_patch,
     plan_absent,
     plan_present,
     pointer,
@@ -138,13 +140,30 @@ def plan_return(
 ) -> Plan:
     """A retired image takes the place of the old one again, with its data, its id, and the desired attributes.
 
-    The old one is hidden without a look at what became of that: a run that finds both says so.
+    While both are shown, it names the old one as the one that it replaces, so that an interrupted run can be continued.
+    The last patch answers with what became of the first one, so that nothing else looks at that.
     """
     shown = {"os_hidden": False, "name": name, **desired, **dict.fromkeys(unmarking(image, RETIRED))}
+    if old is not None:
+        # Whoever sees the name sees it afterwards as well.
+        shown.setdefault("visibility", old.get("visibility"))
     status: tuple[Step, ...] = (SetStatus("reactivate"),) if image["status"] == "deactivated" else ()
     record = plan_present(shown, image, purge)
-    steps = (Resume(image), *status, *record.steps, *(_without_look(retirement) for retirement in retirements))
     after = {**(record.after or {}), "status": "active"}
+    steps: tuple[Step, ...] = (Resume(image), *status, *record.steps)
+    if old is None or not retirements:
+        return record._replace(before=old, after=after, steps=steps)
+    marks = {REPLACES: old["id"], SHOWN: "true", BOUND_TO: image["id"]}
+    begun = {**{key: value for key, value in shown.items() if key not in marks}, **marks}
+    ended = {**shown, **dict.fromkeys(marks)}
+    retired = tuple(_without_look(retirement) for retirement in retirements)
+    steps = (
+        Resume(image),
+        *status,
+        Update(make_patch(begun, image, purge), begun, purge, verify=False),
+        *retired,
+        Update(removal(marks), ended, purge, verify=False),
+    )
     return record._replace(before=old, after=after, steps=steps)
 
 
@@ -241,7 +260,8 @@ def _renamed(old: Image, suffix: str | None, name: str | None, steps: Sequence[S
             f"retired_suffix: with it, the name of {describe(old)} would have {len(retired)} characters; the image "
             f"service takes {MAX_TEXT_LENGTH} at the most. Give a shorter one, or retire the image in another way."
         )
-    renaming = Update([{"op": "replace", "path": "/name", "value": retired}, *_retired_mark(old)])
+    given = {"op": "add", "path": pointer(RETIRED_AS), "value": retired}
+    renaming = Update([{"op": "replace", "path": "/name", "value": retired}, *_retired_mark(old), given])
     return Retire(old, (*steps, renaming), "renamed", retired)
 
 

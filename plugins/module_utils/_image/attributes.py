@@ -65,6 +65,8 @@ REPLACES = "pcd_replaces"
 SHOWN = "pcd_shown"
 # An image has been replaced; the value is the name that it had. If it was hidden, its name does not mean it any more.
 RETIRED = "pcd_retired"
+# Beside RETIRED: the name that the image was given. It is not retired any more once somebody gives it another one.
+RETIRED_AS = "pcd_retired_as"
 # What the data was made from; see `origin_of`.
 SOURCE = "pcd_source"
 # Beside SOURCE: the file was packed, and the data is what was in it.

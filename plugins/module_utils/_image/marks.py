@@ -18,6 +18,7 @@ from .attributes import (
     OUR_PREFIX,
     REPLACES,
     RETIRED,
+    RETIRED_AS,
     SHOWN,
     UUID,
     is_ours,
@@ -128,6 +129,7 @@ def _is_in_circle(image_id: str, successors: Mapping[str, str]) -> bool:
 def unmarking(image: Image, *marks: str) -> list[str]:
     """The properties that go with these marks: they, and what binds them if no other mark is bound by it."""
     gone = [mark for mark in marks if mark in image]
+    gone += [RETIRED_AS] if RETIRED in marks and RETIRED_AS in image else []
     left = [mark for mark in FORMS if mark in image and mark not in gone]
     return [*gone, *([BOUND_TO] if gone and not left and BOUND_TO in image else [])]
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .attributes import RETIRED, is_ours
+from .attributes import RETIRED, RETIRED_AS, is_ours
 from .marks import mark_of
 from .plan import Image, Plan, Prune, Resume, Retire, plan_absent, retired_entry
 
@@ -38,8 +38,8 @@ def is_about_old_data(attribute: str) -> bool:
 def retired_images(images: Iterable[Image], name: str, owner: str) -> list[Image]:
     """Of these images, those that were retired from this name, the oldest first.
 
-    A hidden one still has the name; one that was renamed has it as its beginning, and is not hidden. An image that was
-    shown again has the mark as well, and is not retired any more.
+    A hidden one still has the name; one that was renamed has the name that it was given then, and is not hidden. An
+    image that was shown again, or renamed by somebody, has the mark as well, and is not retired any more.
     """
     return in_order({image["id"]: image for image in images if is_retired_from(image, name, owner)}.values())
 
@@ -48,8 +48,8 @@ def is_retired_from(image: Image, name: str, owner: str) -> bool:
     """Whether this collection has made and retired the image, and its name was this one."""
     if not is_ours(image["id"]) or mark_of(image, RETIRED, owner) != name:
         return False
-    named = str(image.get("name"))
-    return named == name if image.get("os_hidden") else named != name and named.startswith(name)
+    named = image.get("name")
+    return named == name if image.get("os_hidden") else named not in (None, name) and named == image.get(RETIRED_AS)
 
 
 def is_still_retired(image: Image, planned: Image) -> bool:

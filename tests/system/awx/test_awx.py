@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ def assert_no_secret(job: Finished, sandbox: Mapping[str, Any]) -> None:
 
 def test_no_inventory_answers_a_question_of_a_survey() -> None:
     """Variables of the play come before those of the inventory, answers before both."""
-    for playbook in ("declare_image", "set_image_state", "list_images"):
+    for playbook in ("declare_image", "rotate_image", "set_image_state", "list_images"):
         (play,) = load(f"{playbook}.yml")
         assert {question["variable"] for question in load(f"surveys/{playbook}.yml")["spec"]} <= set(play["vars"])
 
@@ -86,6 +87,36 @@ def test_a_job_declares_an_image_with_its_data(
     assert (image["os_distro"], image["os_version"], image["hw_note"]) == ("alpine", "3.20", "a=b")
     assert_clean(first, sandbox)
     assert_clean(second, sandbox)
+
+
+def test_jobs_prepare_publish_and_roll_back(
+    mesh: Mesh, server: Server, sandbox: dict[str, Any], application_credential: dict[str, Any]
+) -> None:
+    name = unused("awx")
+    server.remember_name(name)
+    with open_vendor() as vendor:
+
+        def job(version: bytes, **answers: Any) -> Finished:
+            checksum = f"sha512:{hashlib.sha512(version).hexdigest()}"
+            source = {"image_url": vendor.file("disk.raw", version), "image_checksum": checksum}
+            given = survey("rotate_image.yml", image_name=name, image_disk_format="raw", **source, **answers)
+            done = mesh.run_here(Job("rotate_image.yml", given, application_credential))
+            assert done.rc == 0, done.stdout
+            assert_clean(done, sandbox)
+            return done
+
+        first = job(b"one" * 1000, image_step="publish").stats["pcd_image_id"]
+        prepared = job(b"two" * 1000).stats
+        assert prepared["pcd_image_id"] == first
+        assert server.get(prepared["pcd_prepared_id"])["os_hidden"]
+        published = job(b"two" * 1000, image_step="publish", image_keep=1).stats
+        assert published == {"pcd_image_id": prepared["pcd_prepared_id"], "pcd_prepared_id": ""}
+        assert server.get(first)["os_hidden"]
+        back = job(b"one" * 1000, image_step="publish", image_keep=0)
+        (result,) = back.results("pcd_image").values()
+    assert back.stats["pcd_image_id"] == first
+    assert [(entry["id"], entry["action"]) for entry in result["retired"]] == [(prepared["pcd_prepared_id"], "deleted")]
+    assert [image["id"] for image in server.named(name)] == [first]
 
 
 def test_answers_left_empty_leave_alone(

@@ -172,3 +172,24 @@ def test_a_list_is_complete_though_images_go_while_it_is_read(runners: list[Runn
         server.empty(ids)
     assert set(ids) - set(gone) <= set(listed.ids)
     assert len(listed.ids) == len(set(listed.ids))
+
+
+@pytest.mark.parametrize("back", [False, True], ids=["new version", "rollback"])
+def test_runs_that_rotate_one_name_end_with_one_image_and_the_right_number_of_retired_ones(
+    back: bool, runners: list[Runner], server: Server, name: str, tmp_path: Path
+) -> None:
+    server.remember_name(name)
+
+    def task(version: int) -> dict[str, Any]:
+        path = tmp_path / f"version-{version}"
+        path.write_bytes(b"version %d " % version * 1000)
+        return {"name": name, "path": str(path), "on_content_change": "replace", "keep": 1, **FORMATS}
+
+    first, second = (runners[0]("pcd_image", **task(version)).image["id"] for version in (1, 2))
+    told(together(runners, "pcd_image", [task(1 if back else 3)] * 2))
+    images = {image["id"]: image for image in server.named(name)}
+    (shown,) = (image["id"] for image in images.values() if not image["os_hidden"])
+    assert {*images} == {shown, second}
+    assert (shown == first) is back
+    again = runners[0]("pcd_image", **task(1 if back else 3))
+    assert (again.changed, again.image["id"], again.result["retired"]) == (False, shown, [])

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,10 +13,21 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes import new_id
 from ansible_collections.platform9.pcd.tests.support.glance_client import Image, Server
 from ansible_collections.platform9.pcd.tests.support.module_runner import Outcome, Runner
+from ansible_collections.platform9.pcd.tests.support.vendor import Vendor, open_vendor
 
 RAW: dict[str, Any] = {"disk_format": "raw", "container_format": "bare"}
+
+
+NOT_PLANTED = ("self", "file", "schema", "direct_url", "locations", "stores")
+
+
+@pytest.fixture
+def vendor() -> Iterator[Vendor]:
+    with open_vendor() as vendor:
+        yield vendor
 
 
 @pytest.fixture
@@ -238,3 +251,133 @@ def test_keep_is_about_the_own_project(rotate: Rotation, server: Server) -> None
         refused = rotate(None, "admin", min_disk=1, keep=0, **options)
         assert refused.msg.startswith("keep: ")
     assert server.get(there["id"]) == there
+
+
+# What must not be deleted, shown or read
+
+
+def published(vendor: Vendor, folder: Path, number: int, packed: bool = False) -> dict[str, Any]:
+    """The options for a build at an address, of which a SHA-256 checksum is stated. Each is as long as the others."""
+    content = b"build %d " % number * 1000
+    sent = gzip.compress(content, mtime=0) if packed else content
+    checksum = f"sha256:{hashlib.sha256(sent).hexdigest()}"
+    return {"url": vendor.file(f"build.raw{'.gz' * packed}", sent), "checksum": checksum, "method": "upload", **RAW}
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "packed"])
+def test_a_remembered_checksum_is_enough_to_put_an_image_back(
+    packed: bool, rotate: Rotation, vendor: Vendor, tmp_path: Path
+) -> None:
+    def to(number: int, **more: Any) -> Outcome:
+        options = published(vendor, tmp_path, number, packed)
+        return rotate(None, on_content_change="replace", decompress=packed, **options, **more)
+
+    first, second = to(1).image["id"], to(2).image["id"]
+    asked = len(vendor.asked)
+    back = to(1, keep=1)
+    assert (back.image["id"], rotate.current(), entries(back)) == (first, [first], [(second, "hidden")])
+    assert to(2).image["id"] == second
+    assert vendor.asked[asked:] == []
+    assert packed or len(back.glance) <= 5, back.glance
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "packed"])
+def test_what_was_prepared_is_published_without_reading_its_source(
+    packed: bool, rotate: Rotation, vendor: Vendor, tmp_path: Path
+) -> None:
+    more: dict[str, Any] = {"decompress": packed}
+    rotate(None, on_content_change="replace", **published(vendor, tmp_path, 1, packed), **more)
+    new = published(vendor, tmp_path, 2, packed)
+    prepared = rotate(None, on_content_change="prepare", **new, **more).result["prepared"]["id"]
+    asked = len(vendor.asked)
+    again = rotate(None, on_content_change="prepare", **new, **more)
+    assert (again.changed, again.result["prepared"]["id"]) == (False, prepared)
+    assert rotate(None, on_content_change="replace", **new, **more).image["id"] == prepared
+    assert vendor.asked[asked:] == []
+
+
+def test_a_retired_image_that_somebody_has_renamed_stays(rotate: Rotation, server: Server) -> None:
+    first, second, dummy = rotate.builds(1, 2, 3, retired="rename")
+    server.change(first, name=f"{rotate.name}-lts")
+    assert entries(rotate(3, retired="rename", keep=0)) == [(second, "deleted")]
+    assert rotate(1, retired="rename").image["id"] != first
+    assert server.get(first)["name"] == f"{rotate.name}-lts"
+
+
+@pytest.mark.parametrize("how", ["hide", "rename"])
+@pytest.mark.parametrize("end", [", 100%25 eq:x", "in:a,b", "Über & #?+/~1", "\N{SNOWMAN}"])
+def test_any_name_can_be_rotated(end: str, how: str, run: Runner, server: Server, name: str, tmp_path: Path) -> None:
+    rotate = Rotation(run, server, f"{name} {end}", tmp_path)
+    try:
+        dummy, second, third = rotate.builds(1, 2, 3, retired=how)
+        done = rotate(2, retired=how, keep=1)
+        assert (done.image["id"], done.changed) == (second, True)
+        assert {*rotate.everything()} == {second, third}
+    finally:
+        for image_id in rotate.everything():
+            server.remember(image_id)
+
+
+def test_names_that_differ_in_case_are_rotated_each_for_itself(rotate: Rotation, run: Runner, server: Server) -> None:
+    first, second = rotate.builds(1, 2)
+    upper = Rotation(run, server, rotate.name.upper(), rotate.folder)
+    others = upper.builds(1, 2)
+    for image_id in others:
+        server.remember(image_id)
+    assert {first, second}.isdisjoint(others)
+    assert entries(rotate(2, keep=0)) == [(first, "deleted")]
+    assert {*upper.everything()} == {*others}
+
+
+def test_images_of_another_project_are_not_made_of_retired_ones(rotate: Rotation, server: Server) -> None:
+    """An administrator makes and replaces images of another project; what was retired in the own one stays so."""
+    first, second = rotate.builds(1, 2, user="admin")
+    other = server.project_id("other")
+    refused = rotate(3, "admin", owner=other, keep=0)
+    assert refused.msg.startswith("keep: ")
+    for build in (1, 2, 1):
+        made = rotate(build, "admin", owner=other).image
+        assert (made["owner"], made["id"] in (first, second)) == (other, False)
+    assert server.get(first)["owner"] == server.project_id("admin")
+    assert server.get(first)["os_hidden"]
+
+
+def test_an_image_that_is_put_back_can_be_seen_by_whoever_saw_the_other(rotate: Rotation, server: Server) -> None:
+    dummy, second = rotate.builds(1, 2)
+    server.change(second, visibility="community")
+    assert rotate(1).image["visibility"] == "community"
+    assert rotate(2, visibility="private").image["visibility"] == "private"
+
+
+def test_a_prepared_image_that_somebody_has_protected_stays(rotate: Rotation, server: Server) -> None:
+    rotate.builds(1)
+    old = rotate(2, on_content_change="prepare").result["prepared"]["id"]
+    server.change(old, protected=True)
+    before = rotate.everything()
+    refused = rotate(3, on_content_change="prepare", keep=0)
+    assert "somebody has protected it" in refused.msg
+    assert rotate.everything() == before
+    assert entries(rotate(3, on_content_change="prepare", force=True)) == [(old, "deleted")]
+
+
+def test_a_rotation_with_deletion_keeps_what_was_hidden_before(rotate: Rotation) -> None:
+    first, second = rotate.builds(1, 2)
+    done = rotate(3, retired="delete", keep=1)
+    assert entries(done) == [(second, "deleted")]
+    assert {*rotate.everything()} == {first, done.image["id"]}
+
+
+def test_more_retired_images_than_a_page_are_deleted(rotate: Rotation, run: Runner, server: Server) -> None:
+    """The sandbox gives pages of 25 if nobody asks for more; 30 are retired."""
+    (first,) = rotate.builds(1)
+    document = {**server.get(first), "os_hidden": True, "pcd_retired": rotate.name}
+    planted = []
+    for dummy in range(30):
+        image_id = new_id()
+        planted.append({**document, "id": image_id, "pcd_bound_to": image_id})
+    server.plant([{key: value for key, value in each.items() if key not in NOT_PLANTED} for each in planted], {})
+    try:
+        predicted = rotate(1, keep=3, check=True)
+        assert [action for dummy, action in entries(predicted)] == ["deleted"] * 27
+    finally:
+        server.uproot([each["id"] for each in planted])

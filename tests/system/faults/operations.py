@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes import new_id
 from ansible_collections.platform9.pcd.tests.support.glance_client import Image, Server, unused
 from ansible_collections.platform9.pcd.tests.support.vendor import Vendor
 
 FORMATS = {"disk_format": "raw", "container_format": "bare"}
 REPLACES = "pcd_replaces"
-OLD, NEW = os.urandom(100_000), os.urandom(200_000)
+OLDEST, OLD, NEW = os.urandom(50_000), os.urandom(100_000), os.urandom(200_000)
 # More than one page of the service's largest.
 MANY = 1001
 
@@ -410,6 +411,90 @@ class Replace(Operation):
         return [*super().damage(subject), *lost]
 
 
+class Rotation(Operation):
+    """A name with a current image and one that was retired; both were made by this collection, and so is a third."""
+
+    contents = (OLDEST, OLD, NEW)
+    most_images = 3
+    how = "replace"
+    # The content of the retired image, and of one that was prepared.
+    retired: bytes | None = None
+    prepared: bytes | None = None
+    # Whether the retired image may be deleted.
+    deletes = False
+
+    def prepare(self, subject: Subject) -> None:
+        self._make(subject, OLD)
+        current = subject.id
+        for content, hidden in ((self.retired, {"pcd_retired": subject.name}), (self.prepared, {REPLACES: current})):
+            if content is not None:
+                self._make(subject, content, os_hidden=True, **hidden)
+        subject.id = current
+
+    def _make(self, subject: Subject, content: bytes, **attributes: Any) -> None:
+        image_id = new_id()
+        bound = {"pcd_bound_to": image_id} if attributes else {}
+        subject.create(content, id=image_id, **bound, **attributes)
+
+    def options(self, subject: Subject) -> dict[str, Any]:
+        source = {"path": subject.file(), "on_content_change": self.how}
+        return {"name": subject.name, **source, "keep": 1, **FORMATS}
+
+    def states(self, subject: Subject) -> dict[bytes, tuple[bool, bool]]:
+        """Of each image that there shall be, by its content: whether it is hidden, and whether it counts as retired."""
+        raise NotImplementedError
+
+    def wrong(self, subject: Subject, result: Mapping[str, Any]) -> list[str]:
+        wanted = sorted((hash_of(content), *state) for content, state in self.states(subject).items())
+        found = sorted(
+            (str(image["os_hash_value"]), image["os_hidden"], image.get("pcd_retired") == subject.name)
+            for image in subject.images
+        )
+        return [] if found == wanted else [f"(hash, hidden, retired): {found}, not {wanted}"]
+
+    def damage(self, subject: Subject) -> list[str]:
+        images = subject.images
+        found = super().damage(subject)
+        if not any(image["status"] == "active" and not image["os_hidden"] for image in images):
+            found.append("no image of the name can be used")
+        if subject.old is None:
+            found.append("the current image is gone")
+        hashes = [image["os_hash_value"] for image in images]
+        if self.retired is not None and not self.deletes and hash_of(self.retired) not in hashes:
+            found.append("the retired image is gone")
+        return found
+
+
+class Rotate(Rotation):
+    """A new version; of the two retired images, the older one is deleted."""
+
+    name, writes, retired, deletes = "rotate", 6, OLDEST, True
+
+    def states(self, subject: Subject) -> dict[bytes, tuple[bool, bool]]:
+        return {NEW: (False, False), OLD: (True, True)}
+
+
+class Prepare(Rotation):
+    name, writes, retired, how = "prepare", 2, OLDEST, "prepare"
+
+    def states(self, subject: Subject) -> dict[bytes, tuple[bool, bool]]:
+        return {NEW: (True, False), OLD: (False, False), OLDEST: (True, True)}
+
+
+class Publish(Rotation):
+    name, writes, prepared = "publish", 3, NEW
+
+    def states(self, subject: Subject) -> dict[bytes, tuple[bool, bool]]:
+        return {NEW: (False, False), OLD: (True, True)}
+
+
+class RollBack(Rotation):
+    name, writes, retired = "roll back", 3, NEW
+
+    def states(self, subject: Subject) -> dict[bytes, tuple[bool, bool]]:
+        return {NEW: (False, False), OLD: (True, True)}
+
+
 class Download(Operation):
     name, module, writes = "download", "pcd_image_download", 0
     contents = (OLD,)
@@ -456,6 +541,10 @@ OPERATIONS: tuple[Operation, ...] = (
     Send("glance-direct", "stage and import"),
     Send("web-download", "import from a url"),
     *(Replace(retired) for retired in RETIRED),
+    Rotate(),
+    Prepare(),
+    Publish(),
+    RollBack(),
     Download(),
 )
 BY_NAME = {operation.name: operation for operation in OPERATIONS}

@@ -29,6 +29,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes im
     MAX_TEXT_LENGTH,
     REPLACES,
     RETIRED,
+    RETIRED_AS,
     SHOWN,
     SOURCE,
 )
@@ -78,6 +79,11 @@ def stream(tmp_path: Path) -> Stream:
 MARK = ({"op": "add", "path": f"/{RETIRED}", "value": NAME}, {"op": "add", "path": f"/{BOUND_TO}", "value": ID})
 
 HIDE = Update([replace("/os_hidden", True), *MARK])
+
+
+def renaming(name: str) -> Update:
+    return Update([replace("/name", name), *MARK, {"op": "add", "path": f"/{RETIRED_AS}", "value": name}])
+
 
 RETIREMENTS = (Retire(full(), (HIDE,), "hidden", NAME),)
 
@@ -303,7 +309,7 @@ def test_a_plan_that_ends_without_an_image_has_no_ending() -> None:
         ("deactivate", {"status": "deactivated"}, (HIDE,)),
         ("deactivate", {"status": "deactivated", "os_hidden": True}, (Update([*MARK]),)),
         ("deactivate", {"os_hidden": True, RETIRED: NAME, BOUND_TO: ID}, (SetStatus("deactivate"),)),
-        ("rename", {}, (Update([replace("/name", "ubuntu-24.04-20261123T073931Z"), *MARK]),)),
+        ("rename", {}, (renaming("ubuntu-24.04-20261123T073931Z"),)),
         ("delete", {}, (Delete([]),)),
     ],
 )
@@ -317,7 +323,7 @@ def test_the_old_image_is_retired_in_the_way_that_was_asked_for(
 
 def test_the_suffix_of_ones_own_is_appended() -> None:
     (update,) = retirement_of(full(), "rename", " (old)", False, NAME, False).steps
-    assert update == Update([replace("/name", "ubuntu-24.04 (old)"), *MARK])
+    assert update == renaming("ubuntu-24.04 (old)")
 
 
 @pytest.mark.parametrize("suffix", [None, " (old)"])
@@ -335,7 +341,7 @@ def test_an_image_that_has_another_name_by_then_is_not_renamed_once_more(suffix:
     [
         ("hide", (UNMARK, HIDE)),
         ("deactivate", (UNMARK, HIDE, SetStatus("deactivate"))),
-        ("rename", (UNMARK, Update([replace("/name", "ubuntu-24.04-20261123T073931Z"), *MARK]))),
+        ("rename", (UNMARK, renaming("ubuntu-24.04-20261123T073931Z"))),
         ("delete", (Delete([]),)),
     ],
 )

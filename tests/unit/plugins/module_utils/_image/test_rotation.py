@@ -8,7 +8,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes import BOUND_TO, RETIRED, new_id
+from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes import (
+    BOUND_TO,
+    RETIRED,
+    RETIRED_AS,
+    new_id,
+)
 from ansible_collections.platform9.pcd.plugins.module_utils._image.plan import (
     Delete,
     Plan,
@@ -49,7 +54,11 @@ def retired(day: int = 1, **given: Any) -> dict[str, Any]:
     [
         ({}, True),
         ({"status": "deactivated"}, True),
-        ({"os_hidden": False, "name": f"{NAME}-20261101T000000Z"}, True),
+        ({"os_hidden": False, "name": f"{NAME}-old", RETIRED_AS: f"{NAME}-old"}, True),
+        ({"os_hidden": False, "name": f"{NAME}-lts", RETIRED_AS: f"{NAME}-old"}, False),
+        ({"os_hidden": False, "name": f"{NAME}-old"}, False),
+        ({"os_hidden": False, "name": None}, False),
+        ({"os_hidden": False, RETIRED_AS: NAME}, False),
         ({"os_hidden": False}, False),
         ({"os_hidden": True, "name": "renamed by somebody"}, False),
         ({"os_hidden": False, "name": "renamed by somebody"}, False),
