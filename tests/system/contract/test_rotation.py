@@ -56,7 +56,10 @@ class Rotation:
 
     def builds(self, *numbers: int, **options: Any) -> list[str]:
         """The ids of the images of these builds, one after the other."""
-        return [self(number, **options).image["id"] for number in numbers]
+        ids = [self(number, **options).image["id"] for number in numbers]
+        # The service tells seconds only, and the older one of two goes first.
+        self.server.space_out(ids)
+        return ids
 
     def everything(self) -> dict[str, Image]:
         return {key: image for key, image in self.server.everything().items() if self.name in str(image.get("name"))}

@@ -424,11 +424,16 @@ class Rotation(Operation):
     deletes = False
 
     def prepare(self, subject: Subject) -> None:
+        made = []
+        if self.retired is not None:
+            self._make(subject, self.retired, os_hidden=True, pcd_retired=subject.name)
+            made.append(subject.id)
         self._make(subject, OLD)
         current = subject.id
-        for content, hidden in ((self.retired, {"pcd_retired": subject.name}), (self.prepared, {REPLACES: current})):
-            if content is not None:
-                self._make(subject, content, os_hidden=True, **hidden)
+        # The service tells seconds only, and the older one of two goes first.
+        subject.server.space_out([*made, current])
+        if self.prepared is not None:
+            self._make(subject, self.prepared, os_hidden=True, **{REPLACES: current})
         subject.id = current
 
     def _make(self, subject: Subject, content: bytes, **attributes: Any) -> None:
