@@ -229,8 +229,8 @@ INFO = [
 
 WRITING = [*CREATION, *UPDATE, *DELETION, *STATE]
 
-# What they do is not done to images: test_download.py and test_service_info.py hold them to the same promises.
-ELSEWHERE = {"pcd_image_download", "pcd_image_service_info"}
+# They do not change images: test_download.py, test_members.py and test_service_info.py hold them to the same promises.
+ELSEWHERE = {"pcd_image_download", "pcd_image_member", "pcd_image_service_info"}
 
 
 def rows(table: list[Row]) -> pytest.MarkDecorator:
