@@ -270,7 +270,7 @@ options:
         retires the current one. No data is sent, and the image has the id that instances refer to. The same applies if
         no current image has this name. The image that is shown again gets the attributes that the task declares, and
         keeps all others, its members too. With O(retired=rename), only renamed images are looked at, otherwise only
-        hidden ones.
+        hidden ones. An image that was not public is not shown again if it would become public.
       - An interrupted replacement is continued by the next run. If the unfinished image cannot become what the task
         declares now, it is deleted.
       - The members of a shared image become members of its replacement before that one is shown. If they had accepted

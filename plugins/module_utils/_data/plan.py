@@ -384,7 +384,9 @@ class _Planner:
         for image in reversed(self._retired.listed()):
             wanted = self._desired_for(image)
             is_other = any(wanted.get(key, image.get(key)) != image.get(key) for key in FIXED_BY_DATA)
-            if is_other or image["status"] not in FULL_STATUSES or not self._has_data(image, stream, known):
+            if is_other or image["status"] not in FULL_STATUSES or not self._may_be_shown(image, old):
+                continue
+            if not self._has_data(image, stream, known):
                 continue
             if self._prepares and old is not None:
                 return Plan(old, image, prepares=True)
@@ -392,6 +394,15 @@ class _Planner:
             retirements = [] if old is None else self._retirements([*self._replaced_by(old), old], old["name"], hidden)
             return plan_return(old, image, wanted, self._request.target.name, self._request.purge, retirements)
         return None
+
+    def _may_be_shown(self, image: Image, old: Image | None) -> bool:
+        """Whether the retired image may get the visibility that the task or the current image says.
+
+        Only an administrator can make an image public. So one that is not public was never the public one, and is not
+        made public because of a mark that any member of the project can write.
+        """
+        visibility = self._desired.get("visibility") or (old or {}).get("visibility")
+        return visibility != "public" or image.get("visibility") == "public"
 
     def _is_about_own(self, old: Image | None) -> bool:
         """Whether the image, or the one that is to be made, belongs to the project of the login, as retired ones do."""

@@ -384,3 +384,26 @@ def test_more_retired_images_than_a_page_are_deleted(rotate: Rotation, run: Runn
         assert [action for dummy, action in entries(predicted)] == ["deleted"] * 27
     finally:
         server.uproot([each["id"] for each in planted])
+
+
+@pytest.mark.parametrize("declared", [{}, {"visibility": "public"}], ids=["as the current one", "declared"])
+def test_what_was_not_public_is_not_put_back_in_public(
+    declared: dict[str, Any], rotate: Rotation, server: Server, planted: list[str]
+) -> None:
+    """Any member of the project can make a private image that says it was retired, with the data of the next build."""
+    current = rotate(1, "admin", visibility="public").image["id"]
+    image_id = new_id()
+    planted.append(image_id)
+    own = server.project_id("admin")
+    content = Path(rotate.build(2)).read_bytes()
+    hashes = {"checksum": hashlib.md5(content).hexdigest(), "os_hash_value": hashlib.sha512(content).hexdigest()}
+    marks = {"pcd_retired": rotate.name, "pcd_bound_to": image_id, "kernel_id": str(uuid.uuid4())}
+    record = {"id": image_id, "name": rotate.name, "owner": own, "visibility": "private", "os_hidden": True}
+    server.plant([{**record, **RAW, **marks, **hashes, "os_hash_algo": "sha512", "status": "active", "size": 8000}], {})
+    before = server.get(image_id)
+    prepared = rotate(2, "admin", on_content_change="prepare", **declared).result["prepared"]
+    done = rotate(2, "admin", **declared)
+    assert done.image["id"] == prepared["id"] != image_id
+    assert (done.image["visibility"], done.image["properties"]) == ("public", {})
+    assert entries(done) == [(current, "hidden")]
+    assert server.get(image_id) == before
