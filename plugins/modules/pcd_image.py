@@ -466,16 +466,16 @@ EXAMPLES = r"""
 - name: Prepare the next version, which stays hidden until it is published
   platform9.pcd.pcd_image:
     cloud: pcd
-    name: ubuntu-24.04
-    path: ubuntu-24.04-new.qcow2
+    name: debian-13
+    path: /var/lib/images/debian-13-genericcloud-amd64.qcow2
     on_content_change: prepare
   register: next
 
 - name: Publish the version that was prepared, and keep two retired ones
   platform9.pcd.pcd_image:
     cloud: pcd
-    name: ubuntu-24.04
-    path: ubuntu-24.04-new.qcow2
+    name: debian-13
+    path: /var/lib/images/debian-13-genericcloud-amd64.qcow2
     on_content_change: replace
     keep: 2
 

@@ -47,7 +47,8 @@ def test_the_playbook_of_the_readme_does_what_it_says_and_its_second_run_nothing
     assert (ubuntu["min_disk"], ubuntu["hw_qemu_guest_agent"]) == (10, "true")
 
 
-@pytest.mark.parametrize("module", MODULE_NAMES)
+# Those of pcd_image_member need the logins of several projects; guide_sharing is followed for them.
+@pytest.mark.parametrize("module", [name for name in MODULE_NAMES if name != "pcd_image_member"])
 def test_the_examples_of_the_module_run_one_after_the_other(module: str, server: Server, tmp_path: Path) -> None:
     if module != "pcd_image":  # whose examples begin by making the image
         server.create("ubuntu-24.04", active=True)
