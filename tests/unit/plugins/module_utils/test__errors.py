@@ -61,7 +61,7 @@ def test_only_a_second_attempt_is_mentioned() -> None:
 @pytest.mark.parametrize(("status", "kind"), BY_STATUS.items())
 def test_another_message_keeps_the_response(status: int, kind: type[ApiError]) -> None:
     error = response(kind, status).with_message("Could not do it.")
-    assert type(error) is kind
+    assert error.__class__ is kind
     assert str(error) == "Could not do it. (request id req-1)"
     assert error.facts == {**RESPONSE, "status": status}
     assert (error.status, error.server_message, error.retry_after) == (status, "out of memory", "7")

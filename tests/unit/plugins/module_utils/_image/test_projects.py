@@ -55,9 +55,11 @@ class Bench:
         return [] if self._service is None else [request.path for request in self._service.requests]
 
 
-def bench(serve: Serve, answers: Mapping[str, Reply] = OPEN, domain: str | None = None, own: Domain = OWN) -> Bench:
+def bench(
+    serve: Serve, answers: Mapping[str, Reply] | None = None, domain: str | None = None, own: Domain = OWN
+) -> Bench:
     def answer(request: Request) -> Reply:
-        return answers[request.path]
+        return (OPEN if answers is None else answers)[request.path]
 
     return Bench(serve(answer), domain, own)
 
