@@ -66,8 +66,9 @@ AMAZON_FORMATS = ("ami", "ari", "aki")
 WHOLE_VMDKS = ("monolithicsparse", "streamoptimized")
 VMDK_SECTOR = 512
 VMDK_TYPE = re.compile(r'createtype\s*=\s*"?([^"\r\n]*)')
-VMDK_PARENT = re.compile(r"^\s*parentfilenamehint\s*=", re.MULTILINE)
-VMDK_EXTENT = re.compile(r"^\s*(?:rw|rdonly|noaccess)\s.*", re.MULTILINE)
+# Blanks, but no line break: otherwise each of many empty lines would be looked through up to the last one.
+VMDK_PARENT = re.compile(r"^[^\S\n]*parentfilenamehint\s*=", re.MULTILINE)
+VMDK_EXTENT = re.compile(r"^[^\S\n]*(?:rw|rdonly|noaccess)\s.*", re.MULTILINE)
 
 
 def compression_of(start: bytes) -> str | None:

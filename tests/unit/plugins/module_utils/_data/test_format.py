@@ -8,6 +8,7 @@ import bz2
 import gzip
 import lzma
 import struct
+import time
 from contextlib import suppress
 
 import pytest
@@ -161,6 +162,8 @@ def test_two_bytes_of_encrypted_data_are_no_compression(start: bytes) -> None:
         ),
         (vmdk(extent='RW 4 FLAT "/etc/passwd" 0'), "is a VMDK with an extent in another folder"),
         (vmdk(extent='  rdonly\t4 FLAT "../x" 0'), "is a VMDK with an extent in another folder"),
+        (vmdk(extent='\r\x0brw 4 FLAT "/etc/passwd" 0'), "is a VMDK with an extent in another folder"),
+        (vmdk(extent='\n\n\n\t rw 4 FLAT "/etc/passwd" 0'), "is a VMDK with an extent in another folder"),
         (
             vmdk('createType="monolithicSparse"\nparentCID=22d5e67b\nparentFileNameHint="/etc/passwd"'),
             "is a VMDK with a parent file",
@@ -175,6 +178,21 @@ def test_two_bytes_of_encrypted_data_are_no_compression(start: bytes) -> None:
 )
 def test_a_disk_that_needs_other_files_is_found(start: bytes, reason: str | None) -> None:
     assert needs_other_files(start) == reason
+
+
+def test_many_empty_lines_cost_no_more_than_other_lines() -> None:
+    """A descriptor comes from a vendor, and each pass over the data looks at it."""
+
+    def seconds(line: bytes) -> float:
+        text = b'createType="monolithicSparse"\n' + line * (MAX_START_BYTES // 2 // len(line))
+        sectors = -(-len(text) // 512)
+        start = b"KDMV" + bytes(24) + struct.pack("<QQ", 1, sectors)
+        begun = time.perf_counter()
+        assert needs_other_files(start.ljust(512, b"\0") + text) is None
+        return time.perf_counter() - begun
+
+    # Looked through up to the last line from each one, they cost some thousand times as much.
+    assert seconds(b"\n") < 200 * seconds(b"x\n")
 
 
 @pytest.mark.parametrize(
