@@ -8,6 +8,7 @@ Redirects are never followed, so that a token or a password reaches no other hos
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -45,6 +46,8 @@ except ImportError:  # the module says so with missing_required_lib before anyth
 T = TypeVar("T")
 
 MAX_ERROR_BODY_BYTES = 20_000
+# A number of bytes in a header: 64 bits have no more digits, and Python does not read several thousand of them.
+COUNT = re.compile(r"[0-9]{1,19}")
 
 
 class Answer(NamedTuple):
@@ -349,8 +352,12 @@ def new_session() -> Session:
 
 def announced_length(headers: Mapping[str, str]) -> int | None:
     """The number of bytes that an answer announces; None if it does not, or sends them in chunks."""
-    length = "" if "Transfer-Encoding" in headers else headers.get("Content-Length", "")
-    return int(length) if length.isascii() and length.isdigit() else None
+    return None if "Transfer-Encoding" in headers else count_in(headers.get("Content-Length", ""))
+
+
+def count_in(text: str) -> int | None:
+    """The number of bytes that a header says; None if it says none, or one that no file has."""
+    return int(text) if COUNT.fullmatch(text) else None
 
 
 def _refuse_cut(response: requests.Response) -> None:

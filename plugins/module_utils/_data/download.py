@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from .._arguments import FuturePath
-from .._client.http import announced_length
+from .._client.http import announced_length, count_in
 from .._client.progress import Meter
 from .._client.retry import SYSTEM_CLOCK, Clock, pause
 from .._errors import (
@@ -498,7 +498,7 @@ def _blocks(response: requests.Response) -> Iterator[bytes]:
 
 def _begins_at(start: int, response: requests.Response) -> bool:
     found = CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
-    return found is not None and int(found[1]) == start
+    return found is not None and count_in(found[1]) == start
 
 
 def _checksum(digest: Digest | None) -> str | None:

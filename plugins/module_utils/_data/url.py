@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 from .._client.failures import is_timeout, may_recover, reason_for
-from .._client.http import announced_length, new_session
+from .._client.http import announced_length, count_in, new_session
 from .._client.proxies import proxies_for
 from .._client.retry import SYSTEM_CLOCK, Attempts, Clock, is_transient
 from .._client.transport import Transport
@@ -126,7 +126,7 @@ class Url:
         if response.status_code == 200:
             return Beginning(download.size, start)
         part = PART.fullmatch(response.headers.get("Content-Range", "").strip())
-        size = None if part is None or part["size"] == "*" else int(part["size"])
+        size = None if part is None else count_in(part["size"])
         return Beginning(size, start if part is not None and len(start) in (count, size) else None)
 
     def attempts(self) -> Attempts:

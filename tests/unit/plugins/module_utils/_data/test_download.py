@@ -383,7 +383,14 @@ def test_a_service_without_range_starts_again(plan: Plan, dest: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [part(1000, told=999), part(0), Reply(206, DATA[1000:]), Reply(206, b"", {"Content-Range": "bytes */9"})]
+    "wrong",
+    [
+        part(1000, told=999),
+        part(0),
+        Reply(206, DATA[1000:]),
+        Reply(206, b"", {"Content-Range": "bytes */9"}),
+        Reply(206, DATA[1000:], {"Content-Range": f"bytes {'9' * 5000}-{SIZE - 1}/{SIZE}"}),
+    ],
 )
 def test_a_part_that_was_not_asked_for_is_not_used(plan: Plan, dest: Path, wrong: Reply) -> None:
     plan(dest, broken(0, 1000), wrong, WHOLE).apply()
@@ -447,8 +454,9 @@ def test_a_body_of_no_announced_length_that_is_short_is_a_break(plan: Plan, dest
     assert left(dest) == {"disk.raw": DATA}
 
 
-def test_a_length_that_is_not_a_number_does_not_count(plan: Plan, dest: Path) -> None:
-    plan(dest, BrokenReply(b"HTTP/1.1 200 OK\r\nContent-Length: \xb2\r\n\r\n" + DATA)).apply()
+@pytest.mark.parametrize("length", [b"\xb2", b"9" * 5000], ids=["a sign", "more digits than Python reads"])
+def test_a_length_that_is_not_a_number_does_not_count(length: bytes, plan: Plan, dest: Path) -> None:
+    plan(dest, BrokenReply(b"HTTP/1.1 200 OK\r\nContent-Length: %s\r\n\r\n" % length + DATA)).apply()
     assert left(dest) == {"disk.raw": DATA}
 
 

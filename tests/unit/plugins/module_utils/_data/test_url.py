@@ -105,6 +105,22 @@ def test_the_size_is_known_before_the_bytes(serve: Serve) -> None:
         assert reading.size == len(DATA)
 
 
+@pytest.mark.parametrize(
+    ("digits", "size"), [("3000", 3000), ("*", None), ("9" * 5000, None)], ids=["a size", "none", "too many digits"]
+)
+def test_the_beginning_is_one_request_whatever_size_is_announced(digits: str, size: int | None, serve: Serve) -> None:
+    service = serve(Reply(206, DATA[:4], {"Content-Range": f"bytes 0-3/{digits}"}))
+    assert url(service).beginning(4) == (size, DATA[:4])
+    assert [request.headers["Range"] for request in service.requests] == ["bytes=0-3"]
+
+
+def test_a_length_with_more_digits_than_python_reads_is_not_known(serve: Serve) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %s\r\n\r\n" % (b"9" * 5000)
+    source = url(serve(BrokenReply(head + DATA)))
+    assert source.beginning(4) == (None, DATA[:4])
+    assert fetched(source) == DATA
+
+
 GZ = gzip.compress(DATA, mtime=0)
 PACKED_FILES = {
     "gz": GZ,
