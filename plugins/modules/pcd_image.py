@@ -638,7 +638,7 @@ def plan_image(request: ImageRequest, session: Session) -> Plan:
 
 
 def _check_owner(request: ImageRequest, plan: Plan, session: Session) -> None:
-    new = request.target.owner or request.desired.get("owner") or session.project_id
+    new = request.target.owner or session.project_id
     owner = new if plan.before is None else plan.before.get("owner")
     if owner is None or owner != session.project_id:
         raise PlanError(

@@ -76,7 +76,7 @@ MAX_REMEMBER_SECONDS = 5
 # More runs than this do not break off one after the other.
 MAX_REPLACED = 10
 
-# The order in which runs of the same moment see what they have made; see Writer.
+# The order in which runs of the same moment see what they have made; see Applier.
 OLDEST_FIRST = ("sort", "created_at:asc,id:asc")
 
 # What an address answers whose file is not there, whoever asks.
@@ -392,7 +392,7 @@ class _Planner:
                 return Plan(old, image, prepares=True)
             hidden = bool(self._desired.get("os_hidden"))
             retirements = [] if old is None else self._retirements([*self._replaced_by(old), old], old["name"], hidden)
-            return plan_return(old, image, wanted, self._request.target.name, self._request.purge, retirements)
+            return plan_return(old, image, wanted, self._request.purge, retirements)
         return None
 
     def _may_be_shown(self, image: Image, old: Image | None) -> bool:
@@ -407,17 +407,15 @@ class _Planner:
     def _is_about_own(self, old: Image | None) -> bool:
         """Whether the image, or the one that is to be made, belongs to the project of the login, as retired ones do."""
         own = self._session.project_id
-        owners = (self._request.target.owner, self._desired.get("owner"), None if old is None else old.get("owner"))
+        owners = (self._request.target.owner, None if old is None else old.get("owner"))
         return all(owner in (None, own) for owner in owners)
 
     def _has_data(self, image: Image, stream: Stream, known: Content) -> bool:
         """Whether the image is known to have the data of the stream; a file is read if nothing else tells."""
         if remembers(image, stream, self._session.project_id):
             return True
-        stated, sent = stream.stated, self._sent(image)
-        if stated is not None and not stream.decompress:
-            known = Content(known.size, {**known.digests, stated.algorithm: stated.value})
-        same = is_same(sent, Content(None, known.digests))
+        sent = self._sent(image)
+        same = is_same(sent, Content(None, {**known.digests, **stream.stated_content.digests}))
         if same is None and isinstance(stream.source, File) and stream.is_there:
             same = is_same(sent, self._read(sent, stream))
         return same is True
@@ -503,14 +501,11 @@ class _Planner:
         self._is_compared = False
         if remembers(image, stream, self._session.project_id):
             return None
-        if self._replaces and remembers_another(image, stream, self._session.project_id) and stream.stated is not None:
-            return Content(None, {stream.stated.algorithm: stream.stated.value})
+        known = stream.stated_content
+        if self._replaces and remembers_another(image, stream, self._session.project_id):
+            return known
         image = self._sent(image)
-        stated = Content(None, {})
-        if stream.stated is not None and not stream.decompress:
-            stated = Content(None, {stream.stated.algorithm: stream.stated.value})
-        known = stated
-        same = is_same(image, stated)
+        same = is_same(image, known)
         if same is None:
             known = stream.known()
             same = is_same(image, known)

@@ -134,37 +134,33 @@ def plan_return(
     old: Image | None,
     image: Image,
     desired: Mapping[str, Any],
-    name: str | None,
     purge: bool,
     retirements: Sequence[Retire],
 ) -> Plan:
     """A retired image takes the place of the old one again, with its data, its id, and the desired attributes.
 
+    `desired` has the name.
+
     While both are shown, it names the old one as the one that it replaces, so that an interrupted run can be continued.
     The last patch answers with what became of the first one, so that nothing else looks at that.
     """
-    shown = {"os_hidden": False, "name": name, **desired, **dict.fromkeys(unmarking(image, RETIRED))}
+    shown = {"os_hidden": False, **desired, **dict.fromkeys(unmarking(image, RETIRED))}
     if old is not None:
         # Whoever sees the name sees it afterwards as well.
         shown.setdefault("visibility", old.get("visibility"))
     status: tuple[Step, ...] = (SetStatus("reactivate"),) if image["status"] == "deactivated" else ()
     record = plan_present(shown, image, purge)
+    steps = record.steps
+    if old is not None and retirements:
+        marks = {REPLACES: old["id"], SHOWN: "true", BOUND_TO: image["id"]}
+        begun, ended = {**shown, **marks}, {**shown, **dict.fromkeys(marks)}
+        steps = (
+            Update(make_patch(begun, image, purge), begun, purge, verify=False),
+            *(_without_look(retirement) for retirement in retirements),
+            Update(removal(marks), ended, purge, verify=False),
+        )
     after = {**(record.after or {}), "status": "active"}
-    steps: tuple[Step, ...] = (Resume(image), *status, *record.steps)
-    if old is None or not retirements:
-        return record._replace(before=old, after=after, steps=steps)
-    marks = {REPLACES: old["id"], SHOWN: "true", BOUND_TO: image["id"]}
-    begun = {**{key: value for key, value in shown.items() if key not in marks}, **marks}
-    ended = {**shown, **dict.fromkeys(marks)}
-    retired = tuple(_without_look(retirement) for retirement in retirements)
-    steps = (
-        Resume(image),
-        *status,
-        Update(make_patch(begun, image, purge), begun, purge, verify=False),
-        *retired,
-        Update(removal(marks), ended, purge, verify=False),
-    )
-    return record._replace(before=old, after=after, steps=steps)
+    return record._replace(before=old, after=after, steps=(Resume(image), *status, *steps))
 
 
 def _without_look(retirement: Retire) -> Retire:

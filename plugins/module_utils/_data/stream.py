@@ -245,12 +245,16 @@ class Stream:
             except DataError as error:
                 self.begin_again(error)
 
+    @property
+    def stated_content(self) -> Content:
+        """What the stated digest says about the bytes that are sent: of unpacked bytes, it says nothing."""
+        if self.stated is None or self.decompress:
+            return Content(None, {})
+        return Content(None, {self.stated.algorithm: self.stated.value})
+
     def known(self) -> Content:
         """What is known about the bytes that are sent, without reading them."""
-        if self.decompress:
-            return Content(None, {})
-        stated = {} if self.stated is None else {self.stated.algorithm: self.stated.value}
-        return Content(self._size(), stated)
+        return Content(None if self.decompress else self._size(), self.stated_content.digests)
 
     def _size(self) -> int | None:
         if isinstance(self.source, File):

@@ -112,7 +112,7 @@ def find_named(session: Session, name: str, owner: str, declared: str | None = N
 
 
 def _may_be_racing(found: Sequence[Image]) -> bool:
-    """Whether runs of the same moment may have made these, which then agree on one of each owner (see Writer)."""
+    """Whether runs of the same moment may have made these, which then agree on one of each owner (see Applier)."""
     owners = {image.get("owner") for image in found}
     return len(found) > 1 and len(owners) == 1 and sum(not is_ours(image["id"]) for image in found) < 2
 
