@@ -19,6 +19,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.platform9.pcd.plugins.doc_fragments.attributes import ModuleDocFragment as Attributes
 from ansible_collections.platform9.pcd.plugins.doc_fragments.connection import ModuleDocFragment as Connection
+from ansible_collections.platform9.pcd.plugins.doc_fragments.target import ModuleDocFragment as Target
 from ansible_collections.platform9.pcd.plugins.module_utils._client.options import CONNECTION_OPTIONS, VARIABLES
 from ansible_collections.platform9.pcd.plugins.module_utils._task import Task
 from ansible_collections.platform9.pcd.tests.support.module_process import run
@@ -34,13 +35,16 @@ def task(module: str) -> Task:
     return found
 
 
-def documentation(module: str) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load(import_module(f"{PACKAGE}.{module}").DOCUMENTATION)
+def fragment(text: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(text)
     return found
 
 
-def fragment(text: str) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load(text)
+def documentation(module: str) -> dict[str, Any]:
+    """What the module says, with the options that mean an image from the fragment, if it extends that one."""
+    found = fragment(import_module(f"{PACKAGE}.{module}").DOCUMENTATION)
+    if "platform9.pcd.target" in found["extends_documentation_fragment"]:
+        found["options"] = {**fragment(Target.DOCUMENTATION)["options"], **found["options"]}
     return found
 
 
