@@ -10,7 +10,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.platform9.pcd.plugins.module_utils._apply import MAX_ROUNDS, applier_of
+from ansible_collections.platform9.pcd.plugins.module_utils._apply import (
+    MAX_ROUNDS,
+    MAX_WAIT_FOR_WINNER_SECONDS,
+    applier_of,
+)
 from ansible_collections.platform9.pcd.plugins.module_utils._client.images import Image
 from ansible_collections.platform9.pcd.plugins.module_utils._data.delivery import Delivery, with_delivery
 from ansible_collections.platform9.pcd.plugins.module_utils._data.replacement import plan_replacement, retirement_of
@@ -35,6 +39,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
 from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes import (
     BOUND_TO,
     CREATED,
+    IMPORT_LOCK,
     REPLACES,
     is_ours,
     new_id,
@@ -564,6 +569,26 @@ FAILURES = [
     pytest.param(lambda: DataError("the file was changed"), id="a wrong source"),
     pytest.param(lambda: ConnectionFailed("nothing answered"), id="no answer"),
 ]
+
+
+@pytest.mark.parametrize(
+    ("given", "sends", "waits"),
+    [
+        pytest.param({}, True, True, id="queued"),
+        pytest.param({"status": "active"}, True, False, id="with its data"),
+        pytest.param({IMPORT_LOCK: "req-1"}, True, False, id="about to be imported"),
+        pytest.param({}, False, False, id="and no data is to be sent"),
+    ],
+)
+def test_a_run_that_gave_way_plans_again_once_the_data_of_the_other_image_has_begun(
+    given: dict[str, Any], sends: bool, waits: bool, stream: Stream
+) -> None:
+    clock, glance = Clock(), Glance()
+    racing(glance, rival(fresh_id(), **given), first=True, stays=True)
+    plan = upload(stream) if sends else plan_present({"name": "new"}, None)
+    with pytest.raises(LostRace):
+        applier_of(session_with(glance, clock=clock)).apply(plan)
+    assert (sum(clock.slept) > MAX_WAIT_FOR_WINNER_SECONDS / 2) is waits
 
 
 @pytest.mark.parametrize("protected", [None, False, True])

@@ -244,6 +244,32 @@ def test_a_replacement_that_broke_off_after_its_data_is_only_put_in_its_place() 
     assert not plan.sends_data
 
 
+@pytest.mark.parametrize(
+    ("begun", "desired", "sends", "steps"),
+    [
+        pytest.param(unfinished(status="active"), {}, False, (), id="as it is to be"),
+        pytest.param(
+            unfinished(status="active"),
+            {"min_disk": 20},
+            False,
+            (Resume(unfinished(status="active")), Update([replace("/min_disk", 20)])),
+            id="other attributes",
+        ),
+        pytest.param(unfinished(), {}, True, (Resume(unfinished()), Upload), id="without its data"),
+    ],
+)
+def test_a_prepared_image_gets_what_it_lacks_and_nothing_else(
+    begun: Image, desired: dict[str, Any], sends: bool, steps: tuple[Any, ...], stream: Stream
+) -> None:
+    attributes = replacement_attributes(full(), desired, False, PROJECT)
+    delivery = delivery_of(stream) if sends else None
+    plan = plan_continuation(full(), attributes, begun, delivery, RETIREMENTS, prepares=True)
+    assert len(plan.steps) == len(steps)
+    for step, expected in zip(plan.steps, steps):
+        assert isinstance(step, expected) if isinstance(expected, type) else step == expected
+    assert (plan.changed, plan.sends_data) == (bool(steps), sends)
+
+
 def test_a_purge_does_not_take_the_mark_of_a_replacement_early(stream: Stream) -> None:
     attributes = replacement_attributes(full(), {}, True, PROJECT)
     plan = plan_continuation(full(), attributes, unfinished(), delivery_of(stream), RETIREMENTS)
