@@ -265,7 +265,7 @@ def test_a_prepared_image_gets_what_it_lacks_and_nothing_else(
     delivery = delivery_of(stream) if sends else None
     plan = plan_continuation(full(), attributes, begun, delivery, RETIREMENTS, prepares=True)
     assert len(plan.steps) == len(steps)
-    for step, expected in zip(plan.steps, steps):
+    for step, expected in zip(plan.steps, steps, strict=True):
         assert isinstance(step, expected) if isinstance(expected, type) else step == expected
     assert (plan.changed, plan.sends_data) == (bool(steps), sends)
 
