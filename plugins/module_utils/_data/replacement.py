@@ -160,7 +160,7 @@ def plan_return(
             Update(removal(marks), ended, purge, verify=False),
         )
     after = {**(record.after or {}), "status": "active"}
-    return record._replace(before=old, after=after, steps=(Resume(image), *status, *steps))
+    return record._replace(before=old, after=after, steps=(Resume(image, is_return=True), *status, *steps))
 
 
 def _without_look(retirement: Retire) -> Retire:

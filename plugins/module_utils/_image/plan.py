@@ -149,9 +149,10 @@ class Stores(NamedTuple):
 
 
 class Resume(NamedTuple):
-    """What follows is done to this image, which an earlier run has left unfinished."""
+    """What follows is done to this image, which an earlier run has left unfinished, or retired (`is_return`)."""
 
     image: Image
+    is_return: bool = False
 
 
 class Retire(NamedTuple):
@@ -272,6 +273,24 @@ class Plan(NamedTuple):
                     if value is not None:
                         after[key] = value
         return {"before": before, "after": after}
+
+
+def action_of(plan: Plan) -> str:
+    """What the plan does to the image that the task is about, in one word."""
+    if not plan.changed:
+        return "unchanged"
+    if plan.after is None:
+        return "deleted"
+    if plan.prepares:
+        return "prepared"
+    if any(isinstance(step, Resume) and step.is_return for step in plan.steps):
+        return "restored"
+    if plan.before is None:
+        return "created"
+    if any(isinstance(step, (Create, Resume, Retire)) for step in plan.steps):
+        return "replaced"
+    is_filled = plan.before.get("status") == "queued" and plan.sends_data
+    return "uploaded" if is_filled else "updated"
 
 
 def retired_entry(image: Image, action: str, reason: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import pytest
 
 from ansible_collections.platform9.pcd.plugins.module_utils._apply import applier_of
 from ansible_collections.platform9.pcd.plugins.module_utils._client.images import Image
+from ansible_collections.platform9.pcd.plugins.module_utils._data.image import plan_image
 from ansible_collections.platform9.pcd.plugins.module_utils._data.options import ImageRequest, parse_image
 from ansible_collections.platform9.pcd.plugins.module_utils._data.plan import MAX_STAGED_SECONDS
 from ansible_collections.platform9.pcd.plugins.module_utils._data.replacement import default_suffix
@@ -37,7 +38,6 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes im
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._image.plan import Import, Plan, Resume, Update, Upload
 from ansible_collections.platform9.pcd.plugins.module_utils._session import Session
-from ansible_collections.platform9.pcd.plugins.modules.pcd_image import plan_image
 from ansible_collections.platform9.pcd.tests.support.glance_in_memory import (
     Glance,
     error,

@@ -27,6 +27,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image.plan import (
     Delete,
     Import,
     Plan,
+    Prune,
     Resume,
     Retire,
     SetStatus,
@@ -34,6 +35,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image.plan import (
     Step,
     Update,
     Upload,
+    action_of,
     apply_patch,
     attributes_of,
     desired_by,
@@ -420,6 +422,39 @@ def test_an_image_that_will_be_gone_has_no_data_either() -> None:
 )
 def test_a_plan_knows_whether_it_brings_data_anywhere(step: Step, sends: bool) -> None:
     assert Plan(image(), image(), (Update([]), step)).sends_data is sends
+
+
+UPLOAD = Upload(stream_of(None), None, 60)
+COPY = Import({"method": {"name": "copy-image"}}, 60)
+RETIRE = Retire(image(), (Delete([]),), "deleted", "a")
+PRUNE = Prune(image(), (Delete([]),))
+
+
+@pytest.mark.parametrize(
+    ("plan", "action"),
+    [
+        (Plan(None, None), "unchanged"),
+        (Plan(image(), image()), "unchanged"),
+        (Plan(image(), image(), prepares=True), "unchanged"),
+        (Plan(image(), None, (Delete([]),)), "deleted"),
+        (Plan(image(), None, (Retire(image(), (Delete([]),), "deleted", "a"), Delete([]))), "deleted"),
+        (Plan(None, image(), (Create({}),)), "created"),
+        (Plan(None, image(), (Create({}), UPLOAD)), "created"),
+        (Plan(image(status="queued"), image(), (UPLOAD,)), "uploaded"),
+        (Plan(image(status="queued"), image(), (Update([]), UPLOAD)), "uploaded"),
+        (Plan(image(), image(), (Update([]),)), "updated"),
+        (Plan(image(), image(), (COPY,)), "updated"),
+        (Plan(image(), image(), (PRUNE,)), "updated"),
+        (Plan(image(), image(), (Create({}), UPLOAD, RETIRE)), "replaced"),
+        (Plan(image(), image(), (Resume(image()), Update([]))), "replaced"),
+        (Plan(image(), image(), (Update([]), RETIRE)), "replaced"),
+        (Plan(image(), image(), (Create({}), UPLOAD), prepares=True), "prepared"),
+        (Plan(image(), image(), (Resume(image(), is_return=True), RETIRE)), "restored"),
+        (Plan(None, image(), (Resume(image(), is_return=True),)), "restored"),
+    ],
+)
+def test_one_word_says_what_a_plan_does(plan: Plan, action: str) -> None:
+    assert action_of(plan) == action
 
 
 def test_an_import_is_called_by_its_method() -> None:

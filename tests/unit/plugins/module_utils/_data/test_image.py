@@ -1,0 +1,55 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan of an image as its options declare it, on a service in memory. Plans with data are in test_plan.py."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.platform9.pcd.plugins.module_utils._data.image import plan_image
+from ansible_collections.platform9.pcd.plugins.module_utils._data.options import parse_image
+from ansible_collections.platform9.pcd.plugins.module_utils._errors import NotReady, PlanError
+from ansible_collections.platform9.pcd.plugins.module_utils._image.plan import Plan, action_of
+from ansible_collections.platform9.pcd.tests.support.glance_in_memory import Glance, session_with
+from ansible_collections.platform9.pcd.tests.support.samples import OTHER_PROJECT, image
+
+NAME = "debian-13"
+
+
+def plan(glance: Glance, warned: list[str] | None = None, **given: Any) -> Plan:
+    session = session_with(glance, [] if warned is None else warned)
+    return plan_image(parse_image({"name": NAME, **given}), session)
+
+
+@pytest.mark.parametrize(
+    ("there", "given", "action"),
+    [
+        (True, {}, "unchanged"),
+        (True, {"min_ram": 2048}, "updated"),
+        (True, {"state": "absent"}, "deleted"),
+        (False, {"state": "absent"}, "unchanged"),
+        (False, {"disk_format": "raw", "container_format": "bare"}, "created"),
+    ],
+)
+def test_the_plan_follows_the_state_that_is_declared(there: bool, given: dict[str, Any], action: str) -> None:
+    glance = Glance(*([image(name=NAME)] if there else []))
+    assert action_of(plan(glance, **given)) == action
+    assert glance.done == []
+
+
+def test_a_new_record_without_any_format_is_likely_a_mistake() -> None:
+    warned: list[str] = []
+    assert action_of(plan(Glance(), warned, min_ram=2048)) == "created"
+    assert "create: false" in warned[0]
+
+
+def test_an_image_that_is_only_updated_is_not_created() -> None:
+    with pytest.raises(NotReady, match="could be updated"):
+        plan(Glance(), create=False)
+
+
+def test_retired_images_are_those_of_the_own_project() -> None:
+    with pytest.raises(PlanError, match="keep: "):
+        plan(Glance(image(name=NAME, owner=OTHER_PROJECT)), match="visible", keep=1)
