@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the image service itself is: its API versions, its import methods and its stores."""
+"""What the image service itself is: its regions, its API versions, its import methods and its stores."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ def read_service(dummy_request: ServiceRequest, session: Session) -> Result:
     images = session.images
     return {
         "endpoint": images.base_url,
+        "regions": list(session.image_regions),
         "versions": _versions(session),
         "import_methods": images.import_methods(),
         "stores": [_store_shape(store) for store in _stores(images)],

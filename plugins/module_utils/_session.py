@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -46,6 +46,7 @@ class Session:
 
     `library_endpoint` is the admin endpoint of the catalogue, if another one is used. `projects` makes a client for the
     projects of Keystone, None if no address of Keystone is given; `project_domain` is the domain of the project.
+    `image_regions` are the regions of the catalogue that have an image service.
     """
 
     images: Images
@@ -57,6 +58,7 @@ class Session:
     clock: Clock = SYSTEM_CLOCK
     projects: Callable[[], Projects] | None = None
     project_domain: Domain = NO_DOMAIN
+    image_regions: Sequence[str] = ()
 
     def warn_wrong_endpoint(self) -> None:
         """Data that does not go to the image library reaches no hypervisor; the warning comes before data is sent."""
@@ -122,4 +124,5 @@ def open_session(
         runtime,
         projects=projects if connection.auth_url else None,
         project_domain=Domain(access.project_domain_id, access.project_domain_name),
+        image_regions=access.image_regions,
     )

@@ -9,8 +9,8 @@ module: pcd_image_service_info
 short_description: Show what the image service of Platform9 Private Cloud Director offers
 version_added: 1.0.0
 description:
-  - Returns the API versions, the import methods and the stores of the image service, so that a playbook can choose
-    among them.
+  - Returns the regions, the API versions, the import methods and the stores of the image service, so that a playbook
+    can choose among them.
   - The endpoints of one cloud can belong to different services. This module asks the endpoint that the other modules
     use with the same connection options; see O(interface).
 author:
@@ -34,6 +34,11 @@ EXAMPLES = r"""
     that: "'web-download' in service.import_methods"
     fail_msg: "{{ service.endpoint }} offers {{ service.import_methods | join(', ') }}"
 
+- name: Stop if the image service is missing in a region that the inventory names
+  ansible.builtin.assert:
+    that: groups['regions'] | default([]) is subset(service.regions)
+    fail_msg: "The cloud has {{ service.regions | join(', ') }}"
+
 - name: Show the newest API version, and the store that is used by default
   ansible.builtin.debug:
     msg:
@@ -48,6 +53,16 @@ endpoint:
   returned: success
   type: str
   sample: https://pcd.example.com:9494/v2
+regions:
+  description:
+    - The names of the regions in which the catalogue of Keystone has an endpoint of the image service for this project,
+      sorted. Each can be the O(region_name) of a task; a region that has an C(internal) endpoint only also needs
+      O(interface).
+    - Empty if O(token) and O(image_endpoint_override) are given, because then Keystone is not asked.
+  returned: success
+  type: list
+  elements: str
+  sample: [frankfurt, zurich]
 versions:
   description:
     - The versions of the API, in the order of the service, which begins with the newest.

@@ -76,6 +76,11 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         help="up: let the image service convert every import to this disk format (needs qemu-img)",
     )
     parser.add_argument(
+        "--second-region",
+        action="store_true",
+        help=f"up: {layout.SECOND_REGION} has an image service of its own, with other images",
+    )
+    parser.add_argument(
         "--production",
         action="store_true",
         help="install, up: on MariaDB, behind HAProxy, two workers in each server (needs packages of Debian)",
@@ -91,7 +96,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 def up(sandbox: Sandbox, options: argparse.Namespace) -> int:
     started = time.monotonic()
-    new = sandbox.up(options.port, options.fresh, options.convert)
+    new = sandbox.up(options.port, options.fresh, options.convert, options.second_region)
     print(summary(sandbox, f"ready after {time.monotonic() - started:.1f} s" if new else "already running"))
     return 0
 
@@ -160,6 +165,8 @@ def sandbox_of(options: argparse.Namespace, keystone: Venv, glance: Venv) -> San
     if options.production:
         if glance is not keystone:
             raise SandboxError("--production: only with the newest line")
+        if options.second_region:
+            raise SandboxError("--second-region: not with --production")
         return Production(state, production, options.shared_staging, options.object_store)
     remembered = None if options.verb in ("install", "up") else Production.remembered(state, production)
     return remembered or Sandbox(state, keystone, glance)

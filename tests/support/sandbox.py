@@ -26,14 +26,25 @@ def converting_sandbox(state: Path, line: str, to: str = "raw") -> Iterator[Mapp
         pytest.skip("PCD_SANDBOX_PROGRAM does not name sandbox.py, which with-sandbox.sh does")
     if not shutil.which("qemu-img"):
         pytest.skip("a converting image service needs qemu-img (Debian: qemu-utils), which is not here")
-    sandbox = [sys.executable, PROGRAM]
+    yield from _started(state, "--line", line, "--convert", to)
+
+
+def _started(state: Path, *options: str) -> Iterator[Mapping[str, Any]]:
+    """Starts a sandbox, and stops it in every case."""
+    sandbox = [sys.executable, str(PROGRAM)]
     try:
-        subprocess.run(
-            [*sandbox, "up", "--state", str(state), "--line", line, "--convert", to], check=True, capture_output=True
-        )
+        subprocess.run([*sandbox, "up", "--state", str(state), *options], check=True, capture_output=True)
         yield json.loads((state / "sandbox.json").read_text(encoding="utf-8"))
     finally:
         subprocess.run([*sandbox, "down", "--state", str(state)], check=True, capture_output=True)
+
+
+@contextmanager
+def sandbox_of_two_regions(state: Path) -> Iterator[Mapping[str, Any]]:
+    """What sandbox.json of a new sandbox says that has an image service of its own in the second region."""
+    if PROGRAM is None:
+        pytest.skip("PCD_SANDBOX_PROGRAM does not name sandbox.py, which with-sandbox.sh does")
+    yield from _started(state, "--second-region")
 
 
 class RequestLog:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._errors import (
@@ -30,7 +30,8 @@ class Access(NamedTuple):
     """What a login gives. `image_endpoint` ends in /v2; `project_id` is None if it is unknown.
 
     `library_endpoint` is the catalogue's admin endpoint of the image service, if `image_endpoint` is another one.
-    The domain is that of the project, None if it is unknown.
+    The domain is that of the project, None if it is unknown. `image_regions` are the names of the regions in which the
+    catalogue has the image service, whatever the interface; none if there is no catalogue.
     """
 
     token: str
@@ -40,6 +41,7 @@ class Access(NamedTuple):
     library_endpoint: str | None = None
     project_domain_id: str | None = None
     project_domain_name: str | None = None
+    image_regions: Sequence[str] = ()
 
     def __repr__(self) -> str:
         return type(self).__name__  # the token may stand in no message
@@ -85,6 +87,7 @@ def log_in(connection: Connection) -> Access:
         library_endpoint,
         domain.get("id"),
         domain.get("name"),
+        regions_in(body.get("catalog") or []),
     )
 
 
@@ -139,6 +142,12 @@ def library_endpoint_beside(endpoint: str, catalog: list[Mapping[str, Any]], reg
         if entry.get("interface") == "admin" and region_name in (None, _region(entry))
     ]
     return None if endpoint in libraries else next(iter(libraries), None)
+
+
+def regions_in(catalog: list[Mapping[str, Any]]) -> list[str]:
+    """The names of the regions that have an endpoint of the image service, sorted; an endpoint may have no region."""
+    endpoints = _image_endpoints(catalog)
+    return sorted({_region(entry) for entry in endpoints if entry.get("region_id") or entry.get("region")})
 
 
 def versioned(address: str, version: str) -> str:

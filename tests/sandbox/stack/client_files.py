@@ -103,6 +103,9 @@ def describe(state: State, line: Line, origins: Mapping[str, str], ids: Mapping[
         "glance_url": f"{gateway}/glance",
         "images_url": f"{gateway}/glance/v2",
         "library_url": f"{origins['library']}/glance/v2",
+        # None: the second region leads to the Glance of images_url.
+        "second_region": layout.SECOND_REGION,
+        "second_url": f"{origins['second']}/glance/v2" if "second" in origins else None,
         "ca_file": str(state.ca_file),
         "clouds_file": str(state.clouds_file),
         "secure_file": str(state.secure_file),

@@ -19,7 +19,7 @@ from stack import layout
 from stack.folders import SOURCE, SandboxError, locked, say, write_private
 from stack.processes import spawn, tail
 from stack.sql import execute
-from stack.state import DATABASES, State, make_subfolders, render_configuration
+from stack.state import DATABASES, SECOND_DATABASE, State, make_subfolders, render_configuration
 from stack.venv import Venv
 
 # Whatever takes part in making the databases. A change in any of them makes a new golden copy.
@@ -61,9 +61,9 @@ class Golden:
         write_fernet_keys(state.root / "keys/fernet")
 
     def _restore_databases(self, golden: Path, new: Path) -> None:
-        for name in DATABASES:
+        for name, source in {**{name: name for name in DATABASES}, SECOND_DATABASE: "glance"}.items():
             database = new / f"{name}.db"
-            shutil.copyfile(golden / database.name, database)
+            shutil.copyfile(golden / f"{source}.db", database)
             database.chmod(0o600)
             with contextlib.closing(sqlite3.connect(database)) as connection:
                 connection.execute("PRAGMA journal_mode=WAL")
@@ -123,11 +123,14 @@ def write_fernet_keys(folder: Path) -> None:
         write_private(folder / number, base64.urlsafe_b64encode(os.urandom(32)).decode())
 
 
-def point_catalogue(keystone: Venv, database: Mapping[str, Any], origins: Mapping[str, str]) -> None:
+def point_catalogue(
+    keystone: Venv, database: Mapping[str, Any], origins: Mapping[str, str], second_region: bool = False
+) -> None:
     """Give the catalogue the ports of this start."""
     statement = (
         "UPDATE endpoint SET url = ? WHERE region_id = ? AND interface = ?"
         " AND service_id = (SELECT id FROM service WHERE type = ?)"
     )
-    rows = [(row.url.format_map(origins), row.region, row.interface, row.service_type) for row in layout.ENDPOINTS]
+    endpoints = layout.endpoints(second_region)
+    rows = [(row.url.format_map(origins), row.region, row.interface, row.service_type) for row in endpoints]
     execute(keystone.python, database, [(statement, rows)])

@@ -9,7 +9,7 @@ hash, so that databases made from an older layout are not used any more.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 DOMAIN_ID = "default"
 DOMAIN_NAME = "Default"
@@ -87,10 +87,14 @@ GATEWAY = Server("gateway", "stack.servers.gateway:application", threads=32, tls
 LIBRARY = Server("library", "stack.servers.library:application", threads=32, tls=True, stores=("fast", "slow"))
 GLANCES = (GATEWAY, LIBRARY)
 SERVERS = (KEYSTONE, *GLANCES)
+# Of `up --second-region`: the Glance of region2, with a database of its own. Without it, region2 leads to the gateway.
+SECOND = Server("second", "stack.servers.library:application", threads=16, tls=True, stores=("remote",))
+SECOND_REGION = REGIONS[1]
 
 IDENTITY_URL = "{gateway}/keystone/v3"
 IMAGE_URL = "{gateway}/glance"
 LIBRARY_URL = "{library}/glance"
+SECOND_URL = "{second}/glance"
 IMAGE_INTERFACES = {
     "regionone": {"public": IMAGE_URL, "internal": IMAGE_URL, "admin": LIBRARY_URL},
     "region2": {"public": IMAGE_URL},
@@ -107,10 +111,27 @@ ENDPOINTS = tuple(
 )
 
 
+def servers(has_second_region: bool) -> tuple[Server, ...]:
+    return (*SERVERS, SECOND) if has_second_region else SERVERS
+
+
+def glances(has_second_region: bool) -> tuple[Server, ...]:
+    return (*GLANCES, SECOND) if has_second_region else GLANCES
+
+
+def endpoints(has_second_region: bool) -> tuple[Endpoint, ...]:
+    return tuple(
+        replace(row, url=SECOND_URL)
+        if has_second_region and (row.service_type, row.region) == ("image", SECOND_REGION)
+        else row
+        for row in ENDPOINTS
+    )
+
+
 def server_names() -> list[str]:
     return [server.name for server in SERVERS]
 
 
 def origins(ports: dict[str, int]) -> dict[str, str]:
     """The names that endpoint URLs and configuration templates may use, by server name."""
-    return {server.name: server.origin(ports[server.name]) for server in SERVERS}
+    return {server.name: server.origin(ports[server.name]) for server in (*SERVERS, SECOND) if server.name in ports}

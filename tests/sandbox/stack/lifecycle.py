@@ -18,7 +18,7 @@ from stack.client_files import write_client_files
 from stack.folders import SOURCE, SandboxError, say
 from stack.golden import Golden, point_catalogue
 from stack.ports import reserve
-from stack.state import DATABASES, State, render_configuration
+from stack.state import DATABASES, SECOND_DATABASE, State, own_names, render_configuration, sqlite_url
 from stack.venv import Venv
 from stack.web import Web, warm_up
 
@@ -32,6 +32,8 @@ class Sandbox:
 
     # What it was asked for beside that; see production.py.
     features: Mapping[str, Any] | None = None
+    # Whether region2 has a Glance of its own, from the next start on.
+    second_region = False
 
     def __init__(self, state: State, keystone: Venv, glance: Venv) -> None:
         self.state = state
@@ -42,16 +44,18 @@ class Sandbox:
         for venv in dict.fromkeys((self.keystone, self.glance)):
             venv.install()
 
-    def up(self, port: int | None, fresh: bool, convert: str | None = None) -> bool:
+    def up(self, port: int | None, fresh: bool, convert: str | None = None, second_region: bool = False) -> bool:
         """Make it run; False when it already did. With `convert`, it makes that disk format of every import."""
         if convert is not None and not shutil.which(CONVERTER):
             raise SandboxError(f"--convert needs {CONVERTER}, which is not in PATH: apt-get install qemu-utils")
+        self.second_region = second_region
         self.install()
         self.state.claim()
         with self.state.lock():
             remembered = self.state.remembered()
             is_as_asked = port in (None, self.port(layout.GATEWAY)) and convert == remembered["convert"]
             is_as_asked = is_as_asked and self.features == remembered["features"]
+            is_as_asked = is_as_asked and second_region == remembered["second_region"]
             if not fresh and is_as_asked and self.is_whole() and self.is_current():
                 return False
             if processes.stop(self.state.root):
@@ -86,15 +90,19 @@ class Sandbox:
         return bool(
             completed
             and completed == processes.find(self.state.root)
-            and all(Web(self.state.ca_file).answers_tls(self.port(server)) for server in layout.GLANCES)
+            and all(Web(self.state.ca_file).answers_tls(self.port(server)) for server in self._glances())
         )
+
+    def _glances(self) -> tuple[layout.Server, ...]:
+        return layout.glances(self.state.remembered()["second_region"])
 
     def golden(self) -> Golden:
         return Golden(self.keystone, self.glance)
 
     def databases(self) -> dict[str, Any]:
         """What sql.py needs to know of each."""
-        return {name: {"kind": "sqlite", "path": str(self.state.root / f"db/{name}.db")} for name in DATABASES}
+        names = (*DATABASES, SECOND_DATABASE) if self.second_region else DATABASES
+        return {name: {"kind": "sqlite", "path": str(self.state.root / f"db/{name}.db")} for name in names}
 
     def is_current(self) -> bool:
         """Whether its databases come from the present line, lock and layout."""
@@ -102,20 +110,22 @@ class Sandbox:
 
     def _start(self, port: int | None, convert: str | None) -> None:
         self._fill()
-        sockets = reserve(layout.server_names(), self.state.remembered()["ports"], port)
+        asked = layout.servers(self.second_region)
+        sockets = reserve([server.name for server in asked], self.state.remembered()["ports"], port)
         try:
             ports = {name: listener.getsockname()[1] for name, listener in sockets.items()}
             origins = layout.origins(ports)
             self.state.remember(ports=ports, processes=[], convert=convert, features=None)
-            render_configuration(self.state.root, self.glance, origins, convert)
-            point_catalogue(self.keystone, self.databases()["keystone"], origins)
-            servers = {server.name: self._spawn(server, sockets[server.name], origins) for server in layout.SERVERS}
+            self.state.remember(second_region=self.second_region)
+            render_configuration(self.state.root, self.glance, origins, convert, glances=self._own_names(origins))
+            point_catalogue(self.keystone, self.databases()["keystone"], origins, self.second_region)
+            servers = {server.name: self._spawn(server, sockets[server.name], origins) for server in asked}
         finally:
             for listener in sockets.values():
                 listener.close()
         web = Web(self.state.ca_file)
         deadline = time.monotonic() + READY_WITHIN
-        glances = [f"{origins[server.name]}/glance" for server in layout.GLANCES]
+        glances = [f"{origins[server.name]}/glance" for server in self._glances()]
         for probe in (f"{origins['keystone']}/keystone/v3", *(f"{glance}/versions" for glance in glances)):
             self._wait_for(web, probe, servers, deadline)
         warm_up(web, f"{origins['gateway']}/keystone/v3", glances)
@@ -125,6 +135,12 @@ class Sandbox:
         python, databases = self.keystone.python, self.databases()
         write_client_files(self.state, self.glance.line, origins, ids, convert, python, databases)
         self.state.remember(processes=[astuple(process) for process in processes.find(self.state.root)])
+
+    def _own_names(self, origins: Mapping[str, str]) -> dict[str, dict[str, str]]:
+        glances = {server.name: own_names(server, origins) for server in self._glances()}
+        if self.second_region:
+            glances[layout.SECOND.name]["glance_database"] = sqlite_url(self.state.root, SECOND_DATABASE)
+        return glances
 
     def _fill(self) -> None:
         """Databases, keys and certificate, if they are missing or made from another line, lock or layout."""

@@ -23,10 +23,12 @@ SUBFOLDERS = (
     "lock",
     "log",
     "tmp",
-    *(f"images/{store}" for server in layout.GLANCES for store in server.stores),
-    *(f"{folder}/{server.name}" for server in layout.GLANCES for folder in ("cache", "etc", "staging", "tasks")),
+    *(f"images/{store}" for server in layout.glances(True) for store in server.stores),
+    *(f"{folder}/{server.name}" for server in layout.glances(True) for folder in ("cache", "etc", "staging", "tasks")),
 )
 DATABASES = ("keystone", "glance")
+# Of the second region's Glance; a copy of an empty "glance".
+SECOND_DATABASE = "glance_second"
 # The second file that Glance reads, if it is there.
 IMPORT_PLUGINS = "glance-image-import.conf"
 
@@ -66,7 +68,15 @@ class State:
             memory = json.loads(self._memory.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             memory = {}
-        return {"seed": None, "ports": {}, "processes": [], "ids": {}, "convert": None, "features": None, **memory}
+        nothing: dict[str, Any] = {
+            "seed": None,
+            "ports": {},
+            "processes": [],
+            "ids": {},
+            "convert": None,
+            "features": None,
+        }
+        return {**nothing, "second_region": False, **memory}
 
     def remember(self, **facts: Any) -> None:
         write_private(self._memory, json.dumps({**self.remembered(), **facts}))
@@ -87,9 +97,13 @@ def render(template: str, folder: Path, names: Mapping[str, object]) -> None:
 
 def sqlite_settings(root: Path) -> dict[str, str]:
     """The databases in the configuration files, if they are files."""
-    # Seconds that a writer waits for another one; a busy machine may need many.
-    urls = {f"{name}_database": f"sqlite:///{root}/db/{name}.db?timeout=60" for name in DATABASES}
+    urls = {f"{name}_database": sqlite_url(root, name) for name in DATABASES}
     return {**urls, "database_options": "sqlite_synchronous = false"}
+
+
+def sqlite_url(root: Path, name: str) -> str:
+    # Seconds that a writer waits for another one; a busy machine may need many.
+    return f"sqlite:///{root}/db/{name}.db?timeout=60"
 
 
 def render_configuration(

@@ -23,6 +23,7 @@ def test_everybody_learns_what_the_service_offers(user: str, run: Runner, server
     assert read.result["endpoint"] == server.sandbox["library_url"]
     assert read.result["import_methods"] == server.ask("GET", "/info/import", user)["import-methods"]["value"]
     assert [store["id"] for store in read.result["stores"]] == ["fast", "slow"]
+    assert read.result["regions"] == sorted(server.sandbox["regions"])
     assert server.everything() == before
 
 
@@ -62,11 +63,29 @@ def test_others_see_the_stores_without_that(run: Runner) -> None:
     assert len(read.glance) == 4
 
 
+def test_the_regions_are_those_of_the_catalogue_in_every_region_and_with_a_token_too(
+    run: Runner, server: Server
+) -> None:
+    login = server.login("member")
+    with_token: dict[str, Any] = {
+        "auth_url": login["auth_url"],
+        "ca_cert": login["ca_cert"],
+        "token": server.token("reader"),
+    }
+    for region, interfaces in server.sandbox["regions"].items():
+        interface: dict[str, Any] = {} if interfaces != ["internal"] else {"interface": "internal"}
+        for credentials in (login, with_token):
+            read = run("pcd_image_service_info", None, **{**credentials, "region_name": region}, **interface)
+            assert read.result["regions"] == sorted(server.sandbox["regions"])
+            assert read.tokens == 1
+
+
 def test_nothing_but_a_token_and_an_address_is_needed(run: Runner, server: Server) -> None:
     login: dict[str, Any] = {"token": server.token("reader"), "image_endpoint_override": server.sandbox["library_url"]}
     read = run("pcd_image_service_info", None, ca_cert=server.sandbox["ca_file"], **login)
     assert read.tokens == 0
     assert read.result["endpoint"] == server.sandbox["library_url"]
+    assert read.result["regions"] == []
 
 
 def test_a_token_that_is_not_valid_is_refused(run: Runner, server: Server) -> None:

@@ -79,7 +79,7 @@ class Reader:
             self._compare(block, text)
         elif block.caption is not None and block.language in FILES:
             self._play_tasks()
-            path = self._folder / block.caption
+            path = self._folder / self._place(block.caption)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
         elif block.language in ("yaml", "YAML+Jinja"):

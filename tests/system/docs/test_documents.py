@@ -11,12 +11,14 @@ import pytest
 
 from ansible_collections.platform9.pcd.tests.support.glance_client import Server
 from ansible_collections.platform9.pcd.tests.support.module_runner import MODULES
+from ansible_collections.platform9.pcd.tests.support.sandbox import sandbox_of_two_regions
 from ansible_collections.platform9.pcd.tests.system.docs.documents import COLLECTION, DOCUMENTS, Block, blocks_of
 from ansible_collections.platform9.pcd.tests.system.docs.follow import Reader
 from ansible_collections.platform9.pcd.tests.system.docs.places import PLACES, laid_out
 
-# The blocks of the other one are messages: test_troubleshooting.py brings them about.
-FOLLOWED = [path for path in DOCUMENTS if path.stem != "guide_troubleshooting"]
+# The blocks of the first one are messages: test_troubleshooting.py brings them about. The other needs two regions.
+NOT_HERE = ("guide_troubleshooting", "guide_regions")
+FOLLOWED = [path for path in DOCUMENTS if path.stem not in NOT_HERE]
 MODULE_NAMES = sorted(path.stem for path in (COLLECTION / "plugins" / "modules").glob("*.py"))
 
 
@@ -30,6 +32,27 @@ def test_the_document_can_be_followed(path: Path, server: Server, tmp_path: Path
     for name, attributes in PLACES["images"].get(path.name, {}).items():
         server.create(name, **attributes)
     _follow(blocks_of(path), server, tmp_path)
+
+
+def test_the_guide_of_regions_can_be_followed_and_each_region_has_the_images_with_its_own_values(
+    tmp_path: Path,
+) -> None:
+    (guide,) = (path for path in DOCUMENTS if path.stem == "guide_regions")
+    with sandbox_of_two_regions(tmp_path / "sandbox") as sandbox:
+        home = Server(sandbox)
+        second = Server({**sandbox, **dict.fromkeys(("library_url", "images_url"), sandbox["second_url"])})
+        (tmp_path / "reader").mkdir()
+        _follow(blocks_of(guide), home, tmp_path / "reader")
+        of_home, of_second = (
+            {
+                image["name"]: (image["status"], image["min_disk"], image["stores"])
+                for image in server.everything().values()
+            }
+            for server in (home, second)
+        )
+        assert of_home == {"debian-13": ("active", 10, "fast"), "appliance": ("active", 40, "fast")}
+        assert of_second == {"debian-13": ("active", 10, "remote"), "appliance": ("active", 20, "remote")}
+        assert not home.everything().keys() & second.everything().keys()
 
 
 def test_the_playbook_of_the_readme_does_what_it_says_and_its_second_run_nothing(

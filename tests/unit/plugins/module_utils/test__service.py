@@ -42,7 +42,8 @@ def read(serve: Serve, **instead: Reply) -> tuple[dict[str, Any], Service]:
     service = serve(answer)
     transport = Transport(retries=0)
     images = Images(Http(f"{service.url}/glance/v2", transport, headers={"X-Auth-Token": TOKEN}))
-    return read_service(parse_service({}), Session(images, None, transport, print)), service
+    session = Session(images, None, transport, print, image_regions=("one", "two"))
+    return read_service(parse_service({}), session), service
 
 
 def store(**given: Any) -> dict[str, Any]:
@@ -53,6 +54,7 @@ def test_everything_has_one_shape(serve: Serve) -> None:
     read_, service = read(serve)
     assert read_ == {
         "endpoint": f"{service.url}/glance/v2",
+        "regions": ["one", "two"],
         "versions": [{"id": "v2.9", "status": "CURRENT", "links": LINKS}],
         "import_methods": ["glance-direct"],
         "stores": [store(id="a", is_default=True), store(id="b", read_only=True)],

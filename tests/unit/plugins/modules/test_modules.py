@@ -184,7 +184,7 @@ RETURNED = {
     "pcd_image_download": {"dest", "size", "checksum", "image"},
     "pcd_image_info": {"images"},
     "pcd_image_member": {"image", "members"},
-    "pcd_image_service_info": {"endpoint", "versions", "import_methods", "stores"},
+    "pcd_image_service_info": {"endpoint", "regions", "versions", "import_methods", "stores"},
     "pcd_image_state": {"image"},
 }
 

@@ -18,6 +18,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._client.login import
     choose_endpoint,
     library_endpoint_beside,
     log_in,
+    regions_in,
     versioned,
     warnings_about,
 )
@@ -194,7 +195,7 @@ def test_a_login_is_one_request_with_just_what_keystone_needs(
     assert request.headers["X-Auth-Token"] is None
     assert request.headers["Content-Type"] == "application/json"
     expires = str(DESCRIBED["expires_at"])
-    assert access == Access(NEW_TOKEN, f"{LIBRARY}/v2", PROJECT, expires, None, "default", "Default")
+    assert access == Access(NEW_TOKEN, f"{LIBRARY}/v2", PROJECT, expires, None, "default", "Default", ["r1"])
 
 
 @pytest.mark.parametrize(
@@ -659,6 +660,21 @@ def test_a_library_endpoint_is_reported_if_another_endpoint_is_used(
 @pytest.mark.parametrize("offer", [[], [CATALOG[0]], [{"type": "image"}], [{"type": "image", "endpoints": []}]])
 def test_a_catalogue_without_images_has_no_library(offer: list[Mapping[str, Any]]) -> None:
     assert library_endpoint_beside("https://r1/public/v2", offer, None) is None
+
+
+@pytest.mark.parametrize(
+    ("offer", "regions"),
+    [
+        pytest.param(catalog("r2 public", "r1 admin", "r1 public", "r3 internal"), ["r1", "r2", "r3"], id="each once"),
+        pytest.param([{"type": "image", "endpoints": [{"region": "old", "url": "https://a"}]}], ["old"], id="by name"),
+        pytest.param([{"type": "image", "endpoints": [{"url": "https://a"}]}], [], id="an endpoint without a region"),
+        pytest.param([{"type": "image", "endpoints": [{"region_id": "r1"}]}], [], id="an endpoint without an address"),
+        pytest.param([CATALOG[0]], [], id="another service"),
+        pytest.param([], [], id="an empty catalogue"),
+    ],
+)
+def test_the_regions_are_those_with_an_image_service(offer: list[Mapping[str, Any]], regions: list[str]) -> None:
+    assert regions_in(offer) == regions
 
 
 @pytest.mark.parametrize("address", [LIBRARY, f"{LIBRARY}/", f"{LIBRARY}/v2", f"{LIBRARY}/v2/", f"{LIBRARY}/v2.9"])
