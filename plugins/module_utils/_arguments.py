@@ -24,6 +24,10 @@ UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 OMITTED = "__omit_place_holder__"
 # The name of a header (RFC 9110, section 5.1).
 FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+# What Ansible itself passes to a module.
+INTERNAL = "_ansible_"
+# What YAML 1.1 and Ansible also read as a boolean.
+BOOLEAN_WORDS = {"true": ("true", "yes", "y", "on", "1", "t"), "false": ("false", "no", "n", "off", "0", "f")}
 # Above every path, address and token in use.
 MAX_CHARACTERS = 8192
 
@@ -48,6 +52,8 @@ def check_arguments(
 
     `meant_by` are the options that say which images are meant if `id` does not.
     """
+    _advise_on_names(arguments, spec)
+    _advise_on_values(arguments, spec)
     if "id" in spec and "id" in arguments:
         _check_id(arguments["id"], any(arguments.get(option) is not None for option in meant_by))
     for option, rules in spec.items():
@@ -55,8 +61,14 @@ def check_arguments(
         if value is None:
             continue
         kind = rules.get("type", "str")
+        _check_word(option, value, rules.get("choices") or ())
         if kind in ("int", "float"):
             _check_number(option, value)
+        elif kind == "dict" and isinstance(value, (list, tuple)):
+            raise ConfigurationError(
+                f"{option}: a list was given instead of a dictionary. Write {option}={{NAME: VALUE}}, or "
+                "each name, a colon and its value in a line of YAML."
+            )
         elif kind == "list":
             for item in value if isinstance(value, (list, tuple)) else [value]:
                 _check_single(option, item)
@@ -71,6 +83,34 @@ def check_arguments(
             raise ConfigurationError(f"{option}: one of its names holds a character that no name can have. Correct it.")
         for name, leaf in _leaves(option, value):
             _check_leaf(name, leaf, rules)
+
+
+def _advise_on_names(arguments: Mapping[str, Any], spec: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raises for an option that is not there, if what to write instead is known; else Ansible names all options."""
+    aliases = {alias for rules in spec.values() for alias in rules.get("aliases") or ()}
+    for option in arguments:
+        if option in spec or option in aliases or option.startswith(INTERNAL):
+            continue
+        from ._elsewhere import advice_on_name  # only a task that fails needs it
+
+        advice = advice_on_name(option, spec)
+        if advice is not None:
+            raise ConfigurationError(f"{option}: this module has no option of this name. {advice}")
+
+
+def _advise_on_values(arguments: Mapping[str, Any], spec: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raises for what other tools take as `state` and `cloud`, and this module does not."""
+    state, choices = arguments.get("state"), spec.get("state", {}).get("choices") or ()
+    if isinstance(state, str) and choices and state not in choices:
+        from ._elsewhere import advice_on_state
+
+        advice = advice_on_state(state, choices, spec)
+        if advice is not None:
+            raise ConfigurationError(f"state: it is none of {', '.join(choices)}. {advice}")
+    if isinstance(arguments.get("cloud"), Mapping) and "cloud" in spec:
+        from ._elsewhere import ENTRIES
+
+        raise ConfigurationError(f"cloud: a dictionary was given instead of the name of an entry. {ENTRIES}")
 
 
 def _check_id(value: Any, is_meant_otherwise: bool) -> None:
@@ -96,6 +136,16 @@ def _check_number(option: str, value: Any) -> None:
         return  # Ansible says what it cannot be made of
     if not is_finite:
         raise ConfigurationError(f"{option}: it must be a finite number. Write a smaller one.")
+
+
+def _check_word(option: str, value: Any, choices: Sequence[str]) -> None:
+    """Raises for yes and the like, if true and false are words among others; YAML makes booleans of them, a command
+    line does not."""
+    if not isinstance(value, str) or "true" not in choices or value in (*choices, "True", "False"):
+        return
+    meant = next((word for word, forms in BOOLEAN_WORDS.items() if value.strip().lower() in forms), None)
+    if meant:
+        raise ConfigurationError(f"{option}: it is none of {', '.join(choices)}. Write {option}={meant}.")
 
 
 def _check_single(option: str, value: Any) -> None:

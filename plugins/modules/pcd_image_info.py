@@ -26,11 +26,28 @@ options:
     type: str
   name:
     description:
-      - Only images with exactly this name. The comparison is case-sensitive.
+      - Only images with exactly this name. The comparison is case-sensitive. See O(name_pattern) for a part of a name.
+    type: str
+  name_pattern:
+    description:
+      - Only images whose whole name matches this shell pattern, such as V(ubuntu-*). C(*) stands for any text, C(?)
+        for one character, C([ab]) for one of these characters and C([!ab]) for any other one. The comparison is
+        case-sensitive.
+      - The service cannot compare patterns. It applies all other filters, and the module compares the names of the
+        images that they find.
     type: str
   owner:
     description:
-      - Only images that belong to the project with this id.
+      - Only images that belong to this project, by its id or its name. An id has 32 hexadecimal digits, which a UUID
+        groups by hyphens. Whatever has that form is an id, and it is not checked, so that the images of a project
+        that was deleted are found.
+      - Keystone is asked for a name. A user who may not look up projects can name those that the same user can log in
+        to, and has to give the ids of others.
+    type: str
+  project_domain:
+    description:
+      - The domain that a name in O(owner) belongs to, by its id or its name.
+      - If omitted, it is the domain of your project, the one that the credentials are for.
     type: str
   protected:
     description:
@@ -38,9 +55,22 @@ options:
     type: bool
   status:
     description:
-      - Only images with this status.
-    type: str
+      - Only images with one of these statuses.
+    type: list
+    elements: str
     choices: [queued, saving, active, killed, deleted, pending_delete, deactivated, uploading, importing]
+  disk_format:
+    description:
+      - Only images with one of these disk formats.
+    type: list
+    elements: str
+    choices: [ami, ari, aki, vhd, vhdx, vmdk, raw, qcow2, vdi, iso, ploop]
+  container_format:
+    description:
+      - Only images with one of these container formats.
+    type: list
+    elements: str
+    choices: [ami, ari, aki, bare, ovf, ova, docker, compressed]
   tag:
     description:
       - Only images with this tag.
@@ -74,8 +104,9 @@ options:
     type: int
   created_at:
     description:
-      - Only images created at this time, with an operator in front of it, such as V(gte:2026-01-31T12:00:00Z). The
-        operators are C(gt), C(gte), C(eq), C(neq), C(lt) and C(lte).
+      - Only images created at this time, with an operator in front of it, such as V(gte:2026-01-31T12:00:00Z) or
+        V(lt:2026-01-31). The operators are C(gt), C(gte), C(eq), C(neq), C(lt) and C(lte). A time without a time zone
+        is in UTC.
     type: str
   updated_at:
     description:
@@ -83,8 +114,8 @@ options:
     type: str
   properties:
     description:
-      - Only images with these values of attributes or custom properties, such as C(os_distro) or C(disk_format).
-        Numbers and booleans are compared as text.
+      - Only images with these values of attributes or custom properties, such as C(os_distro) or C(min_ram).
+        Numbers and booleans are compared as text. Each has one value.
     type: dict
   checksum:
     description:
@@ -95,6 +126,13 @@ options:
       - Whether to return the members of each shared image, which takes one request for each of them.
     type: bool
     default: false
+  fields:
+    description:
+      - What to return of each image, such as V([id, name, size]), in this order. If omitted, everything is returned.
+      - The names are those of the returned images (RV(images)). A custom property has no field of its own. All of them
+        are in C(properties).
+    type: list
+    elements: str
   sort:
     description:
       - The order of the list, such as V(name:asc,created_at:desc). The keys are C(name), C(status),
@@ -150,6 +188,25 @@ EXAMPLES = r"""
     most_recent: true
   register: newest
 
+- name: Show id, name and size of all images that can boot, and nothing else
+  platform9.pcd.pcd_image_info:
+    cloud: pcd
+    name_pattern: ubuntu-*
+    status: [active, deactivated]
+    disk_format: [qcow2, raw]
+    fields: [id, name, size]
+
+- name: Find what rotation has retired
+  platform9.pcd.pcd_image_info:
+    cloud: pcd
+    hidden: any
+    fields: [id, name, retired, created_at]
+  register: every
+
+- name: Show the retired images
+  ansible.builtin.debug:
+    msg: "{{ every.images | selectattr('retired') }}"
+
 - name: Find images by name, including hidden images
   platform9.pcd.pcd_image_info:
     cloud: pcd
@@ -178,9 +235,9 @@ RETURN = r"""
 images:
   description:
     - The images, each with every attribute of the API. An attribute without a value is V(null).
-    - Each has the same form as RV(platform9.pcd.pcd_image#module:image). With O(members=true), each also has
-      C(members), a list as in RV(platform9.pcd.pcd_image_member#module:members). It is V(null) if the image is not
-      shared. For an image of another project, the service shows only your project, except to administrators.
+    - Each has the same form as RV(platform9.pcd.pcd_image#module:image), and also RV(images[].retired) and
+      RV(images[].replaces). With O(members=true), each also has RV(images[].members). With O(fields), each has only
+      these.
   returned: success
   type: list
   elements: dict
@@ -191,16 +248,37 @@ images:
       tags: [lts, ubuntu]
       properties:
         os_distro: ubuntu
+      retired: null
+      replaces: null
+  contains:
+    retired:
+      description:
+        - The name that the image was retired from, if this collection has replaced it by a newer image and it is still
+          hidden, or still has the name that it was given then. V(null) if it is in use.
+        - It comes from properties of the image that only count on the image that they were written for, so a snapshot
+          of an instance does not have it.
+      returned: always, or if O(fields) names it
+      type: str
+    replaces:
+      description:
+        - The id of the image that this one is to replace, if this collection has made it for that and it is not shown
+          yet, as after C(on_content_change=prepare) of M(platform9.pcd.pcd_image) or after an interrupted run.
+          V(null) otherwise.
+      returned: always, or if O(fields) names it
+      type: str
+    members:
+      description:
+        - The members of the image, a list as in RV(platform9.pcd.pcd_image_member#module:members). V(null) if the image
+          is not shared. For an image of another project, the service shows only your project, except to
+          administrators.
+      returned: if O(members=true)
+      type: list
+      elements: dict
 """
 
+from ..module_utils._image.filters import DETAIL_OPTIONS, FILTER_OPTIONS, ORDER_OPTIONS, parse_listing
 from ..module_utils._image.listing import read_listing
-from ..module_utils._image.options import (
-    DETAIL_OPTIONS,
-    FILTER_OPTIONS,
-    IDENTITY_OPTIONS,
-    ORDER_OPTIONS,
-    parse_listing,
-)
+from ..module_utils._image.options import IDENTITY_OPTIONS
 from ..module_utils._module import run_module
 from ..module_utils._task import Task
 
@@ -209,6 +287,7 @@ TASK = Task(
     constraints={
         "mutually_exclusive": [
             *[("id", option) for option in ("name", *FILTER_OPTIONS) if option != "most_recent"],
+            ("name", "name_pattern"),
             ("sort", "sort_key"),
             ("sort", "sort_dir"),
         ],

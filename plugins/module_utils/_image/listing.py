@@ -5,17 +5,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
 from functools import cmp_to_key
 from heapq import merge
 from itertools import chain, islice
 from typing import Any
 
-from .._client.images import Image, Query
-from .._errors import Forbidden, NotFound
+from .._client.images import NO_SUCH_PAGE, Image, Query
+from .._errors import ApiError, Forbidden, NotFound
 from .._session import Result, Session
 from .attributes import folded, image_shape
+from .filters import ListRequest
 from .find import find_by_id
-from .options import ListRequest
+from .marks import is_unfinished, replaced_id, retired_name
 
 # Keys that an image may have no value of. Behind such an image, Glance's pages leave out others, or come again and
 # again, because the database compares others with null (glance/db/sqlalchemy/api.py, _paginate_query).
@@ -30,23 +32,57 @@ def read_listing(request: ListRequest, session: Session) -> Result:
     if request.id is not None:
         image = find_by_id(session, request.id)
         return {"images": [] if image is None else _shown([image], request, session)}
-    found: Iterable[Image]
+    request = _with_owner(request, session)
+    try:
+        return {"images": _shown(islice(_found(request, session), request.limit), request, session)}
+    except ApiError as error:
+        if request.marker is None or error.status not in NO_SUCH_PAGE or find_by_id(session, request.marker):
+            raise
+        raise error.with_message(
+            f"marker: no image has the id {request.marker}, or these credentials do not show it. Give the id of an "
+            "image of the list, usually the last one that was listed before."
+        ) from None
+
+
+def _found(request: ListRequest, session: Session) -> Iterable[Image]:
     if request.hidden_or_not:
         # Glance lists hidden images or the others, never both (os_hidden in glance/db/sqlalchemy/api.py).
         both = [_listed(session, request, [*request.query, ("os_hidden", hidden)]) for hidden in ("false", "true")]
         key = sort_key_of(request.order)
         # No two databases sort texts alike, so that lists in an order by name cannot be merged.
-        found = sorted(chain(*both), key=key) if _sorts_by(request, ORDERED_BY_DATABASE) else merge(*both, key=key)
-    else:
-        found = _listed(session, request, request.query)
-    return {"images": _shown(islice(found, request.limit), request, session)}
+        return sorted(chain(*both), key=key) if _sorts_by(request, ORDERED_BY_DATABASE) else merge(*both, key=key)
+    return _listed(session, request, request.query)
+
+
+def _with_owner(request: ListRequest, session: Session) -> ListRequest:
+    """The same request, with the id of the owner in its query."""
+    if request.owner is None:
+        return request
+    from .projects import ProjectIds  # few tasks ask for the images of one project
+
+    (owner,) = ProjectIds(session, request.domain, "owner").resolved([request.owner])
+    return request._replace(query=(("owner", owner), *request.query))
 
 
 def _shown(images: Iterable[Mapping[str, Any]], request: ListRequest, session: Session) -> list[dict[str, Any]]:
     """The images in the shape of a result."""
-    if not request.with_members:
-        return [image_shape(image) for image in images]
-    return [{**image_shape(image), "members": _members_of(session, image)} for image in images]
+    shown = []
+    for image in images:
+        shape = listed_shape(image)
+        if request.with_members:
+            shape["members"] = _members_of(session, image)
+        shown.append(shape if request.fields is None else {field: shape[field] for field in request.fields})
+    return shown
+
+
+def listed_shape(image: Mapping[str, Any]) -> dict[str, Any]:
+    """An image as pcd_image has it, and what its marks come to; they themselves are not returned, because anybody can
+    write them."""
+    return {
+        **image_shape(image),
+        "retired": retired_name(image),
+        "replaces": replaced_id(image) if is_unfinished(image) else None,
+    }
 
 
 def _members_of(session: Session, image: Mapping[str, Any]) -> list[dict[str, Any]] | None:
@@ -71,9 +107,13 @@ def _listed(session: Session, request: ListRequest, query: Query) -> Iterator[Im
     limit = None if request.hidden_or_not and _sorts_by(request, ORDERED_BY_DATABASE) else request.limit
     if _sorts_by(request, MAY_LACK):
         return islice(_sorted(session, request, query, limit), limit)
-    if request.name is None and request.tag is None and not request.properties:
+    if request.name_pattern is not None:
+        # Nobody knows how many pages hold as many images of such names.
+        found = session.images.list(query)
+    elif request.name is None and request.tag is None and not request.properties:
         return session.images.list(query, limit)
-    found = session.images.list(query, page_size=limit)
+    else:
+        found = session.images.list(query, page_size=limit)
     return islice((image for image in found if _matches(request, image)), limit)
 
 
@@ -101,6 +141,7 @@ def _matches(request: ListRequest, image: Image) -> bool:
     """Whether name, tag and properties are the very ones: databases may ignore case, accents, and blanks at the end."""
     return (
         request.name in (None, image.get("name"))
+        and (request.name_pattern is None or fnmatchcase(image.get("name") or "", request.name_pattern))
         and (request.tag is None or request.tag in image.get("tags", ()))
         and all(image.get(key) == value for key, value in request.properties)
     )

@@ -61,6 +61,19 @@ def is_retired(image: Image) -> bool:
     return bool(image.get("os_hidden") and name) and mark_of(image, RETIRED, image.get("owner")) == name
 
 
+def retired_name(image: Image) -> str | None:
+    """The name that the image was retired from; None if it is in use, or in use again.
+
+    A hidden one still has that name, and a renamed one has the name that it was given then.
+    """
+    name = image.get("name")
+    mark = mark_of(image, RETIRED, image.get("owner")) if name else None
+    if mark is None:
+        return None
+    is_as_it_was = name == mark if image.get("os_hidden") else name != mark and name == image.get(RETIRED_AS)
+    return mark if is_as_it_was else None
+
+
 def replaced_id(image: Image) -> str | None:
     """The id of the image that this one says to replace; `replaces` decides whether it does."""
     return mark_of(image, REPLACES, image.get("owner"))

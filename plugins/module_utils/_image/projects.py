@@ -21,11 +21,15 @@ NOT_ALLOWED = (403, 404)
 
 
 class ProjectIds:
-    """Ids of projects, for one task. `domain` is the one that names belong to, as the option says it."""
+    """Ids of projects, for one task. `domain` is the one that names belong to, as the option says it.
 
-    def __init__(self, session: Session, domain: str | None) -> None:
+    `option` is the one that names the projects.
+    """
+
+    def __init__(self, session: Session, domain: str | None, option: str = "projects") -> None:
         self._session = session
         self._domain = domain
+        self._option = option
         self._known: set[str] = set()
 
     def resolved(self, texts: Sequence[str]) -> list[str]:
@@ -49,7 +53,7 @@ class ProjectIds:
                 unchecked.append(project_id)
         if unchecked:
             self._session.warn(
-                f"projects: nobody could check that there is a project {', '.join(unchecked)}, because these "
+                f"{self._option}: nobody could check that there is a project {', '.join(unchecked)}, because these "
                 "credentials may not look up other projects. The image service takes any id, so that the image is "
                 "shared with nobody if it is mistyped."
             )
@@ -62,7 +66,7 @@ class ProjectIds:
             return False
         except NotFound as error:
             raise ConfigurationError(
-                f"projects: there is no project {quoted(project_id)}. Check the id. "
+                f"{self._option}: there is no project {quoted(project_id)}. Check the id. "
                 f"(Keystone says: {error.server_message})",
                 **error.facts,
             ) from None
@@ -88,11 +92,11 @@ class ProjectIds:
         place = f"in domain {self._domain or domain_id}"
         if is_complete:
             raise ConfigurationError(
-                f"projects: there is no project {quoted(name)} {place}. Check the name, and project_domain, or give "
-                "the id of the project."
+                f"{self._option}: there is no project {quoted(name)} {place}. Check the name, and project_domain, or "
+                "give the id of the project."
             )
         raise ConfigurationError(
-            f"projects: {quoted(name)} is none of the projects that this user can log in to {place}, and these "
+            f"{self._option}: {quoted(name)} is none of the projects that this user can log in to {place}, and these "
             "credentials may not look up others. Give the id of the project instead of its name."
         )
 
@@ -130,8 +134,8 @@ class ProjectIds:
     def _projects(self) -> Projects:
         if self._session.projects is None:
             raise ConfigurationError(
-                "projects: a name is looked up at Keystone, and auth_url does not say where that is. Give auth_url, or "
-                "the ids of the projects."
+                f"{self._option}: a name is looked up at Keystone, and auth_url does not say where that is. Give "
+                "auth_url, or the id of the project."
             )
         return self._session.projects()
 

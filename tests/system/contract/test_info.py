@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -52,6 +53,11 @@ class Gallery:
         return [name.removeprefix(f"{self.tag}-") for name in names_of(images)]
 
 
+def listed_shape_of(image: Image) -> dict[str, Any]:
+    """What the module returns of an image without marks."""
+    return {**shape_of(image), "retired": None, "replaces": None}
+
+
 @pytest.fixture(scope="module")
 def gallery(server: Server) -> Iterator[Gallery]:
     tag = unused("contract")
@@ -82,6 +88,23 @@ QUERIES: dict[str, tuple[dict[str, Any], list[tuple[str, str]], list[str]]] = {
     "status active": ({"status": "active"}, [("status", "active")], ["accepted", "active", "big", "public"]),
     "status queued": ({"status": "queued"}, [("status", "queued")], ["queued"]),
     "status deactivated": ({"status": "deactivated"}, [("status", "deactivated")], ["deactivated"]),
+    "two statuses": (
+        {"status": ["queued", "deactivated"]},
+        [("status", "in:queued,deactivated")],
+        ["deactivated", "queued"],
+    ),
+    "statuses as one text": (
+        {"status": "queued,deactivated"},
+        [("status", "in:queued,deactivated")],
+        ["deactivated", "queued"],
+    ),
+    "disk_format": ({"disk_format": "qcow2"}, [("disk_format", "qcow2")], ["queued"]),
+    "two disk formats": ({"disk_format": ["qcow2", "raw"]}, [("disk_format", "in:qcow2,raw")], DEFAULT),
+    "container_format": (
+        {"container_format": ["bare", "ova"]},
+        [("container_format", "in:bare,ova")],
+        [x for x in DEFAULT if x != "queued"],
+    ),
     "status importing": ({"status": "importing"}, [("status", "importing")], []),
     "visibility public": ({"visibility": "public"}, [("visibility", "public")], ["public"]),
     "visibility private": ({"visibility": "private"}, [("visibility", "private")], ["queued"]),
@@ -223,14 +246,14 @@ def test_a_filter_finds_what_the_service_finds(
         direct = server.pages("member", direct_query)
 
     listed = run("pcd_image_info", **asked)
-    assert listed.images == [shape_of(image) for image in direct]
+    assert listed.images == [listed_shape_of(image) for image in direct]
     assert listed.writes == []
     assert sorted(gallery.ends(listed.images)) == expected
 
 
 @pytest.mark.parametrize("end", ["active", "hidden", "community", "pending", "deactivated"])
 def test_an_id_shows_one_image_of_any_kind(end: str, gallery: Gallery, run: Runner) -> None:
-    assert run("pcd_image_info", id=gallery.images[end]["id"]).images == [shape_of(gallery.images[end])]
+    assert run("pcd_image_info", id=gallery.images[end]["id"]).images == [listed_shape_of(gallery.images[end])]
 
 
 def test_an_id_that_is_not_there_gives_an_empty_list(gallery: Gallery, run: Runner, server: Server) -> None:
@@ -349,6 +372,126 @@ def test_a_tag_and_a_property_mean_what_is_written_and_no_other_case(run: Runner
 def test_an_administrator_sees_the_images_of_all_projects(gallery: Gallery, run: Runner) -> None:
     listed = run("pcd_image_info", "admin", tag=gallery.tag, visibility="all", hidden="any", sort="name:asc")
     assert gallery.ends(listed.images) == sorted(PICTURES)
+
+
+# --- what is compared here, and what can match nothing
+
+
+@pytest.mark.parametrize(
+    ("pattern", "options", "expected"),
+    [
+        ("-b*", {}, ["big"]),
+        ("-*e*", {"status": ["active", "queued"], "sort": "name:asc"}, ["accepted", "active", "queued"]),
+        ("-hidden*", {"hidden": "any", "sort": "name:asc"}, HIDDEN),
+        ("-[!a-p]*", {}, ["queued"]),
+        ("-*", {"sort": "name:desc", "limit": 2}, ["queued", "public"]),
+        ("-*", {"most_recent": True, "status": "active", "properties": {"os_distro": "ubuntu"}}, ["big"]),
+        ("-B*", {}, []),
+        ("", {}, []),
+    ],
+    ids=str,
+)
+def test_a_pattern_is_compared_after_the_filters_of_the_service(
+    pattern: str, options: dict[str, Any], expected: list[str], gallery: Gallery, run: Runner, server: Server
+) -> None:
+    found = run("pcd_image_info", name_pattern=f"{gallery.tag}{pattern}", tag=gallery.tag, **options)
+    assert gallery.ends(found.images) == expected
+    assert found.lookups == (2 if "hidden" in options else 1)
+
+
+def test_an_owner_is_found_by_its_name(gallery: Gallery, run: Runner, server: Server) -> None:
+    run.by_token = False
+    owned = gallery.images["big"]["owner"]
+    name = server.login("member")["project_name"]
+    for user, owner in (("member", name), ("admin", name), ("member", owned), ("member", owned.upper())):
+        found = run("pcd_image_info", user, tag=gallery.tag, owner=owner, project_domain="default")
+        assert sorted(gallery.ends(found.images)) == MINE, (user, owner)
+    refused = run("pcd_image_info", "admin", owner="nobody-is-called-so")
+    assert refused.msg.startswith("owner: there is no project 'nobody-is-called-so'")
+    closed = run("pcd_image_info", "member", owner="nobody-is-called-so")
+    assert closed.msg.startswith("owner: 'nobody-is-called-so' is none of the projects that this user can log in to")
+    assert "Give the id" in closed.msg
+    assert refused.glance == closed.glance == []
+
+
+def test_fields_make_a_result_compact(gallery: Gallery, run: Runner) -> None:
+    listed = run("pcd_image_info", tag=gallery.tag, name_pattern="*-big", fields=["name", "size", "properties"])
+    properties = {"os_distro": "ubuntu", "hw_cpu_cores": "4"}
+    assert listed.images == [{"name": gallery.name("big"), "size": 2000, "properties": properties}]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"created_at": "2026-01-01"}, "created_at=gte:2026-01-01"),
+        ({"updated_at": "2026-01-01T00:00:00Z"}, "updated_at=gte:2026-01-01T00:00:00Z"),
+        ({"created_at": "since:2026-01-01"}, "created_at=gte:2026-01-31"),
+        ({"hidden": "yes"}, "hidden=true"),
+        ({"hidden": "off"}, "hidden=false"),
+        ({"properties": ["os_distro=ubuntu"]}, "properties={NAME: VALUE}"),
+        ({"properties": {"os_distro": ["ubuntu", "debian"]}}, "properties={os_distro: VALUE}"),
+        ({"properties": {"container_format": ["bare"]}}, "option container_format"),
+        ({"marker": "the-last-one"}, "Give the id of the image"),
+        ({"sort": "owner:asc"}, "The keys are name, status"),
+        ({"sort": "-created_at"}, "sort=created_at:desc"),
+        ({"sort": "name:ascending"}, "name:asc"),
+        ({"sort_key": "create_at"}, "Write created_at"),
+        ({"fields": ["id", "hidden"]}, "Write os_hidden"),
+        ({"size_min": 5, "size_max": 4}, "Correct one of them"),
+        ({"status": "ready"}, "active"),
+        ({"status": []}, "Name a value"),
+        ({"owner": "a", "id": "1714676b-e56d-4171-a072-f919121a9797"}, "mutually exclusive"),
+        ({"name": "a", "name_pattern": "b"}, "mutually exclusive"),
+    ],
+    ids=str,
+)
+def test_what_can_match_nothing_is_refused_by_a_line_that_says_what_to_write(
+    options: dict[str, Any], words: str, run: Runner
+) -> None:
+    refused = run("pcd_image_info", **options)
+    assert words in refused.msg
+    assert len(refused.msg.splitlines()) == 1
+    assert refused.requests == []
+
+
+def test_a_marker_that_no_image_has_is_an_error_that_says_so(run: Runner, server: Server) -> None:
+    orders: list[dict[str, Any]] = [{}, {"sort": "name:asc"}, {"hidden": "any"}]
+    for options in orders:
+        refused = run("pcd_image_info", marker=server.new_id(), **options)
+        assert refused.msg.startswith("marker: no image has the id ")
+        assert "Give the id of an image of the list" in refused.msg
+        assert refused.result["request_id"] in refused.msg
+
+
+# --- what has become of an image
+
+
+def test_a_list_shows_what_was_retired_and_what_is_prepared(
+    run: Runner, server: Server, name: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "image.raw"
+    declared: dict[str, Any] = {"name": name, "path": str(path), "disk_format": "raw", "container_format": "bare"}
+
+    def made(how: str, **more: Any) -> Any:
+        path.write_bytes(how.encode())
+        return run("pcd_image", **declared, on_content_change=how.split()[0], **more)
+
+    first = made("replace first").image["id"]
+    second = made("replace second", retired="rename").image["id"]
+    third = made("replace third").image["id"]
+    prepared = made("prepare fourth").result["prepared"]["id"]
+    server.remember(prepared)
+    listed = run("pcd_image_info", hidden="any", name_pattern=f"{name}*", fields=["id", "retired", "replaces"])
+    assert {each["id"]: (each["retired"], each["replaces"]) for each in listed.images} == {
+        first: (name, None),
+        second: (name, None),
+        third: (None, None),
+        prepared: (None, third),
+    }
+    # A snapshot has all properties of its image.
+    copied = {key: value for key, value in server.get(first).items() if key.startswith("pcd_")}
+    copy = server.create(name, os_hidden=True, **copied)
+    assert run("pcd_image_info", id=copy["id"]).images[0]["retired"] is None
 
 
 # --- by checksum, and with members

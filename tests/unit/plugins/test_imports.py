@@ -15,6 +15,7 @@ PLUGINS = Path(__file__).absolute().parents[3] / "plugins"
 LAYERS = (
     "module_utils._redact",
     "module_utils._errors",
+    "module_utils._elsewhere",
     "module_utils._arguments",
     "module_utils._client",
     "module_utils._session",

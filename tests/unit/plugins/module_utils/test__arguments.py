@@ -24,6 +24,7 @@ SPEC: dict[str, Any] = {
     "tags": {"type": "list"},
     "force": {"type": "bool"},
     "kind": {"choices": ["a"]},
+    "hidden": {"choices": ["true", "false", "any"]},
     "properties": {"type": "dict"},
     "headers": {"type": "dict", "no_log": True},
     "password": {"no_log": True},
@@ -46,6 +47,11 @@ def test_null_means_not_given_for_the_options_of_the_spec_only() -> None:
         {"tags": "one"},
         {"name": "two\nlines\tand a tab"},
         {"properties": {"a": {"b": [1, 2.5, None]}}},
+        {"hidden": "any"},
+        {"hidden": True},
+        {"hidden": "True"},  # Ansible makes true of it, of a boolean as well
+        {"hidden": "nonsense"},  # Ansible names the choices
+        {"kind": "yes"},
         {"headers": {"X-Key": "any\x01thing"}, "password": "x" * (MAX_CHARACTERS + 1)},
     ],
 )
@@ -74,12 +80,35 @@ def test_what_can_be_used_passes(given: dict[str, Any]) -> None:
         ({"name": f"a {PLACEHOLDER}"}, "^name: it holds VALUE_SPECIFIED"),
         ({"name": "x" * (MAX_CHARACTERS + 1)}, f"^name: {MAX_CHARACTERS + 1} characters"),
         ({"kind": "a\nb"}, "^kind: it holds a line break"),
+        ({"hidden": "yes"}, "^hidden: it is none of true, false, any. Write hidden=true"),
+        ({"hidden": "Off"}, "^hidden: it is none of .* Write hidden=false"),
+        ({"properties": ["a=b"]}, "^properties: a list was given instead of a dictionary. Write properties={NAME: VAL"),
         ({"count": "1\n2"}, "^count: it holds a line break"),
     ],
 )
 def test_what_would_be_misread_is_refused_by_the_name_of_the_option(given: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         check_arguments(given, SPEC, ("name",))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"filters": {"a": 1}, "size_min": 1}, "^filters: this module has no option of this name. Write each filter"),
+        ({"nmae": "a"}, "^nmae: this module has no option of this name. Did you mean name?"),
+        ({"cloud": {"auth": {}}}, "^cloud: a dictionary was given instead of the name of an entry. Write its entries"),
+        ({"state": "inactive"}, "^state: it is none of active, deactivated. Write state: deactivated."),
+    ],
+)
+def test_what_another_tool_takes_is_answered_with_what_to_write(given: dict[str, Any], message: str) -> None:
+    spec = {**SPEC, "size_min": {}, "cloud": {}, "state": {"choices": ["active", "deactivated"]}}
+    with pytest.raises(ConfigurationError, match=message):
+        check_arguments(given, spec)
+
+
+def test_an_option_that_nobody_knows_is_left_to_ansible() -> None:
+    given = {"whatever": 1, "_ansible_nmae": 1, "state": "latest", "label": "a"}
+    check_arguments(given, {**SPEC, "state": {"choices": ["active"]}, "name": {"aliases": ["label"]}})
 
 
 @pytest.mark.parametrize("option", ["password", "headers"])

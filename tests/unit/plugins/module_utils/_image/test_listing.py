@@ -11,22 +11,28 @@ import pytest
 
 from ansible_collections.platform9.pcd.plugins.module_utils._client.images import Image, Images, Query
 from ansible_collections.platform9.pcd.plugins.module_utils._client.transport import Transport
-from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError
-from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes import image_shape
+from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes import (
+    BOUND_TO,
+    REPLACES,
+    RETIRED,
+    RETIRED_AS,
+    image_shape,
+)
+from ansible_collections.platform9.pcd.plugins.module_utils._image.filters import (
+    DETAIL_OPTIONS,
+    FILTER_OPTIONS,
+    parse_listing,
+)
 from ansible_collections.platform9.pcd.plugins.module_utils._image.listing import (
+    listed_shape,
     read_listing,
     sort_key_of,
 )
-from ansible_collections.platform9.pcd.plugins.module_utils._image.options import (
-    DETAIL_OPTIONS,
-    FILTER_OPTIONS,
-    IDENTITY_OPTIONS,
-    parse_listing,
-)
+from ansible_collections.platform9.pcd.plugins.module_utils._image.options import IDENTITY_OPTIONS
 from ansible_collections.platform9.pcd.plugins.module_utils._session import Session
 from ansible_collections.platform9.pcd.tests.support.samples import (
-    ID,
     OTHER_ID,
+    OUR_ID,
     PROJECT,
     image,
     options,
@@ -70,126 +76,6 @@ def session_with(shelf: RecordingImages) -> Session:
 
 def read(shelf: RecordingImages, **given: Any) -> list[str]:
     return [each["id"] for each in read_listing(parse_listing(params(**given)), session_with(shelf))["images"]]
-
-
-# --- the query ---------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("given", "query"),
-    [
-        pytest.param({}, [], id="nothing given, nothing asked"),
-        pytest.param({"owner": PROJECT}, [("owner", PROJECT)], id="owner"),
-        pytest.param({"protected": True}, [("protected", "true")], id="protected"),
-        pytest.param({"protected": False}, [("protected", "false")], id="not protected"),
-        pytest.param({"status": "active"}, [("status", "active")], id="status"),
-        pytest.param({"tag": "a:b"}, [("tag", "a:b")], id="tag"),
-        pytest.param({"visibility": "all"}, [("visibility", "all")], id="visibility"),
-        pytest.param({"hidden": "true"}, [("os_hidden", "true")], id="hidden"),
-        pytest.param({"hidden": "false"}, [("os_hidden", "false")], id="not hidden"),
-        pytest.param({"hidden": "any"}, [], id="hidden or not is two lists"),
-        pytest.param({"member_status": "all"}, [("member_status", "all")], id="member_status"),
-        pytest.param({"checksum": f"md5:{'aB' * 16}"}, [("checksum", "ab" * 16)], id="md5"),
-        pytest.param(
-            {"checksum": f"sha512:{'C' * 128}"}, [("os_hash_value", "c" * 128), ("os_hash_algo", "sha512")], id="sha512"
-        ),
-        pytest.param({"size_min": 0}, [("size_min", "0")], id="size_min"),
-        pytest.param({"size_max": 5}, [("size_max", "5")], id="size_max"),
-        pytest.param({"created_at": "gte:2026-01-31"}, [("created_at", "gte:2026-01-31")], id="created_at"),
-        pytest.param({"updated_at": "lt:2026-01-31"}, [("updated_at", "lt:2026-01-31")], id="updated_at"),
-        pytest.param({"sort": "name:asc,size"}, [("sort", "name:asc,size")], id="sort"),
-        pytest.param(
-            {"sort_key": "name", "sort_dir": "asc"}, [("sort_key", "name"), ("sort_dir", "asc")], id="sort_key"
-        ),
-        pytest.param({"marker": ID}, [("marker", ID)], id="marker"),
-        pytest.param({"limit": 5}, [], id="the limit is for all pages together"),
-        pytest.param({"most_recent": True}, [("sort_key", "created_at"), ("sort_dir", "desc")], id="most_recent"),
-        pytest.param({"name": "ubuntu"}, [("name", "eq:ubuntu")], id="a name gets its operator"),
-        pytest.param({"name": "ubuntu:22.04"}, [("name", "eq:ubuntu:22.04")], id="a name with a colon"),
-        pytest.param({"name": "in:a,b"}, [("name", "eq:in:a,b")], id="a name that looks like an operator"),
-        pytest.param({"name": 'a"b'}, [("name", 'eq:a"b')], id="a name with a quote"),
-        pytest.param({"properties": {"os_distro": "ubuntu"}}, [("os_distro", "ubuntu")], id="a property"),
-        pytest.param({"properties": {"a": True, "b": 4}}, [("a", "true"), ("b", "4")], id="values become text"),
-        pytest.param(
-            {"properties": {"disk_format": "raw"}}, [("disk_format", "raw")], id="an attribute without option"
-        ),
-        pytest.param({"properties": {}}, [], id="no properties"),
-    ],
-)
-def test_each_option_is_its_query_parameter(given: dict[str, Any], query: list[tuple[str, str]]) -> None:
-    assert list(parse_listing(params(**given)).query) == query
-
-
-def test_every_option_has_an_effect() -> None:
-    """Beside `limit`, `members` and hidden: any, which are no parameters of one query."""
-    values: dict[str, Any] = {
-        "protected": True,
-        "size_min": 1,
-        "size_max": 2,
-        "properties": {"a": "b"},
-        "most_recent": True,
-        "marker": ID,
-        "checksum": "md5:" + "a" * 32,
-    }
-    for option in SPEC.keys() - {"id", "limit", "members"}:
-        assert parse_listing(params(**{option: values.get(option, "true")})).query != (), option
-
-
-# --- what cannot be asked ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("given", "beginning"),
-    [
-        ({"id": "ubuntu"}, "id: "),
-        ({"name": ""}, "name: "),
-        ({"name": "x" * 256}, "name: "),
-        ({"limit": 0}, "limit: "),
-        ({"checksum": "sha256:" + "a" * 64}, "checksum: 'sha256:.*algorithm"),
-        ({"checksum": "a" * 128}, "checksum: .*algorithm"),
-        ({"checksum": "md5:" + "a" * 31}, "checksum: .* 32 hexadecimal"),
-        ({"checksum": "md5:" + "g" * 32}, "checksum: .* 32 hexadecimal"),
-        ({"checksum": "sha512:https://vendor.example.com/SHA512SUMS"}, "checksum: .* 128 hexadecimal"),
-        ({"limit": -1}, "limit: "),
-        ({"limit": True}, "limit: "),
-        ({"size_min": -1}, "size_min: "),
-        ({"size_max": -1}, "size_max: "),
-        ({"marker": "last"}, "marker: "),
-        ({"marker": "../x"}, "marker: "),
-        ({"most_recent": True, "sort": "name"}, "most_recent: .*sort"),
-        ({"most_recent": True, "sort_key": "name", "sort_dir": "asc"}, "most_recent: .*sort_key, sort_dir"),
-        ({"most_recent": True, "limit": 5}, "most_recent: .*limit"),
-        ({"most_recent": True, "marker": ID}, "most_recent: .*marker"),
-        ({"properties": {"os_distro": None}}, r"properties\.os_distro: null"),
-        ({"properties": {"os_distro": ["a"]}}, r"properties\.os_distro: a list"),
-        ({"properties": {"os_distro": "\N{GRINNING FACE}"}}, r"properties\.os_distro: "),
-        *[
-            ({"properties": {key: "x"}}, rf"properties\.{key}: ")
-            for key in (
-                "id",
-                "name",
-                "owner",
-                "status",
-                "limit",
-                "marker",
-                "os_hidden",
-                "protected",
-                "properties",
-                "sort",
-            )
-        ],
-    ],
-)
-def test_what_cannot_be_asked_is_an_error_that_names_the_option(given: dict[str, Any], beginning: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"^{beginning}"):
-        parse_listing(params(**given))
-
-
-@pytest.mark.parametrize(
-    "given", [{}, {"limit": 1}, {"size_min": 0}, {"size_max": 0}, {"marker": ID}, {"most_recent": True}, {"id": ID}]
-)
-def test_valid_filters_are_accepted(given: dict[str, Any]) -> None:
-    parse_listing(params(**given))
 
 
 # --- the order of two lists --------------------------------------------------------------------------------------
@@ -263,7 +149,7 @@ def test_one_image_by_its_id_is_not_listed() -> None:
 
 def test_images_come_in_the_shape_that_users_get() -> None:
     assert read_listing(parse_listing(params()), session_with(RecordingImages(image()))) == {
-        "images": [image_shape(image())]
+        "images": [{**image_shape(image()), "retired": None, "replaces": None}]
     }
 
 
@@ -325,3 +211,78 @@ def test_a_name_is_compared_exactly_even_if_the_database_does_not() -> None:
     shelf = RecordingImages(image(id="1", name="Ubuntu"), image(id="2", name="ubuntu"), image(id="3", name="ubuntu "))
     assert read(shelf, name="ubuntu") == ["2"]
     assert read(shelf, name="ubuntu", limit=1) == ["2"]
+
+
+# --- patterns, fields and marks ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("ubuntu-*", "12"),
+        ("*", "12345"),
+        ("ubuntu-2?.04", "12"),
+        ("ubuntu-2[4-6].04", "2"),
+        ("ubuntu-2[!4-6].04", "1"),
+        ("ubuntu", ""),
+        ("Ubuntu*", "3"),
+        ("*[[]x]", "4"),
+        ("", "5"),
+    ],
+)
+def test_a_pattern_is_compared_with_the_whole_name(pattern: str, found: str) -> None:
+    names = ("ubuntu-22.04", "ubuntu-24.04", "Ubuntu", "a[x]", None)
+    shelf = RecordingImages(*(image(id=str(number), name=name) for number, name in enumerate(names, 1)))
+    request = parse_listing(params(name_pattern=pattern or "x"))._replace(name_pattern=pattern)
+    assert "".join(each["id"] for each in read_listing(request, session_with(shelf))["images"]) == found
+    assert shelf.asked == [([], None)]
+
+
+def test_a_limit_counts_the_images_that_match_the_pattern() -> None:
+    shelf = RecordingImages(*named("a 1", "b 2", "a 3", "a 4"))
+    assert read(shelf, name_pattern="a*", limit=2) == ["1", "3"]
+    assert read(shelf, name_pattern="b*", most_recent=True) == ["2"]
+
+
+def test_only_the_fields_that_are_named_are_returned_in_their_order() -> None:
+    request = parse_listing(params(fields=["size", "name", "retired", "size"]))
+    (found,) = read_listing(request, session_with(RecordingImages(image())))["images"]
+    assert [*found.items()] == [("size", image()["size"]), ("name", "ubuntu-24.04"), ("retired", None)]
+
+
+@pytest.mark.parametrize(
+    ("given", "retired"),
+    [
+        ({"os_hidden": True}, "ubuntu-24.04"),
+        ({"os_hidden": True, "id": OTHER_ID, BOUND_TO: OTHER_ID}, "ubuntu-24.04"),
+        ({"name": "ubuntu-24.04-old", RETIRED_AS: "ubuntu-24.04-old"}, "ubuntu-24.04"),
+        ({}, None),
+        ({"os_hidden": True, BOUND_TO: OTHER_ID}, None),
+        ({"os_hidden": True, "owner": None}, "ubuntu-24.04"),
+        ({"os_hidden": True, "name": "another"}, None),
+        ({"os_hidden": True, "name": None}, None),
+        ({"name": "another", RETIRED_AS: "ubuntu-24.04-old"}, None),
+        ({"name": "another"}, None),
+    ],
+)
+def test_an_image_is_retired_if_its_mark_counts_and_it_is_as_it_was_left(
+    given: dict[str, Any], retired: str | None
+) -> None:
+    marked = image(**{"id": OUR_ID, RETIRED: "ubuntu-24.04", BOUND_TO: OUR_ID, **given})
+    assert listed_shape(marked)["retired"] == retired
+
+
+@pytest.mark.parametrize(
+    ("given", "replaces"),
+    [
+        ({"os_hidden": True}, OTHER_ID),
+        ({}, None),
+        ({"os_hidden": True, "pcd_shown": "true"}, None),
+        ({"os_hidden": True, BOUND_TO: OTHER_ID}, None),
+        ({"os_hidden": True, REPLACES: "some image"}, None),
+    ],
+)
+def test_an_image_that_is_not_shown_yet_names_the_one_that_it_is_to_replace(
+    given: dict[str, Any], replaces: str | None
+) -> None:
+    assert listed_shape(image(**{"id": OUR_ID, REPLACES: OTHER_ID, BOUND_TO: OUR_ID, **given}))["replaces"] == replaces

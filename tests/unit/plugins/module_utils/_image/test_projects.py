@@ -48,7 +48,8 @@ class Bench:
         self._service = service
         session = session_with(Glance(), self.warned)
         projects = None if service is None else projects_of(service)
-        self.ids = ProjectIds(replace(session, projects=projects, project_domain=own), domain)
+        self.session = replace(session, projects=projects, project_domain=own)
+        self.ids = ProjectIds(self.session, domain)
 
     @property
     def asked(self) -> list[str]:
@@ -132,6 +133,13 @@ def test_a_name_needs_keystone_and_a_domain(is_there: bool, own: Domain, option:
     with pytest.raises(ConfigurationError, match=f"^{option}: .*the ids? of the project"):
         made.ids.resolved(["web"])
     assert made.asked == []
+
+
+def test_an_error_begins_with_the_option_that_names_the_project(serve: Serve) -> None:
+    made = bench(serve)
+    ids = ProjectIds(made.session, None, "owner")
+    with pytest.raises(ConfigurationError, match="^owner: there is no project 'db'"):
+        ids.resolved(["db"])
 
 
 # --- whether they exist ------------------------------------------------------------------------------------------

@@ -1,0 +1,85 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is said about an option that another tool has. The contract tries it on the modules."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import pytest
+
+from ansible_collections.platform9.pcd.plugins.module_utils._elsewhere import (
+    NAMES,
+    STATES,
+    advice_on_name,
+    advice_on_state,
+)
+from ansible_collections.platform9.pcd.plugins.module_utils._task import Task
+from ansible_collections.platform9.pcd.tests.support.module_runner import MODULES
+
+ALL = ("pcd_image", "pcd_image_info", "pcd_image_member", "pcd_image_state", "pcd_image_download")
+
+
+def options_of(module: str) -> dict[str, dict[str, object]]:
+    task: Task = import_module(f"{MODULES}.{module}").TASK
+    return task.argument_spec
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "advice"),
+    [
+        ("pcd_image", "filename", "Write path instead."),
+        ("pcd_image_download", "filename", "Write dest instead."),
+        ("pcd_image", "is_public", "Write visibility: public"),
+        ("pcd_image", "kernel", "Write properties: {kernel_id: ...} with"),
+        ("pcd_image", "community", "Write visibility: community."),
+        ("pcd_image_info", "filters", "Write each filter as an option"),
+        ("pcd_image_info", "tags", "Write tag, which"),
+        ("pcd_image", "tag", "Write tags for"),
+        ("pcd_image_info", "name_regex", "Write name_pattern, "),
+        ("pcd_image_member", "project", "Write projects instead."),
+        ("pcd_image_state", "project", "Write project_name, or"),
+        ("pcd_image_state", "auth", "Write its entries as options"),
+        ("pcd_image", "nmae", "Did you mean name?"),
+        ("pcd_image", "disk_fromat", "Did you mean disk_format?"),
+    ],
+)
+def test_the_advice_names_an_option_that_the_module_has(module: str, name: str, advice: str) -> None:
+    assert str(advice_on_name(name, options_of(module))).startswith(advice)
+
+
+@pytest.mark.parametrize(("module", "name"), [("pcd_image_state", "filename"), ("pcd_image", "whatever"), ("x", "y")])
+def test_nothing_is_said_about_what_the_module_cannot_do(module: str, name: str) -> None:
+    assert advice_on_name(name, options_of(module) if module != "x" else ()) is None
+
+
+def test_each_advice_is_for_a_name_that_some_module_lacks_and_an_option_that_one_has() -> None:
+    for name, advice in NAMES.items():
+        assert any(name not in options_of(module) for module in ALL), name
+        for option, dummy in advice:
+            assert option is None or any(option in options_of(module) for module in ALL), (name, option)
+        assert any(advice_on_name(name, options_of(module)) for module in ALL if name not in options_of(module)), name
+
+
+def test_no_name_of_another_tool_is_an_alias() -> None:
+    for module in ALL:
+        assert not [option for option, rules in options_of(module).items() if rules.get("aliases")], module
+
+
+@pytest.mark.parametrize(
+    ("module", "value", "advice"),
+    [
+        ("pcd_image", "inactive", "Use the module pcd_image_state with state: deactivated."),
+        ("pcd_image", "active", "Use the module pcd_image_state with state: active."),
+        ("pcd_image_state", "inactive", "Write state: deactivated."),
+        ("pcd_image_state", "absent", "Use the module pcd_image with state: absent"),
+        ("pcd_image_member", "accepted", "Write status: accepted."),
+        ("pcd_image_state", "active", None),
+        ("pcd_image", "latest", None),
+    ],
+)
+def test_a_state_of_another_tool_leads_to_the_module_that_has_it(module: str, value: str, advice: str | None) -> None:
+    spec = options_of(module)
+    said = advice_on_state(value, spec["state"]["choices"], spec)  # type: ignore[arg-type]
+    assert said is None if advice is None else str(said).startswith(advice)
+    assert value not in STATES or said is not None or value in str(spec["state"]["choices"])
