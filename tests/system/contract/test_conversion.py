@@ -15,6 +15,7 @@ import pytest
 
 from ansible_collections.platform9.pcd.tests.support.glance_client import Server, unused
 from ansible_collections.platform9.pcd.tests.support.module_runner import Outcome, Runner
+from ansible_collections.platform9.pcd.tests.support.rotation import Rotation
 from ansible_collections.platform9.pcd.tests.support.sandbox import converting_sandbox
 from ansible_collections.platform9.pcd.tests.support.vendor import PASSWORD, USER, Vendor, open_vendor
 from ansible_collections.platform9.pcd.tests.tools.qcow2 import DISK, qcow2
@@ -289,6 +290,23 @@ def test_an_import_that_fails_and_stays_locked_fails_the_task_at_once(
     assert server.named(name) == []
     asked = [request for request in failed.glance if request["path"].endswith("/tasks")]
     assert 1 <= len(asked) <= 8
+
+
+@pytest.mark.parametrize("how", ["replace", "prepare"])
+@pytest.mark.parametrize("method", METHODS)
+def test_a_version_whose_import_fails_and_stays_locked_touches_no_image(
+    run: Runner, server: Server, name: str, vendor: Vendor, tmp_path: Path, method: str, how: str
+) -> None:
+    rotate = Rotation(run, server, name, tmp_path)
+    rotate.builds(1, 2)
+    before = rotate.everything()
+    assert len(before) == 2
+    new = source(method, JUNK, vendor, tmp_path)
+    failed = rotate(None, on_content_change=how, keep=0, **QCOW2, **new)
+    assert "has failed" in failed.msg
+    assert rotate.everything() == before
+    for image_id in before:
+        server.remember(image_id)
 
 
 def test_a_record_that_was_there_is_reported_and_created_again_only_if_it_is_ours(

@@ -6,15 +6,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ansible_collections.platform9.pcd.tests.support.glance_client import Server, unused
 from ansible_collections.platform9.pcd.tests.support.module_runner import Outcome, Runner
+from ansible_collections.platform9.pcd.tests.support.rotation import RAW, Rotation
 from ansible_collections.platform9.pcd.tests.support.vendor import Vendor, open_vendor
-
-RAW: dict[str, Any] = {"disk_format": "raw", "container_format": "bare"}
 
 
 @pytest.fixture
@@ -111,6 +111,23 @@ def test_a_stated_method_is_kept_and_the_message_names_the_other_one(
     done = run("pcd_image", name=name, url=url, method="upload")
     assert done.image["id"] == there["id"]
     assert holds(server, done, content)
+
+
+@pytest.mark.parametrize("how", ["replace", "prepare"])
+def test_a_version_that_the_filter_refuses_touches_no_image(
+    run: Runner, server: Server, name: str, vendor: Vendor, content: bytes, tmp_path: Path, how: str
+) -> None:
+    rotate = Rotation(run, server, name, tmp_path)
+    rotate.builds(1, 2)
+    before = rotate.everything()
+    assert len(before) == 2
+    ways: list[dict[str, Any]] = [{"method": "web-download"}, {"checksum": f"sha256:{'0' * 64}"}]
+    for way in ways:
+        url = refused_url(vendor, content)
+        assert rotate(None, on_content_change=how, keep=0, url=url, **RAW, **way).failed
+        assert rotate.everything() == before
+    for image_id in before:
+        server.remember(image_id)
 
 
 def test_a_wrong_checksum_of_what_is_streamed_leaves_no_image(
