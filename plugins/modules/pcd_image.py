@@ -87,6 +87,8 @@ options:
         accepted for an ISO.
       - A qcow2 with a backing file or an external data file, and a VMDK that refers to other files or to a parent, are
         refused. So is data with the marks of several formats.
+      - An HTML page, and an XML or JSON document, is never taken for a disk, whatever is declared. Web servers answer
+        so with a login or an error, with status 200 at times.
       - With O(method=web-download), the task asks O(url) for its first 64 KiB. If it cannot reach O(url), the format
         has to be given.
       - An image that exists keeps its format. A replacement inherits the format, unless its data contradicts it.

@@ -25,10 +25,10 @@ class Vendor:
 
     /files/ as they are, or the beginning that a Range asks for; /short/ without their last bytes, though announced;
     /guarded/ to USER with PASSWORD or to whoever sends `key` as X-Key; /elsewhere/ by a redirect to `other`; /slow/
-    only once `go_on` is set; /encoded/ as packed with gzip for the way, /encoded/CODING/ by that coding; /status/N/
-    as an error N. /cut/, /reset/ and /chunks/ break off behind `behind` bytes as long as `cuts` are left: by FIN, by
-    RST, and by FIN among chunks; `given` is called then. `later` are the contents that a file has in turn, each time
-    that it is asked for.
+    only once `go_on` is set; /encoded/ as packed with gzip for the way, /encoded/CODING/ by that coding; /page/ as
+    text/html; /status/N/ as an error N. /cut/, /reset/ and /chunks/ break off behind `behind` bytes as long as `cuts`
+    are left: by FIN, by RST, and by FIN among chunks; `given` is called then. `later` are the contents that a file has
+    in turn, each time that it is asked for.
     """
 
     url: str
@@ -113,6 +113,8 @@ def open_vendor(tls: ssl.SSLContext | None = None) -> Iterator[Vendor]:
             else:
                 self.send_response(200)
             self.send_header("Content-Length", str(len(content)))
+            if folder == "page":
+                self.send_header("Content-Type", "text/html; charset=utf-8")
             if folder == "encoded":
                 self.send_header("Content-Encoding", coding)
             self.end_headers()

@@ -59,6 +59,16 @@ HEADER_BYTES = {"qcow2": 512, "vhd": 512, "vhdx": 512, "vdi": 512, "iso": 34 << 
 
 # Of these, the beginning always shows what they are. A VHD of fixed size has its mark at its end only.
 ALWAYS_MARKED = ("qcow2", "vmdk", "vhdx", "vdi", "iso")
+# How a document begins that a web server gives in place of a file: a login, the note of a proxy, or an error of a store
+# of objects. No disk begins so.
+DOCUMENTS = {
+    "an HTML page": re.compile(rb"<(!--|(!doctype\s+html|html|head|body|title|script|style|meta)\b)", re.IGNORECASE),
+    "an XML document": re.compile(rb"<(\?xml|!doctype|error)\b", re.IGNORECASE),
+    "a JSON document": re.compile(rb'(\[\s*)?\{\s*["}]'),
+}
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+PAGE_TYPES = ("text/html", "application/xhtml+xml")
+
 # The parts of an Amazon image: a kernel and its initial RAM disk are packed as a rule.
 AMAZON_FORMATS = ("ami", "ari", "aki")
 
@@ -109,8 +119,10 @@ def fits(found: str | None, declared: str) -> bool:
 def check_format(start: bytes, declared: str, source: str) -> None:
     """Raises DataError if data that begins so is not of the declared format, or needs other files."""
     found = format_of(start)
-    if found is None and declared not in AMAZON_FORMATS:
-        _refuse_packed(start, source)
+    if found is None:
+        _refuse_document(start, source)
+        if declared not in AMAZON_FORMATS:
+            _refuse_packed(start, source)
     _refuse_unsupported(start, source)
     if not fits(found, declared):
         raise DataError(
@@ -123,6 +135,29 @@ def check_format(start: bytes, declared: str, source: str) -> None:
             f"disk_format: {source} {reason}. Such an image is not complete, and could show files of the host that "
             "opens it. Make one file of it first, such as with qemu-img convert."
         )
+
+
+def document_of(start: bytes, media_type: str = "") -> str | None:
+    """What kind of document the bytes begin, rather than a disk; None if they may be one. The media type is a claim."""
+    if not start or b"\0" in start or format_of(start) is not None or compression_of(start) is not None:
+        return None
+    text = start.removeprefix(BYTE_ORDER_MARK).lstrip()
+    kind = next((kind for kind, beginning in DOCUMENTS.items() if beginning.match(text)), None)
+    return "an HTML page" if kind is None and media_type in PAGE_TYPES else kind
+
+
+def no_disk(document: str, source: str) -> str:
+    """The message that the source is such a document."""
+    return (
+        f"{source} is {document} and no disk image, such as a server gives it for a login, an error or a file that is "
+        "gone. Nothing of it was sent. Look at it, and give the right file or address."
+    )
+
+
+def _refuse_document(start: bytes, source: str) -> None:
+    document = document_of(start)
+    if document is not None:
+        raise DataError(f"disk_format: {no_disk(document, source)}")
 
 
 def _refuse_packed(start: bytes, source: str) -> None:

@@ -82,8 +82,8 @@ OLDEST_FIRST = ("sort", "created_at:asc,id:asc")
 # What an address answers whose file is not there, whoever asks.
 GONE = (404, 410)
 
-# Facts of an answer that would be the same for the service: packed for the way, or a redirect to plain http.
-DECISIVE = {"content_encoding", "redirect"}
+# Facts of an answer that would be the same for the service: packed for the way, a redirect to plain http, a web page.
+DECISIVE = {"content_encoding", "redirect", "document"}
 
 
 def plan_with_data(request: ImageRequest, session: Session, current: Image | None, retired: RetiredImages) -> Plan:

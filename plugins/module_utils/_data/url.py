@@ -33,7 +33,7 @@ from .._redact import (
     secrets_in,
 )
 from .address import DEFAULT_PORTS, Address, is_same_host, requoted
-from .format import MAX_MAGIC_BYTES, compression_of
+from .format import MAX_MAGIC_BYTES, PAGE_TYPES, compression_of, document_of, no_disk
 
 try:
     import requests
@@ -90,6 +90,12 @@ class Url:
 
     @contextmanager
     def open(self) -> Iterator[_Download]:
+        with self._opened() as download:
+            self._refuse_page(download)
+            yield download
+
+    @contextmanager
+    def _opened(self) -> Iterator[_Download]:
         with _session(self._transport) as session:
             response = self._answer(session)
             try:
@@ -120,6 +126,7 @@ class Url:
                     raise self._refused(response)
                 download = _Download(self, response)
                 self._refuse_packed(response, download)
+                self._refuse_page(download)
                 start = download.peek(count)
             finally:
                 response.close()
@@ -145,7 +152,7 @@ class Url:
 
     def _text(self) -> str:
         content = b""
-        with self.open() as reading:
+        with self._opened() as reading:
             while block := reading.read(1 << 16):
                 content += block
                 if len(content) > MAX_LISTING_CHARACTERS:
@@ -274,6 +281,12 @@ class Url:
             content_encoding=named,
         )
 
+    def _refuse_page(self, download: _Download) -> None:
+        """Raises if the server calls it a web page, and the bytes do not show that it is none."""
+        document = document_of(download.peek(), download.media_type) if download.media_type in PAGE_TYPES else None
+        if document is not None:
+            raise DataError(f"{self._option}: {no_disk(document, str(self))}", document=document)
+
     def _failure(self, error: Exception, address: str) -> str:
         if not isinstance(error, (requests.RequestException, urllib3.exceptions.HTTPError)):
             return "it leads to an address that cannot be read."
@@ -298,6 +311,7 @@ class _Download:
         # Workaround for urllib3 1.26: it notices a body that ends early only with this.
         response.raw.enforce_content_length = True
         self.size = announced_length(response.headers)
+        self.media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
     def peek(self, count: int = PEEK) -> bytes:
         """The first bytes, which `read` gives all the same."""

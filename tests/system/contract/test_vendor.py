@@ -214,6 +214,72 @@ def test_what_the_bytes_contradict_is_refused_and_nothing_is_written(
     assert server.named(name) == []
 
 
+PAGE = b"<!DOCTYPE html>\n<html><body>Please log in to go on.</body></html>\n"
+STORE_ERROR = b'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>NoSuchKey</Code></Error>'
+
+
+@pytest.mark.parametrize("check", [True, False])
+@pytest.mark.parametrize("declared", [None, "raw", "qcow2"])
+@pytest.mark.parametrize(
+    ("method", "folder", "data"),
+    [
+        ("upload", "files", PAGE),
+        ("glance-direct", "files", STORE_ERROR),
+        ("web-download", "files", PAGE),
+        ("web-download", "files", b'{"error": "not found"}'),
+        ("upload", "page", b"Your session is over."),
+        ("web-download", "page", b"Your session is over."),
+    ],
+)
+def test_a_page_that_comes_in_place_of_a_disk_becomes_no_image(
+    run: Runner,
+    server: Server,
+    vendor: Vendor,
+    name: str,
+    method: str,
+    folder: str,
+    data: bytes,
+    declared: str | None,
+    check: bool,
+) -> None:
+    formats: dict[str, Any] = {} if declared is None else {"disk_format": declared, "container_format": "bare"}
+    url = vendor.file("disk.img", data, folder)
+    refused = run("pcd_image", name=name, url=url, method=method, **formats, check=check)
+    assert f"{url} is a" in refused.msg
+    assert "and no disk image" in refused.msg
+    assert refused.writes == []
+    assert server.named(name) == []
+
+
+def test_a_page_in_a_file_or_packed_becomes_no_image(run: Runner, name: str, vendor: Vendor, tmp_path: Path) -> None:
+    (tmp_path / "disk").write_bytes(PAGE)
+    ways: list[dict[str, Any]] = [
+        {"path": str(tmp_path / "disk")},
+        {"url": vendor.file("disk.xz", PAGE), "decompress": True},
+        {"url": vendor.file("disk.gz", gzip.compress(PAGE)), "decompress": True},
+    ]
+    for way in ways:
+        refused = run("pcd_image", name=name, **way)
+        assert "is an HTML page and no disk image" in refused.msg
+        assert refused.writes == []
+
+
+def test_a_page_never_takes_the_place_of_an_image(run: Runner, server: Server, name: str, vendor: Vendor) -> None:
+    there = server.create(name, active=True)
+    url = vendor.file("disk.img", PAGE)
+    for method in ("upload", "web-download"):
+        refused = run("pcd_image", name=name, url=url, method=method, on_content_change="replace")
+        assert "is an HTML page and no disk image" in refused.msg
+    assert server.named(name) == [server.get(there["id"])]
+
+
+def test_a_disk_that_its_server_calls_a_page_is_one(run: Runner, name: str, vendor: Vendor) -> None:
+    url = vendor.file("disk.img", QCOW2, "page")
+    assert run("pcd_image", name=name, url=url, method="upload").image["disk_format"] == "qcow2"
+    sums = vendor.file("SUMS", f"{sha('sha256', QCOW2)}  disk.img\n".encode(), "page")
+    assert not run("pcd_image", name=name, url=url, checksum=f"sha256:{sums}", method="upload", check=True).failed
+
+
 def test_a_disk_that_is_larger_than_min_disk_is_warned_of(run: Runner, name: str, tmp_path: Path) -> None:
     (tmp_path / "disk").write_bytes(QCOW2)
     warned = run("pcd_image", name=name, path=str(tmp_path / "disk"), min_disk=2, check=True)

@@ -315,6 +315,11 @@ def packed_data(scene: Scene) -> Outcome:
 
 
 @case
+def web_page(scene: Scene) -> Outcome:
+    return scene.image(path=scene.file(content=b"<!DOCTYPE html><html><body>Log in</body></html>"))
+
+
+@case
 def unreadable_file(scene: Scene) -> Outcome:
     return scene.image(**FORMATS, path=str(scene.run.folder / "applaince.qcow2"))
 

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from ansible_collections.platform9.pcd.plugins.module_utils._data.format import (
     MAX_START_BYTES,
     check_format,
+    document_of,
     format_of,
     needs_other_files,
     virtual_size_of,
@@ -126,6 +127,45 @@ def test_packed_data_is_refused_with_what_to_do(kind: str, declared: str) -> Non
     assert str(caught.value).endswith(
         "Set decompress: true." if kind in ("gz", "bz2", "xz", "zst") else "Unpack the file first."
     )
+
+
+@pytest.mark.parametrize("declared", ["raw", "qcow2", "vhd", "ami"])
+@pytest.mark.parametrize(
+    ("start", "kind"),
+    [
+        (b"<!DOCTYPE html>\n<html>", "an HTML page"),
+        (b"\xef\xbb\xbf\r\n  <HTML lang=en>", "an HTML page"),
+        (b"<!-- the login -->\n<html>", "an HTML page"),
+        (b"<head><title>502", "an HTML page"),
+        (b'<?xml version="1.0"?><Error><Code>NoSuchKey</Code></Error>', "an XML document"),
+        (b"<Error><Code>AccessDenied</Code></Error>", "an XML document"),
+        (b'{"error": {"code": 404}}', "a JSON document"),
+        (b'[ {\n "errors"', "a JSON document"),
+        (b"{}", "a JSON document"),
+    ],
+)
+def test_a_document_of_a_web_server_is_refused_whatever_is_declared(start: bytes, kind: str, declared: str) -> None:
+    with pytest.raises(DataError, match=f"^disk_format: disk is {kind} and no disk image"):
+        check_format(start, declared, "disk")
+
+
+@pytest.mark.parametrize(
+    "start",
+    [b"", b"<", b"<htmlx", b"<html>\0", b'{"\0', b"{1}", b"[1, 2]", b"text", iso(start=b"<html>"), MBR],
+)
+def test_other_data_may_be_a_disk(start: bytes) -> None:
+    assert document_of(start) is None
+
+
+@pytest.mark.parametrize("start", [b"Please log in.", b"<p>gone</p>"])
+def test_text_is_a_page_if_its_server_says_so(start: bytes) -> None:
+    assert (document_of(start), document_of(start, "text/plain")) == (None, None)
+    assert document_of(start, "text/html") == "an HTML page"
+
+
+@pytest.mark.parametrize("start", [b"", MBR, qcow2(), gzip.compress(b"x"), b"BZh91AY&SY"])
+def test_a_disk_stays_one_though_its_server_calls_it_a_page(start: bytes) -> None:
+    assert document_of(start, "text/html") is None
 
 
 @pytest.mark.parametrize("declared", ["ami", "ari", "aki"])
