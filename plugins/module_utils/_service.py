@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the image service itself is: its regions, its API versions, its import methods and its stores."""
+"""What the image service itself is: its regions, its API versions, its import methods and its stores; and the login."""
 
 from __future__ import annotations
 
@@ -34,11 +34,21 @@ def read_service(dummy_request: ServiceRequest, session: Session) -> Result:
     images = session.images
     return {
         "endpoint": images.base_url,
+        **_login(session),
         "regions": list(session.image_regions),
         "versions": _versions(session),
         "import_methods": images.import_methods(),
         "stores": [_store_shape(store) for store in _stores(images)],
     }
+
+
+def _login(session: Session) -> Mapping[str, Any]:
+    """Project, user, roles and region of the login, as far as they are known."""
+    if session.subject is not None:
+        return session.subject
+    # A token that came without Keystone.
+    project = None if session.project_id is None else {"id": session.project_id, "name": None, "domain": None}
+    return {"project": project, "user": None, "roles": [], "region": None}
 
 
 def _versions(session: Session) -> Items:

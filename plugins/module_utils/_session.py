@@ -46,7 +46,8 @@ class Session:
 
     `library_endpoint` is the admin endpoint of the catalogue, if another one is used. `projects` makes a client for the
     projects of Keystone, None if no address of Keystone is given; `project_domain` is the domain of the project.
-    `image_regions` are the regions of the catalogue that have an image service.
+    `image_regions` are the regions of the catalogue that have an image service. `subject` says who has logged in, as
+    `subject_of` makes it.
     """
 
     images: Images
@@ -59,6 +60,7 @@ class Session:
     projects: Callable[[], Projects] | None = None
     project_domain: Domain = NO_DOMAIN
     image_regions: Sequence[str] = ()
+    subject: Mapping[str, Any] | None = None
 
     def warn_wrong_endpoint(self) -> None:
         """Data that does not go to the image library reaches no hypervisor; the warning comes before data is sent."""
@@ -125,4 +127,5 @@ def open_session(
         projects=projects if connection.auth_url else None,
         project_domain=Domain(access.project_domain_id, access.project_domain_name),
         image_regions=access.image_regions,
+        subject=access.subject,
     )

@@ -13,6 +13,7 @@ description:
     can choose among them.
   - The endpoints of one cloud can belong to different services. This module asks the endpoint that the other modules
     use with the same connection options; see O(interface).
+  - Also returns the project, the user, the roles and the region of the login.
 author:
   - Platform9 Systems (@platform9)
 extends_documentation_fragment:
@@ -28,6 +29,11 @@ EXAMPLES = r"""
   platform9.pcd.pcd_image_service_info:
     cloud: pcd
   register: service
+
+- name: Stop unless the login is for the project that is meant
+  ansible.builtin.assert:
+    that: service.project.name == expected_project | default(service.project.name)
+    fail_msg: "{{ service.user.name }} has logged in to {{ service.project.name }} as {{ service.roles | join(', ') }}"
 
 - name: Stop if the service cannot import from a URL
   ansible.builtin.assert:
@@ -53,6 +59,49 @@ endpoint:
   returned: success
   type: str
   sample: https://pcd.example.com:9494/v2
+project:
+  description:
+    - The project that the login is for. Only its images, and those that others show to it, are listed to users who are
+      not administrators.
+    - V(null) if Keystone names none. Without Keystone (O(token) and O(image_endpoint_override) are given), it has
+      only the id that O(project_id) says.
+  returned: success
+  type: dict
+  sample: {id: 00a87381ce2243039b053ef7813b4f63, name: web, domain: {id: default, name: Default}}
+  contains: &named
+    id:
+      description: The id.
+      returned: always
+      type: str
+    name:
+      description: The name.
+      returned: always
+      type: str
+    domain:
+      description: The domain, with its C(id) and C(name).
+      returned: always
+      type: dict
+user:
+  description:
+    - The user who has logged in, in the same form. V(null) if Keystone was not asked.
+  returned: success
+  type: dict
+  sample: {id: 4b1c1f5a0c5f4d0e9d0e8a6f2b7c3d11, name: ci, domain: {id: default, name: Default}}
+  contains: *named
+roles:
+  description:
+    - The names of the roles that the user has in the project, sorted. Empty if Keystone was not asked.
+  returned: success
+  type: list
+  elements: str
+  sample: [member, reader]
+region:
+  description:
+    - The region that the other modules use with the same connection options. V(null) if O(image_endpoint_override) is
+      given without O(region_name).
+  returned: success
+  type: str
+  sample: frankfurt
 regions:
   description:
     - The names of the regions in which the catalogue of Keystone has an endpoint of the image service for this project,

@@ -31,7 +31,8 @@ class Access(NamedTuple):
 
     `library_endpoint` is the catalogue's admin endpoint of the image service, if `image_endpoint` is another one.
     The domain is that of the project, None if it is unknown. `image_regions` are the names of the regions in which the
-    catalogue has the image service, whatever the interface; none if there is no catalogue.
+    catalogue has the image service, whatever the interface; none if there is no catalogue. `subject` is what
+    `subject_of` makes, None if Keystone was not asked.
     """
 
     token: str
@@ -42,6 +43,7 @@ class Access(NamedTuple):
     project_domain_id: str | None = None
     project_domain_name: str | None = None
     image_regions: Sequence[str] = ()
+    subject: Mapping[str, Any] | None = None
 
     def __repr__(self) -> str:
         return type(self).__name__  # the token may stand in no message
@@ -79,6 +81,8 @@ def log_in(connection: Connection) -> Access:
     library_endpoint = library_endpoint_beside(endpoint, body.get("catalog") or [], connection.region_name)
     project = body.get("project") or {}
     domain = project.get("domain") or {}
+    regions = regions_in(body.get("catalog") or [])
+    the_only_one = regions[0] if len(regions) == 1 and not override else None
     return Access(
         token,
         endpoint,
@@ -87,7 +91,8 @@ def log_in(connection: Connection) -> Access:
         library_endpoint,
         domain.get("id"),
         domain.get("name"),
-        regions_in(body.get("catalog") or []),
+        regions,
+        subject_of(body, connection.region_name or the_only_one),
     )
 
 
@@ -148,6 +153,27 @@ def regions_in(catalog: list[Mapping[str, Any]]) -> list[str]:
     """The names of the regions that have an endpoint of the image service, sorted; an endpoint may have no region."""
     endpoints = _image_endpoints(catalog)
     return sorted({_region(entry) for entry in endpoints if entry.get("region_id") or entry.get("region")})
+
+
+def subject_of(body: Mapping[str, Any], region: str | None) -> dict[str, Any]:
+    """Who has logged in, and to what: project, user, the names of the roles, and region; None for what is not known."""
+    roles = body.get("roles")
+    names = [role.get("name") for role in roles if isinstance(role, dict)] if isinstance(roles, list) else []
+    return {
+        "project": _named(body.get("project")),
+        "user": _named(body.get("user")),
+        "roles": sorted(name for name in names if isinstance(name, str)),
+        "region": region,
+    }
+
+
+def _named(document: Any) -> dict[str, Any] | None:
+    """Id, name and domain of a project or a user."""
+    if not isinstance(document, dict):
+        return None
+    domain = document.get("domain")
+    found = {key: document.get(key) for key in ("id", "name")}
+    return {**found, "domain": {key: domain.get(key) for key in found} if isinstance(domain, dict) else None}
 
 
 def versioned(address: str, version: str) -> str:

@@ -80,12 +80,45 @@ def test_the_regions_are_those_of_the_catalogue_in_every_region_and_with_a_token
             assert read.tokens == 1
 
 
+@pytest.mark.parametrize("user", ["reader", "member", "admin", "other"])
+def test_the_login_is_shown_as_keystone_knows_it(user: str, run: Runner, server: Server) -> None:
+    read = run("pcd_image_service_info", user).result
+    account = server.sandbox["users"][user]
+    assert read["project"]["id"] == server.project_id(user)
+    assert read["project"]["name"] == account["project"]
+    assert read["user"]["name"] == user
+    assert read["user"]["domain"]["name"] == read["project"]["domain"]["name"] == server.sandbox["domain_name"]
+    assert ("admin" in read["roles"]) == (user == "admin")
+    assert read["roles"]
+    assert read["region"] == server.sandbox["region"]
+    login = server.login(user)
+    by_token = {key: login[key] for key in ("auth_url", "ca_cert", "region_name")}
+    again = run("pcd_image_service_info", None, token=server.token(user), **by_token).result
+    assert [again[key] for key in ("project", "user", "roles", "region")] == [
+        read[key] for key in ("project", "user", "roles", "region")
+    ]
+
+
+def test_what_others_offer_to_the_project_is_what_is_shared_and_not_its_own(
+    run: Runner, server: Server, name: str
+) -> None:
+    own, offered = server.create(name), server.create(name, user="other")
+    server.share(offered["id"], "other", "member", "pending")
+    project = run("pcd_image_service_info").result["project"]["id"]
+    found = run("pcd_image_info", name=name, visibility="shared", member_status="pending").images
+    assert {image["id"] for image in found} == {own["id"], offered["id"]}
+    assert [image["id"] for image in found if image["owner"] != project] == [offered["id"]]
+
+
 def test_nothing_but_a_token_and_an_address_is_needed(run: Runner, server: Server) -> None:
     login: dict[str, Any] = {"token": server.token("reader"), "image_endpoint_override": server.sandbox["library_url"]}
     read = run("pcd_image_service_info", None, ca_cert=server.sandbox["ca_file"], **login)
     assert read.tokens == 0
     assert read.result["endpoint"] == server.sandbox["library_url"]
-    assert read.result["regions"] == []
+    assert read.result["regions"] == read.result["roles"] == []
+    assert read.result["project"] is read.result["user"] is read.result["region"] is None
+    known = run("pcd_image_service_info", None, ca_cert=server.sandbox["ca_file"], project_id="a" * 32, **login)
+    assert known.result["project"] == {"id": "a" * 32, "name": None, "domain": None}
 
 
 def test_a_token_that_is_not_valid_is_refused(run: Runner, server: Server) -> None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._session import Sess
 from ansible_collections.platform9.pcd.tests.support.samples import TOKEN
 from ansible_collections.platform9.pcd.tests.support.scripted_server import Reply, Request, Serve, Service
 
+Subject = dict[str, Any] | None
 LINKS = [{"rel": "self", "href": "http://glance/v2/"}]
 GOOD: dict[str, Reply] = {
     "/glance/versions": Reply(200, {"versions": [{"id": "v2.9", "status": "CURRENT", "links": LINKS, "more": 1}]}),
@@ -29,10 +31,12 @@ GOOD: dict[str, Reply] = {
 NOT_HERE = Reply(404, {"message": "not here"})
 
 
-def read(serve: Serve, **instead: Reply) -> tuple[dict[str, Any], Service]:
+def read(
+    serve: Serve, instead: Mapping[str, Reply] | None = None, subject: Subject = None, project_id: str | None = None
+) -> tuple[dict[str, Any], Service]:
     """What is read from a good service with other answers for the paths that end so."""
     replies = {
-        path: next((reply for end, reply in instead.items() if path.endswith(f"/{end}")), reply)
+        path: next((reply for end, reply in (instead or {}).items() if path.endswith(f"/{end}")), reply)
         for path, reply in GOOD.items()
     }
 
@@ -42,7 +46,7 @@ def read(serve: Serve, **instead: Reply) -> tuple[dict[str, Any], Service]:
     service = serve(answer)
     transport = Transport(retries=0)
     images = Images(Http(f"{service.url}/glance/v2", transport, headers={"X-Auth-Token": TOKEN}))
-    session = Session(images, None, transport, print, image_regions=("one", "two"))
+    session = Session(images, project_id, transport, print, image_regions=("one", "two"), subject=subject)
     return read_service(parse_service({}), session), service
 
 
@@ -54,6 +58,10 @@ def test_everything_has_one_shape(serve: Serve) -> None:
     read_, service = read(serve)
     assert read_ == {
         "endpoint": f"{service.url}/glance/v2",
+        "project": None,
+        "user": None,
+        "roles": [],
+        "region": None,
         "regions": ["one", "two"],
         "versions": [{"id": "v2.9", "status": "CURRENT", "links": LINKS}],
         "import_methods": ["glance-direct"],
@@ -71,28 +79,28 @@ def test_the_versions_are_asked_for_without_the_token(serve: Serve) -> None:
 
 def test_the_details_of_stores_are_shown_if_the_service_shows_them(serve: Serve) -> None:
     details = {"type": "rbd", "weight": 7, "properties": {"pool": "images"}}
-    read_, service = read(serve, detail=Reply(200, {"stores": [{"id": "a", "default": True, **details}]}))
+    read_, service = read(serve, {"detail": Reply(200, {"stores": [{"id": "a", "default": True, **details}]})})
     assert read_["stores"] == [store(id="a", is_default=True, **details)]
     assert "/glance/v2/info/stores" not in [request.path for request in service.requests]
 
 
 @pytest.mark.parametrize("detail", [NOT_HERE, Reply(404, "<html>no route</html>"), Reply(403, "no")])
 def test_a_service_without_details_shows_its_stores(serve: Serve, detail: Reply) -> None:
-    assert [each["id"] for each in read(serve, detail=detail)[0]["stores"]] == ["a", "b"]
+    assert [each["id"] for each in read(serve, {"detail": detail})[0]["stores"]] == ["a", "b"]
 
 
 def test_a_service_without_stores_has_none(serve: Serve) -> None:
-    assert read(serve, detail=NOT_HERE, stores=NOT_HERE)[0]["stores"] == []
+    assert read(serve, {"detail": NOT_HERE, "stores": NOT_HERE})[0]["stores"] == []
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_versions_that_a_proxy_hides_are_none(serve: Serve, status: int) -> None:
-    assert read(serve, versions=Reply(status, "<html>"))[0]["versions"] == []
+    assert read(serve, {"versions": Reply(status, "<html>")})[0]["versions"] == []
 
 
 def test_versions_may_come_as_several_choices(serve: Serve) -> None:
     choices = Reply(300, GOOD["/glance/versions"].body)
-    assert [each["id"] for each in read(serve, versions=choices)[0]["versions"]] == ["v2.9"]
+    assert [each["id"] for each in read(serve, {"versions": choices})[0]["versions"]] == ["v2.9"]
 
 
 @pytest.mark.parametrize(
@@ -110,4 +118,10 @@ def test_versions_may_come_as_several_choices(serve: Serve) -> None:
 )
 def test_what_is_wrong_is_reported(serve: Serve, instead: dict[str, Reply], words: str) -> None:
     with pytest.raises(ApiError, match=words):
-        read(serve, **instead)
+        read(serve, instead)
+
+
+def test_the_login_is_shown_as_far_as_it_is_known(serve: Serve) -> None:
+    subject = {"project": {"id": "p"}, "user": {"id": "u"}, "roles": ["member"], "region": "one"}
+    assert subject.items() <= read(serve, subject=subject)[0].items()
+    assert read(serve, project_id="p")[0]["project"] == {"id": "p", "name": None, "domain": None}
