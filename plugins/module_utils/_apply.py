@@ -233,6 +233,8 @@ class Applier:
                 f"{describe(current)}, which another run had made, is gone, again and again. Run the task once the "
                 "others have ended."
             )
+        if made is not None and _may_mean_gone(error) and self._is_gone(made):
+            return _deleted_meanwhile(made, error)
         return self._cleared(error, made)
 
     def _attempts(self) -> Attempts:
@@ -262,10 +264,20 @@ class Applier:
         except Conflict as error:
             if is_unclear(error):
                 raise
-            raise _spent(error, attributes["id"]) from None
+            raise self._taken(attributes["id"], error) from None
         if made is None:
             raise ValueError("only what is there is reached")
         return _verified(desired, made)
+
+    def _taken(self, image_id: str, error: ApiError) -> PcdError:
+        """The error that an id is not free: that of a lost race if another run has made this image meanwhile."""
+        made = self._looked_up(image_id, error)
+        if made is None:
+            return _spent(error, image_id)
+        return LostRace(
+            f"{describe(made)} was made and deleted by others at the same moment, again and again. Run the task once "
+            "they have ended."
+        )
 
     # --- changes of the record
 
@@ -520,7 +532,7 @@ class Applier:
     def _cleared(self, error: PcdError, made: Image | None) -> PcdError:
         """The error, and what was done about the image that should not stay as it is now."""
         if isinstance(error, LostRace):
-            error.kept = made is not None
+            error.kept = made is not None and not self._is_gone(made)
         if isinstance(error, (TimedOut, LostRace)) and not isinstance(error, Abandoned):
             return error
         if made is not None:
@@ -588,8 +600,9 @@ class Applier:
 
     def _has_given_way(self, image: Image) -> bool:
         """Whether another run has removed what it had made itself, and what this one has taken for the image."""
-        if not is_ours(image["id"]):
-            return False
+        return is_ours(image["id"]) and self._is_gone(image)
+
+    def _is_gone(self, image: Image) -> bool:
         try:
             return self._images.get(image["id"])["status"] in GOING
         except NotFound:
@@ -631,6 +644,19 @@ class Applier:
 
 class _GaveWay(LostRace):
     """This run has removed the image that it had made."""
+
+
+def _may_mean_gone(error: PcdError) -> bool:
+    """Whether an image that has been deleted meanwhile can be the reason for the error."""
+    return isinstance(error, (NotFound, Conflict, PlanError)) or (isinstance(error, ApiError) and error.status == 410)
+
+
+def _deleted_meanwhile(made: Image, error: PcdError) -> PcdError:
+    said = f"{describe(made)}, which this run had made, was deleted by another client before it was finished"
+    if is_ours(made["id"]):
+        # With other data for the same image, for example.
+        return LostRace(f"{said}, again and again. Find out who that is, and run the task once that has ended.")
+    return PlanError(f"{said}. An id is never given twice: run the task with another one. ({error})", **error.facts)
 
 
 def _waits_for_data(image: Image) -> bool:

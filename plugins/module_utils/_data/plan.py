@@ -11,6 +11,7 @@ from .._client.retry import poll
 from .._errors import (
     DataError,
     Forbidden,
+    LostRace,
     NotFound,
     NotReady,
     PlanError,
@@ -69,6 +70,9 @@ from .url import Url
 
 # Seconds for which data may lie staged before it is taken for left behind.
 MAX_STAGED_SECONDS = 30
+
+# Seconds that a run of the same moment gets to publish the replacement whose data has come.
+MAX_PUBLISH_SECONDS = 5
 
 # Seconds that a run of the same moment gets to write down what the service has converted.
 MAX_REMEMBER_SECONDS = 5
@@ -455,9 +459,27 @@ class _Planner:
                 continue
             if self._can_continue(settled, old, attributes, stream):
                 return settled, leftovers
+            if settled is not image:
+                # Its data has just come, so that a run is at work, which is about to publish it.
+                self._give_time_to_publish(settled)
             self._refuse_protected(settled, attributes)
             leftovers.append(Discard(settled, plan_absent(settled, force=True).steps))
         return None, leftovers
+
+    def _give_time_to_publish(self, prepared: Image) -> None:
+        """Raises LostRace once another run has published its replacement, which then stands in the old one's place."""
+
+        def look() -> Image | None:
+            return find_by_id(self._session, prepared["id"])
+
+        def is_over(seen: Image | None) -> bool:
+            return seen is None or not is_unfinished(seen)
+
+        if is_over(poll(self._session.clock, MAX_PUBLISH_SECONDS, look, is_over)):
+            raise LostRace(
+                f"{describe(prepared)} has replaced the image at the same moment, with other data. Run the task once "
+                "the others have ended."
+            )
 
     def _refuse_protected(self, prepared: Image, attributes: Mapping[str, Any]) -> None:
         """Somebody else than the task has protected what an earlier run has prepared."""

@@ -102,8 +102,8 @@ def test_a_worker_that_dies_during_an_upload_costs_one_more_upload(
 
     with beside(kill_the_worker, 1.5):
         done = run("pcd_image", name=name, path=str(large), **RAW)
-    (left,) = server.named(name)
     assert not done.failed, done.msg
+    (left,) = server.named(name)
     assert left["status"] == "active"
     digest = hashlib.sha512(large.read_bytes()).hexdigest()
     assert left["os_hash_value"] == digest

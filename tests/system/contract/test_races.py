@@ -114,6 +114,48 @@ def test_runs_that_replace_one_image_end_with_one_of_its_name(
     assert (retired["name"], retired["status"]) == (f"{name}-old", "active")
 
 
+@pytest.mark.parametrize("retired", ["rename", "hide"])
+def test_runs_that_replace_one_image_by_different_data_all_end_with_an_image_of_their_data(
+    retired: str, runners: list[Runner], server: Server, name: str, tmp_path: Path
+) -> None:
+    """One discards what the other has just prepared, so that this one plans again; the last one stays."""
+    server.remember(server.create(name, active=True)["id"])
+    server.remember_name(name)
+    data, tasks = [], []
+    for number in range(2):
+        data.append(b"the data of run %d" % number * 1000)
+        path = tmp_path / f"image-{number}"
+        path.write_bytes(data[-1])
+        task = {"name": name, "path": str(path), "on_content_change": "replace", "retired": retired, **FORMATS}
+        tasks.append({**task, **({"retired_suffix": f"-{number}"} if retired == "rename" else {})})
+    outcomes = together(runners, "pcd_image", tasks)
+    for outcome in outcomes:
+        if not outcome.failed:
+            server.remember(outcome.image["id"])
+            for entry in outcome.result["retired"]:
+                server.remember(entry["id"])
+    succeeded(outcomes)
+    hashes = [hashlib.sha512(each).hexdigest() for each in data]
+    assert [outcome.image["os_hash_value"] for outcome in outcomes] == hashes
+    (left,) = [image for image in server.named(name) if not image["os_hidden"]]
+    assert left["os_hash_value"] in hashes
+    assert "pcd_replaces" not in left
+
+
+@pytest.mark.parametrize("has_data", [False, True], ids=["record", "data"])
+@pytest.mark.parametrize("count", [2, MOST_RUNS])
+def test_runs_that_create_one_id_all_find_it_as_declared(
+    count: int, has_data: bool, runners: list[Runner], server: Server, name: str, path: Path
+) -> None:
+    image_id, data = server.new_id(), {"path": str(path), **FORMATS} if has_data else {}
+    outcomes = together(runners, "pcd_image", [{"id": image_id, "name": name, "tags": ["a"], **data}] * count)
+    succeeded(outcomes)
+    after = server.get(image_id)
+    assert (after["tags"], after["status"]) == (["a"], "active" if has_data else "queued")
+    # One has made the record, and perhaps another one has sent the data.
+    assert 1 <= sum(outcome.changed for outcome in outcomes) <= (2 if has_data else 1)
+
+
 @pytest.mark.parametrize("count", [2, MOST_RUNS])
 def test_no_change_is_lost_that_others_do_not_undo(
     count: int, runners: list[Runner], server: Server, name: str

@@ -528,6 +528,15 @@ def test_an_image_of_a_given_id_has_no_rivals() -> None:
     assert sorted(glance.images) == sorted([ID, OTHER_ID])
 
 
+def test_an_id_that_another_run_has_taken_at_the_same_moment_is_planned_again() -> None:
+    """The next plan finds the image, and changes only what differs."""
+    glance = Glance()
+    glance.before = lambda dummy: glance.images.setdefault(ID, rival(ID))
+    with pytest.raises(LostRace, match="^Image 'new' .* was made and deleted by others at the same moment"):
+        applier_of(session_with(glance)).apply(plan_present({"name": "new"}, None, new_id=ID))
+    assert glance.images == {ID: rival(ID)}
+
+
 # --- data that does not come as it should ------------------------------------------------------------------------
 
 DATA = b"the data of an image"
@@ -603,6 +612,31 @@ def test_an_image_that_the_run_has_made_is_removed_if_its_data_does_not_come(
         applier_of(session_with(glance)).apply(upload(stream, **desired))
     assert caught.value is failure
     assert glance.images == {}
+
+
+@pytest.mark.parametrize("given_id", [None, ID])
+@pytest.mark.parametrize("at", ["upload", "look"])
+def test_a_run_whose_new_image_is_deleted_by_another_client_plans_again(
+    at: str, given_id: str | None, stream: Stream
+) -> None:
+    """A run with other data for the same image does this. An id that was given cannot be given again."""
+
+    class Deleting(Glance):
+        def upload(self, image_id: str, body: Body, store: str | None, timeout: float) -> None:
+            if at == "look":
+                super().upload(image_id, body, store, timeout)
+            del self.images[image_id]
+            if at == "upload":
+                raise error(NotFound, 404)
+
+    glance = Deleting()
+    delivery = Delivery("upload", Stores(), 60, stream=stream)
+    plan = with_delivery(plan_present(FORMATS, None, new_id=given_id), delivery)
+    with pytest.raises(PcdError, match="was deleted by another client before it was finished") as caught:
+        applier_of(session_with(glance)).apply(plan)
+    assert isinstance(caught.value, PlanError if given_id else LostRace)
+    assert not getattr(caught.value, "kept", False)
+    assert ("An id is never given twice" in str(caught.value)) is (given_id is not None)
 
 
 def test_an_image_that_the_service_still_works_on_is_left_to_it(stream: Stream) -> None:

@@ -17,7 +17,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._apply import applie
 from ansible_collections.platform9.pcd.plugins.module_utils._client.images import Image
 from ansible_collections.platform9.pcd.plugins.module_utils._data.image import plan_image
 from ansible_collections.platform9.pcd.plugins.module_utils._data.options import ImageRequest, parse_image
-from ansible_collections.platform9.pcd.plugins.module_utils._data.plan import MAX_STAGED_SECONDS
+from ansible_collections.platform9.pcd.plugins.module_utils._data.plan import MAX_PUBLISH_SECONDS, MAX_STAGED_SECONDS
 from ansible_collections.platform9.pcd.plugins.module_utils._data.replacement import default_suffix
 from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import Stream
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
@@ -845,6 +845,31 @@ def test_a_replacement_that_another_run_goes_on_with_is_not_deleted(bench: Any) 
     with pytest.raises(LostRace):
         applier_of(made.session).apply(plan)
     assert OUR_ID in made.glance.images
+
+
+@pytest.mark.parametrize("ends", ["published", "deleted", "neither"])
+def test_a_run_that_has_just_sent_other_data_gets_time_to_publish_it(ends: str, bench: Any) -> None:
+    made = bench(full(), begun_with(full(b"something third"), status="saving"))
+    sleep = made.clock.sleep
+
+    def go_on(seconds: float) -> None:
+        sleep(seconds)
+        begun = made.glance.images.get(OUR_ID)
+        if begun is not None and begun["status"] == "saving":
+            begun["status"] = "active"
+        elif begun is not None and ends == "published":
+            begun.update({"os_hidden": False, SHOWN: "true"})
+        elif ends == "deleted":
+            made.glance.images.pop(OUR_ID, None)
+
+    made.clock.sleep = go_on
+    if ends == "neither":
+        assert [entry["id"] for entry in made.plan(on_content_change="replace").retired] == [OUR_ID, ID]
+        assert sum(made.clock.slept) <= MAX_PUBLISH_SECONDS + 1
+    else:
+        with pytest.raises(LostRace, match="has replaced the image at the same moment, with other data"):
+            made.plan(on_content_change="replace")
+    assert made.glance.done == []
 
 
 @pytest.mark.parametrize("given", [{"id": OUR_ID}, {}], ids=["by id", "by name"])

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from typing import Any
 
@@ -165,10 +166,23 @@ def test_an_id_of_our_own_is_a_uuid_that_is_known_again_in_every_form() -> None:
 
 
 def test_every_id_of_our_own_is_another_one() -> None:
-    made = {new_id() for dummy in range(100)}
-    assert len(made) == 100
-    # Nor do they share a beginning.
-    assert len({each[:8] for each in made}) > 90
+    assert len({new_id() for dummy in range(1000)}) == 1000
+
+
+def test_ids_of_our_own_are_sorted_by_their_time() -> None:
+    """Whole seconds of `created_at` do not say which image was the first."""
+    made = []
+    for dummy in range(20):
+        made.append(new_id())
+        time.sleep(0.002)
+    assert made == sorted(made)
+    assert {uuid.UUID(each).version for each in made} == {7}
+
+
+def test_an_id_of_an_earlier_release_candidate_is_still_ours() -> None:
+    for made in ("8d018ae3-b0e5-409f-8eac-aac69e115cd6", "0A063029-F511-40B5-836E-69FBA2A04C91"):
+        assert is_ours(made)
+        assert not is_ours(made[:-1] + ("0" if made[-1] != "0" else "1"))
 
 
 def test_ids_of_others_are_not_ours() -> None:
