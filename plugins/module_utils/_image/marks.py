@@ -147,6 +147,14 @@ def unmarking(image: Image, *marks: str) -> list[str]:
     return [*gone, *([BOUND_TO] if gone and not left and BOUND_TO in image else [])]
 
 
+def with_needed_binding(desired: Image, image: Image) -> Image:
+    """The desired attributes, without the removal of what binds a mark that the image has got meanwhile."""
+    is_unbound = BOUND_TO in desired and desired[BOUND_TO] is None
+    if is_unbound and any(mark in image and mark not in desired for mark in FORMS):
+        return {key: value for key, value in desired.items() if key != BOUND_TO}
+    return desired
+
+
 def foreign_marks(image: Image, own: Iterable[str]) -> list[str]:
     """The reserved properties on the image that are not among these."""
     return [key for key in image if key.startswith(OUR_PREFIX) and key not in own]

@@ -21,6 +21,7 @@ from .attributes import (
     is_custom,
     with_tags_of,
 )
+from .marks import with_needed_binding
 
 if TYPE_CHECKING:
     from .._data.digest import Content, Digest
@@ -69,7 +70,8 @@ class Update:
 
     def patch_of(self, image: Image) -> Patch:
         """What is left to change in an image that is not as it was."""
-        return make_patch(desired_by(self.patch) if self.desired is None else self.desired, image, self.purge)
+        desired = desired_by(self.patch) if self.desired is None else self.desired
+        return make_patch(with_needed_binding(desired, image), image, self.purge)
 
 
 class SetStatus(NamedTuple):

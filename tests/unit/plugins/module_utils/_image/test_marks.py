@@ -29,6 +29,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image.marks import 
     standing,
     unmarking,
 )
+from ansible_collections.platform9.pcd.plugins.module_utils._image.plan import Update
 from ansible_collections.platform9.pcd.tests.support.samples import (
     ID,
     OTHER_ID,
@@ -189,3 +190,13 @@ def test_every_name_of_this_collection_is_reserved(name: str) -> None:
     assert not is_custom(name)
     assert foreign_marks({name: "x", "os_distro": "y"}, ()) == [name]
     assert foreign_marks({name: "x"}, (name,)) == []
+
+
+def test_what_binds_a_mark_that_an_image_has_got_meanwhile_stays() -> None:
+    """Another run has retired the replacement before the end of this one."""
+    ending = Update([{"op": "remove", "path": f"/{key}"} for key in (BOUND_TO, REPLACES, SHOWN)])
+    marked = {"id": OUR_ID, REPLACES: ID, SHOWN: "true", BOUND_TO: OUR_ID}
+    assert ending.patch_of(marked) == ending.patch
+    retired = {"id": OUR_ID, RETIRED: "debian-13", BOUND_TO: OUR_ID}
+    assert ending.patch_of(retired) == []
+    assert ending.patch_of({**retired, SHOWN: "true"}) == [{"op": "remove", "path": f"/{SHOWN}"}]
