@@ -64,7 +64,7 @@ def check_arguments(
         _check_word(option, value, rules.get("choices") or ())
         if kind in ("int", "float"):
             _check_number(option, value)
-        elif kind == "dict" and isinstance(value, (list, tuple)):
+        elif kind == "dict" and isinstance(value, (list, tuple)) and not rules.get("no_log"):
             raise ConfigurationError(
                 f"{option}: a list was given instead of a dictionary. Write {option}={{NAME: VALUE}}, or "
                 "each name, a colon and its value in a line of YAML."

@@ -128,7 +128,7 @@ def test_a_missing_library_is_left_to_the_module_to_tell(monkeypatch: pytest.Mon
     "wrong",
     [
         {},
-        {"name": "ubuntu", "nmae": "ubuntu"},
+        {"name": "ubuntu", "antigravity": "ubuntu"},
         {"name": "ubuntu", "min_disk": "much"},
         {"name": "ubuntu", "state": "gone"},
         {"name": "ubuntu", "path": "/tmp/x", "url": "https://example.com/x"},
