@@ -37,6 +37,7 @@ from ._image.members import (
     Sharing,
     Unshare,
     added_by,
+    in_words,
     plan_members,
     refuse_unshared,
     shape_of,
@@ -227,6 +228,7 @@ class _Writer:
         self._members: dict[str, Member] = {member["member_id"]: member for member in plan.before}
         # What this run has certainly made itself.
         self._added: list[str] = []
+        self._undone_projects: list[str] = []
         self._done = 0
 
     def apply(self) -> Sequence[Member]:
@@ -234,10 +236,9 @@ class _Writer:
             try:
                 self._apply(step)
             except (Forbidden, TooLarge) as error:
-                raise self._undone(self._refusal(step, error)) from None
-            except LostRace as error:
-                error.kept = self._done > 0
-                raise
+                raise self._told(self._undone(self._refusal(step, error))) from None
+            except PcdError as error:
+                raise self._told(error) from None
             self._done += 1
         return tuple(self._members.values())
 
@@ -347,17 +348,30 @@ class _Writer:
             return False
 
     def _undone(self, error: PcdError) -> PcdError:
-        """The error, once the memberships that this run has made are removed again: a refusal writes nothing."""
+        """The error, once the memberships that this run has made are removed again, as far as that is allowed."""
+        if isinstance(error, LostRace):
+            return error
+        for project in [*self._added]:
+            try:
+                self._removed(project)
+            except PcdError as second:
+                return error.with_note(f"The membership of {project}, which this task has made, stays: {second}")
+            self._added.remove(project)
+            self._members.pop(project, None)
+            self._undone_projects.append(project)
+        if self._undone_projects:
+            return error.with_note("The memberships that this task had made have been removed again.")
+        return error
+
+    def _told(self, error: PcdError) -> PcdError:
+        """The error with what this run has changed before it, and what it has left."""
         if isinstance(error, LostRace):
             error.kept = self._done > 0
             return error
-        for project in self._added:
-            try:
-                self._images.remove_member(self._image["id"], project)
-            except NotFound:
-                continue
-            except PcdError as second:
-                return error.with_note(f"The membership of {project}, which this task has made, stays: {second}")
-        if self._added:
-            return error.with_note("The memberships that this task had made have been removed again.")
+        done = [step for step in self._steps[: self._done] if step.project_id not in self._undone_projects]
+        if done:
+            error.facts["members"] = shape_of(self._members.values())
+            error = error.with_note(
+                f"Done before that: {in_words(done)}. Not done: {in_words(self._steps[self._done :])}."
+            )
         return error

@@ -168,7 +168,9 @@ members:
   description:
     - The members of the image after the task, in the order of their ids. In check mode, they are a prediction.
     - On the receiving side, the service shows only your project, except to administrators.
-  returned: success
+    - If a task has changed some members and then fails, they are those at that moment, as far as the task knows them.
+      The message lists what was done and what was not.
+  returned: success, or failure after a change
   type: list
   elements: dict
   sample:

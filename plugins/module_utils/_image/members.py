@@ -151,6 +151,20 @@ def added_by(plan: MembersPlan) -> list[str]:
     return [step.project_id for step in plan.steps if isinstance(step, Share)]
 
 
+def in_words(steps: Iterable[MemberStep]) -> str:
+    """What the steps do, one after the other."""
+    words = []
+    for step in steps:
+        match step:
+            case Share(project):
+                words.append(f"share with {project}")
+            case Unshare(project):
+                words.append(f"end the membership of {project}")
+            case SetMemberStatus(project, status):
+                words.append(f"set the status of {project} to {status}")
+    return "; ".join(words)
+
+
 def shape_of(members: Iterable[Member]) -> list[dict[str, Any]]:
     """What users get for the members of an image, in the order of their ids."""
     shapes = [{attribute: member.get(attribute) for attribute in ATTRIBUTES} for member in members]

@@ -5,15 +5,16 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from ansible_collections.platform9.pcd.tests.support.fault_proxy import Fault, Proxy, Seen
-from ansible_collections.platform9.pcd.tests.support.glance_client import Image, Server
+from ansible_collections.platform9.pcd.tests.support.glance_client import Image, Server, unused
 from ansible_collections.platform9.pcd.tests.support.module_runner import Outcome, Runner
 
 MODULE = "pcd_image_member"
@@ -293,6 +294,77 @@ def test_an_unknown_domain_is_refused(domain: str, run: Runner, server: Server, 
     assert members_of(server, image["id"]) == {}
 
 
+@dataclass(frozen=True)
+class Elsewhere:
+    """Another domain with a project that is called like one of the first domain, and a user who belongs to it."""
+
+    domain: str
+    domain_id: str
+    project_id: str
+    login: Mapping[str, Any]
+
+
+@pytest.fixture
+def elsewhere(server: Server) -> Iterator[Elsewhere]:
+    def ask(method: str, path: str, **content: Any) -> Any:
+        url, headers = f"{server.sandbox['keystone_url']}{path}", {"X-Auth-Token": server.token("admin")}
+        answer = requests.request(method, url, headers=headers, timeout=60, verify=server.sandbox["ca_file"], **content)
+        assert answer.status_code < 400, f"{method} {path}: {answer.status_code} {answer.text}"
+        return answer.json() if answer.content else None
+
+    name, password = unused("domain"), unused("Passw0rd")
+    domain_id = ask("POST", "/domains", json={"domain": {"name": name}})["domain"]["id"]
+    try:
+        project = {"name": "other", "domain_id": domain_id}
+        project_id = ask("POST", "/projects", json={"project": project})["project"]["id"]
+        user = {"name": "neighbour", "domain_id": domain_id, "password": password}
+        user_id = ask("POST", "/users", json={"user": user})["user"]["id"]
+        (role,) = ask("GET", "/roles", params={"name": "member"})["roles"]
+        ask("PUT", f"/projects/{project_id}/users/{user_id}/roles/{role['id']}")
+        domains = {"user_domain_name": name, "project_domain_name": name}
+        names = {"username": "neighbour", "project_name": "other", "password": password}
+        yield Elsewhere(name, domain_id, project_id, {**server.login("member"), **domains, **names})
+    finally:
+        ask("PATCH", f"/domains/{domain_id}", json={"domain": {"enabled": False}})
+        ask("DELETE", f"/domains/{domain_id}")
+
+
+def test_a_name_means_the_domain_of_the_own_project_unless_another_one_is_given(
+    run: Runner, server: Server, name: str, elsewhere: Elsewhere
+) -> None:
+    shared(server, name, {}, "admin")
+    here, there = server.project_id("other"), elsewhere.project_id
+    assert result_of(run(MODULE, "admin", name=name, projects=["other"])) == {here: PENDING}
+    for domain in (elsewhere.domain, elsewhere.domain_id):
+        done = run(MODULE, "admin", name=name, projects=["other"], project_domain=domain, purge=True)
+        assert result_of(done) == {there: PENDING}
+    # An id belongs to no domain.
+    both: dict[str, Any] = {"projects": [here, "other"], "project_domain": elsewhere.domain}
+    assert result_of(run(MODULE, "admin", name=name, **both)) == {here: PENDING, there: PENDING}
+    refused = run(MODULE, "admin", name=name, projects=["demo"], project_domain=elsewhere.domain)
+    assert f"there is no project 'demo' in domain {elsewhere.domain}" in refused.msg
+
+
+def test_whoever_logs_in_to_another_domain_names_its_projects(
+    run: Runner, server: Server, name: str, elsewhere: Elsewhere
+) -> None:
+    image = shared(server, name, {}, "member")
+    server.ask("POST", f"/images/{image['id']}/members", json={"member": elsewhere.project_id})
+    accepted = run(MODULE, None, **elsewhere.login, name=name, status=ACCEPTED)
+    assert members_of(server, image["id"]) == {elsewhere.project_id: ACCEPTED}
+    assert accepted.changed
+    own = run("pcd_image", None, **elsewhere.login, name=name, min_disk=1).image
+    server.remember(own["id"])
+    done = run(MODULE, None, **elsewhere.login, name=name, projects=["other"])
+    assert result_of(done) == {elsewhere.project_id: PENDING}
+    # A plain user may look up no other domain, and shares by the id.
+    refused = run(MODULE, None, **elsewhere.login, name=name, projects=["other"], project_domain="Default")
+    assert refused.msg.startswith("project")
+    assert refused.writes == []
+    by_id = run(MODULE, None, **elsewhere.login, name=name, projects=[server.project_id("other")])
+    assert result_of(by_id) == {elsewhere.project_id: PENDING, server.project_id("other"): PENDING}
+
+
 # --- bad input: one line, and nothing written
 
 
@@ -523,6 +595,44 @@ def test_an_image_that_becomes_private_meanwhile_is_an_error(
         MODULE, None, **proxy.through(server.login("member")), name=name, **options_of(server, {"projects": [OTHER]})
     )
     assert "visibility: shared" in done.msg
+
+
+@pytest.mark.parametrize(("what", "times"), [("403", 1), ("403", 9), ("500", 9)])
+def test_a_failure_midway_says_what_was_done_and_what_was_not(
+    what: str, times: int, run: Runner, server: Server, proxy: Proxy, name: str
+) -> None:
+    """An exchange: one is shared with, and of two memberships that are to end, the second one does not."""
+    first, second, new = "1" * 32, "2" * 32, server.project_id("other")
+    image = shared(server, name, {first: PENDING, second: PENDING})
+    proxy.arm(Fault(what, "before", "unshare", 2, times))
+    login = proxy.through(server.login("member"))
+    failed = run(MODULE, None, **login, id=image["id"], projects=[new], purge=True, retries=0)
+    there = members_of(server, image["id"])
+    assert {member["member_id"]: member["status"] for member in failed.result["members"]} == there
+    kept, ended = (second, first) if second in there else (first, second)
+    assert ended not in there
+    assert f"end the membership of {ended}" in failed.msg.partition("Not done: ")[0]
+    assert f"Not done: end the membership of {kept}." in failed.msg
+    if times == 1:
+        assert there == {kept: PENDING}
+        assert "share with" not in failed.msg
+        assert "have been removed again" in failed.msg
+    else:
+        assert there == {kept: PENDING, new: PENDING}
+        assert f"Done before that: share with {new}; end" in failed.msg
+        assert (f"The membership of {new}, which this task has made, stays" in failed.msg) is (what == "403")
+    proxy.arm()
+    assert run(MODULE, None, **login, id=image["id"], projects=[new], purge=True).changed
+    assert members_of(server, image["id"]) == {new: PENDING}
+
+
+def test_a_failure_before_any_change_lists_none(run: Runner, server: Server, proxy: Proxy, name: str) -> None:
+    image = shared(server, name, {})
+    proxy.arm(Fault("403", "before", "share", times=9))
+    login = proxy.through(server.login("member"))
+    failed = run(MODULE, None, **login, id=image["id"], projects=[server.project_id("other")])
+    assert "Done before that" not in failed.msg
+    assert "members" not in failed.result
 
 
 # --- a replacement has the members of the old image

@@ -237,3 +237,50 @@ def test_runs_that_rotate_one_name_end_with_one_image_and_the_right_number_of_re
     assert (shown == first) is back
     again = runners[0]("pcd_image", **task(1 if back else 3))
     assert (again.changed, again.image["id"], again.result["retired"]) == (False, shown, [])
+
+
+def members_of(server: Server, image_id: str) -> set[str]:
+    return {member["member_id"] for member in server.ask("GET", f"/images/{image_id}/members")["members"]}
+
+
+def test_runs_that_share_one_image_with_different_projects_lose_none(
+    runners: list[Runner], server: Server, name: str
+) -> None:
+    image = server.create(name)
+    projects = [f"{number:032x}" for number in range(MOST_RUNS)]
+    tasks = [{"id": image["id"], "projects": [each, "f" * 32]} for each in projects]
+    succeeded(together(runners, "pcd_image_member", tasks))
+    assert members_of(server, image["id"]) == {*projects, "f" * 32}
+
+
+def test_a_run_that_shares_and_one_that_says_exactly_who_end_with_either(
+    runners: list[Runner], server: Server, name: str
+) -> None:
+    """One shares with two projects, another one declares exactly a third: both at once, then one after the other."""
+    one, two, three, gone = (digit * 32 for digit in "1234")
+    sharing = {"projects": [one, two]}
+    exact = {"projects": [three], "purge": True}
+    for dummy in range(5):
+        image = server.create(name)
+        server.ask("POST", f"/images/{image['id']}/members", json={"member": gone})
+        tasks = [{"id": image["id"], **each} for each in (sharing, exact)]
+        told(together(runners, "pcd_image_member", tasks))
+        there = members_of(server, image["id"])
+        assert three in there
+        assert gone not in there
+        assert there <= {one, two, three}
+        succeeded([runners[0]("pcd_image_member", **tasks[1])])
+        assert members_of(server, image["id"]) == {three}
+        assert not runners[0]("pcd_image_member", **tasks[1]).changed
+
+
+def test_runs_that_each_say_exactly_who_end_with_one_list_or_a_union_and_the_next_one_decides(
+    runners: list[Runner], server: Server, name: str
+) -> None:
+    image = server.create(name)
+    lists = ["1" * 32, "2" * 32, "3" * 32]
+    tasks = [{"id": image["id"], "projects": [each], "purge": True} for each in lists]
+    told(together(runners, "pcd_image_member", tasks))
+    assert members_of(server, image["id"]) <= {*lists}
+    succeeded([runners[0]("pcd_image_member", **tasks[0])])
+    assert members_of(server, image["id"]) == {lists[0]}
