@@ -19,7 +19,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
 from importlib import import_module
@@ -35,7 +35,10 @@ from ansible.plugins.action.normal import ActionModule as OrdinaryAction
 from ansible.utils.display import Display
 
 from ..module_utils._arguments import check_arguments, without_nulls
+from ..module_utils._client.clouds import cloud_names
+from ..module_utils._client.connections import load_trust_store
 from ..module_utils._client.login import TokenProvider
+from ..module_utils._client.options import CONNECTION_OPTIONS, connection_from
 from ..module_utils._client.progress import FIRST_INTERVAL, Progress
 from ..module_utils._data.file_attributes import BY_PATH
 from ..module_utils._errors import ConfigurationError, PcdError, quoted
@@ -54,7 +57,6 @@ except ImportError:
 MODULE_UTILS = "ansible_collections.platform9.pcd.plugins.module_utils"
 for module in (
     "_apply",
-    "_client.clouds",
     "_client.failures",
     "_client.projects",
     "_data.checksum_file",
@@ -84,7 +86,29 @@ OF_RUNNER = ("AWX_ISOLATED_DATA_DIR", "RUNNER_OMIT_EVENTS")
 # Made before Ansible forks its workers, which so have the same secret.
 TOKEN_CACHE = TokenCache(C.DEFAULT_LOCAL_TMP, os.urandom(SECRET_SIZE))
 
+# More trust stores than these are not loaded in advance.
+MAX_STORES = 3
+
 display = Display()
+
+
+def prepare(environ: Mapping[str, str]) -> None:
+    """Read clouds.yaml and load the trust store in advance, as the variables and the entries name them.
+
+    Each task looks whether the files have changed. What is wrong with them, the tasks say that use them.
+    """
+    defaults = {option: rules.get("default") for option, rules in CONNECTION_OPTIONS.items()}
+    found: dict[bool | str, None] = {}
+    try:
+        found[connection_from(defaults, environ).transport.verify] = None
+    except PcdError:
+        # Then the tasks say which cloud is meant.
+        for name in cloud_names(environ):
+            with suppress(PcdError):
+                found[connection_from({**defaults, "cloud": name}, environ).transport.verify] = None
+    stores = list(found) or [True]
+    for verify in stores if len(stores) <= MAX_STORES else []:
+        load_trust_store(verify)
 
 
 class InProcess(OrdinaryAction):
@@ -160,11 +184,15 @@ class InProcess(OrdinaryAction):
             _check_keys(str(option), value)
         plain = json.loads(json.dumps(dict(self._task.args), default=_plain))
         check_arguments(plain, self._spec, self.task.meant_by)
-        return ArgumentSpecValidator(self._spec, **self.task.constraints).validate(without_nulls(plain, self._spec))
+        return _validator_of(self.task).validate(without_nulls(plain, self._spec))
 
     @property
     def _spec(self) -> dict[str, Any]:
-        return {**self.task.argument_spec, **(FILE_COMMON_ARGUMENTS if self.task.writes_file else {})}
+        return _spec_of(self.task)
+
+    def __init_subclass__(cls) -> None:
+        # Once for the run, before Ansible forks its workers.
+        _validator_of(cls.task)
 
     def _performed(self, params: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
         warnings: list[str] = []
@@ -187,6 +215,8 @@ class InProcess(OrdinaryAction):
         secrets = hidden_texts(self._spec, params, validation._no_log_values)
         if register_secrets is not None:
             register_secrets(secrets)
+            return result
+        if not _may_show(result, secrets):
             return result
         from ansible.module_utils.common.parameters import remove_values
 
@@ -261,6 +291,24 @@ class InProcess(OrdinaryAction):
 
 
 @cache
+def _spec_of(task: Task) -> dict[str, Any]:
+    """The options of a module and those that AnsibleModule adds; nobody changes them."""
+    return {**task.argument_spec, **(FILE_COMMON_ARGUMENTS if task.writes_file else {})}
+
+
+@cache
+def _validator_of(task: Task) -> ArgumentSpecValidator:
+    return ArgumentSpecValidator(_spec_of(task), **task.constraints)
+
+
+def _may_show(result: Mapping[str, Any], secrets: Iterable[str]) -> bool:
+    """Whether one of the secrets may be in a text or number of the result. remove_values, which removes it, is slow."""
+    # What it removes from booleans and null it finds in their names in Python.
+    text = f"{json.dumps(result, ensure_ascii=False, default=str)} True False None"
+    return any(json.dumps(secret, ensure_ascii=False)[1:-1] in text for secret in secrets)
+
+
+@cache
 def _is_there(library: str) -> bool:
     return find_spec(library) is not None
 
@@ -320,3 +368,8 @@ def _check_keys(option: str, value: Any) -> None:
 def _plain(value: Any) -> str:
     """What a module gets of a value that JSON does not have, such as a date of YAML."""
     return str(value.isoformat()) if hasattr(value, "isoformat") else str(value)
+
+
+prepare(os.environ)
+# What most tasks ask.
+_is_this_python(sys.executable)

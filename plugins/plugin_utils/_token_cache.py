@@ -80,7 +80,10 @@ class TokenCache(TokenProvider):
         return found
 
     def session(self, connection: Connection) -> requests.Session:
-        return self._sessions.setdefault(self._key(connection), new_session())
+        key = self._key(connection)
+        if key not in self._sessions:
+            self._sessions[key] = new_session()
+        return self._sessions[key]
 
     def _logged_in(self, key: str, connection: Connection) -> Access:
         access = log_in(connection)

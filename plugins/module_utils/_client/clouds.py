@@ -12,11 +12,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from ansible.module_utils.common.dict_transformations import dict_merge
 
 from .._errors import ConfigurationError, quoted
+from .files import Version, version_of
 from .sources import is_true
 
 # The keys of an entry that say the same, in `auth` or beside it. Two of them that differ are an error.
@@ -40,8 +42,13 @@ FILES = ("ca_cert", "client_cert", "client_key")
 SUFFIXES = ("yaml", "yml", "json")
 # The name of the OS_* variables as a cloud in openstacksdk; OS_CLOUD_NAME can change it.
 VARIABLES_AS_CLOUD = "envvars"
+# The parser of PyYAML in C is ten times as fast, and ends the process if a file is nested too deeply for its stack.
+MAX_DEPTH_IN_C = 1000
 
 Entry = dict[str, Any]
+
+# The files by their paths, as this process or the one that it was forked from has read them. It is in memory only.
+_read_before: dict[str, tuple[Version, Any]] = {}
 
 
 class Cloud(NamedTuple):
@@ -88,6 +95,15 @@ def only_cloud(keys: Iterable[str], environ: Mapping[str, str]) -> Cloud | None:
     for name, entry in clouds.items():
         return _cloud(name, entry, path, keys, environ)
     return None
+
+
+def cloud_names(environ: Mapping[str, str]) -> list[str]:
+    """The clouds of clouds.yaml; none if it cannot be read, which is said once one of them is asked for."""
+    try:
+        path = _clouds_yaml(environ)[0]
+        return [] if path is None else list(_clouds(path))
+    except ConfigurationError:
+        return []
 
 
 def shown(text: str) -> str:
@@ -276,8 +292,34 @@ def _clouds(path: str) -> Entry:
 
 
 def _document(path: str) -> Any:
-    if path.endswith(".json"):
-        return _read(path, json.load, ValueError)
+    """What the file holds. It must not be changed, because the next task or item of this process gets it, too."""
+    place = os.path.abspath(path)
+    try:
+        with open(path, encoding="utf-8") as stream:
+            # Before it is read: a change meanwhile then makes another version.
+            version = version_of(stream.fileno())
+            known = _read_before.get(place)
+            if known is not None and known[0] == version:
+                return known[1]
+            text = stream.read()
+    except OSError as error:
+        raise ConfigurationError(f"cloud: {shown(path)} cannot be read: {error.strerror}.") from None
+    except ValueError as error:
+        raise _invalid(path, error) from None
+    document = _parsed(path, text)
+    if version is not None:
+        _read_before[place] = version, document
+    return document
+
+
+def _parsed(path: str, text: str) -> Any:
+    try:
+        return json.loads(text) if path.endswith(".json") else _from_yaml(path, text)
+    except (ValueError, RecursionError) as error:
+        raise _invalid(path, error) from None
+
+
+def _from_yaml(path: str, text: str) -> Any:
     # Only who names a cloud needs PyYAML; ansible-core brings it along on the controller.
     try:
         import yaml
@@ -286,18 +328,25 @@ def _document(path: str) -> Any:
             f"cloud: reading {shown(path)} needs the Python library PyYAML, which is not installed for the "
             "Python of this task. Install it, or give the connection by options or OS_* variables."
         ) from None
-    return _read(path, yaml.safe_load, yaml.YAMLError)
-
-
-def _read(path: str, load: Any, wrong: type[Exception]) -> Any:
+    quick = getattr(yaml, "CSafeLoader", None)
+    if quick is not None and _max_depth(text) <= MAX_DEPTH_IN_C:
+        # What is wrong is said by the other loader, which knows the place better.
+        with suppress(yaml.YAMLError):
+            return yaml.load(text, quick)
     try:
-        with open(path, encoding="utf-8") as stream:
-            return load(stream)
-    except OSError as error:
-        raise ConfigurationError(f"cloud: {shown(path)} cannot be read: {error.strerror}.") from None
-    except (wrong, ValueError, RecursionError) as error:
-        # The error's own text may quote a line of the file, and that line may hold a password.
-        mark = getattr(error, "problem_mark", None)
-        position = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        kind = "JSON" if path.endswith(".json") else "YAML"
-        raise ConfigurationError(f"cloud: {shown(path)} is not valid {kind}{position}. Correct the file.") from None
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise _invalid(path, error) from None
+
+
+def _max_depth(text: str) -> int:
+    """A number that the depth of nesting does not exceed: each level has a bracket, or begins in another column."""
+    return text.count("[") + text.count("{") + max(map(len, text.splitlines()), default=0)
+
+
+def _invalid(path: str, error: Exception) -> ConfigurationError:
+    # The error's own text may quote a line of the file, and that line may hold a password.
+    mark = getattr(error, "problem_mark", None)
+    position = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+    kind = "JSON" if path.endswith(".json") else "YAML"
+    return ConfigurationError(f"cloud: {shown(path)} is not valid {kind}{position}. Correct the file.")

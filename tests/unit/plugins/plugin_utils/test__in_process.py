@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Mapping
@@ -236,3 +237,80 @@ def test_every_module_has_an_action_plugin_with_its_very_task(module: str) -> No
 
 def test_there_is_no_action_plugin_without_a_module() -> None:
     assert sorted(path.stem for path in (PLUGINS / "action").glob("*.py")) == MODULES
+
+
+# --- what is done once for a run
+
+
+@pytest.fixture
+def stores(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The trust stores that are loaded in advance."""
+    found: list[Any] = []
+    monkeypatch.setattr(_in_process, "load_trust_store", found.append)
+    return found
+
+
+RC = {"OS_AUTH_URL": "https://pcd.example.com/keystone", "OS_USERNAME": "anna", "OS_PASSWORD": "anna-Passw0rd-11"}
+
+
+def entry(**given: str) -> str:
+    entry = {"auth": {"auth_url": RC["OS_AUTH_URL"], "token": "a-token-of-anna"}, **given}
+    return json.dumps(entry)
+
+
+def test_the_trust_store_of_the_variables_is_loaded_in_advance(stores: list[Any], tmp_path: Path) -> None:
+    file = tmp_path / "ca.pem"
+    file.touch()
+    _in_process.prepare({**RC, "OS_CACERT": str(file)})
+    _in_process.prepare({**RC, "REQUESTS_CA_BUNDLE": str(file)})
+    _in_process.prepare(RC)
+    _in_process.prepare({**RC, "OS_INSECURE": "yes"})
+    _in_process.prepare({})
+    assert stores == [str(file), str(file), True, False, True]
+
+
+def test_the_trust_stores_of_clouds_yaml_are_loaded_in_advance_if_they_are_few(
+    stores: list[Any], tmp_path: Path
+) -> None:
+    files = [str(tmp_path / f"{number}.pem") for number in range(4)]
+    for file in files:
+        Path(file).touch()
+    clouds = tmp_path / "clouds.yaml"
+    environ = {"OS_CLIENT_CONFIG_FILE": str(clouds)}
+
+    def write(*names: str) -> None:
+        entries = ", ".join(f"cloud-{number}: {entry(cacert=name)}" for number, name in enumerate(names))
+        clouds.write_text(f"clouds: {{{entries}, unusable: {{}}}}", encoding="utf-8")
+
+    write(*files[:2], *files[:2])
+    _in_process.prepare(environ)
+    assert stores == files[:2]
+    stores.clear()
+    write(*files)
+    _in_process.prepare(environ)
+    assert stores == []
+
+
+def test_a_trust_store_or_clouds_yaml_that_is_unusable_is_left_to_the_tasks(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("clouds: [", encoding="utf-8")
+    _in_process.prepare({**RC, "OS_CACERT": str(file)})
+    _in_process.prepare({**RC, "OS_CACERT": str(tmp_path / "nothing")})
+    _in_process.prepare({"OS_CLIENT_CONFIG_FILE": str(file)})
+    _in_process.prepare({"OS_CLIENT_CONFIG_FILE": str(tmp_path / "nothing")})
+
+
+@pytest.mark.parametrize(
+    ("value", "secret", "found"),
+    [
+        ('the password is a"b\\c\nd', 'a"b\\c\nd', True),
+        ("grün", "rü", True),
+        ({"deep": [{"in": ("it", 4711)}]}, "471", True),
+        (0.5, "0.5", True),
+        (True, "True", True),
+        (None, "None", True),
+        ("nothing of it", "anna-Passw0rd-11", False),
+    ],
+)
+def test_a_secret_in_a_result_is_found(value: Any, secret: str, found: bool) -> None:
+    assert _in_process._may_show({"key": value}, [secret]) is found

@@ -13,7 +13,13 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.platform9.pcd.plugins.module_utils._client.clouds import Cloud, named_cloud, only_cloud
+from ansible_collections.platform9.pcd.plugins.module_utils._client import clouds, files
+from ansible_collections.platform9.pcd.plugins.module_utils._client.clouds import (
+    Cloud,
+    cloud_names,
+    named_cloud,
+    only_cloud,
+)
 from ansible_collections.platform9.pcd.plugins.module_utils._client.options import VARIABLES
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError
 from ansible_collections.platform9.pcd.tests.support.samples import PASSWORD
@@ -286,3 +292,84 @@ def test_names_and_paths_that_are_not_utf_8_can_be_shown(work: Path) -> None:
         named_cloud("d\udcff", VARIABLES, {})
     str(caught.value).encode()
     refused(OS_CLIENT_CONFIG_FILE="/nowhere/\udcff").encode()
+
+
+# --- a file that is read once
+
+
+@pytest.fixture
+def parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The files that are parsed from now on; a file counts as settled at once."""
+    found: list[str] = []
+    parse = clouds._parsed
+
+    def counted(path: str, text: str) -> Any:
+        found.append(Path(path).name)
+        return parse(path, text)
+
+    monkeypatch.setattr(clouds, "_parsed", counted)
+    monkeypatch.setattr(clouds, "_read_before", {})
+    monkeypatch.setattr(files, "MIN_AGE_SECONDS", -60)
+    return found
+
+
+def test_a_file_is_parsed_once(parsed: list[str], work: Path) -> None:
+    write(work / "clouds.yaml", {"demo": {"region_name": "r"}, "other": {"region_name": "o"}})
+    write(work / "secure.yaml", {"demo": {"auth": {"password": PASSWORD}}})
+    for dummy in range(3):
+        assert read().values == {"region_name": "r", "password": PASSWORD}
+    assert cloud_names(os.environ) == ["demo", "other"]
+    assert parsed == ["clouds.yaml", "secure.yaml"]
+
+
+def test_a_file_that_has_changed_is_parsed_again(parsed: list[str], work: Path) -> None:
+    for region in ("one", "two", "six"):
+        write(work / "clouds.yaml", {"demo": {"region_name": region}})
+        assert read().values == {"region_name": region}
+    (work / "clouds.yaml").write_text("clouds: [", encoding="utf-8")
+    refused()
+    (work / "clouds.yaml").unlink()
+    assert "no clouds.yaml" in refused()
+
+
+def test_a_file_that_has_just_changed_is_parsed_each_time(
+    parsed: list[str], work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "MIN_AGE_SECONDS", 3600)
+    write(work / "clouds.yaml", {"demo": {"region_name": "r"}})
+    assert read() == read()
+    assert parsed == ["clouds.yaml"] * 2
+
+
+def test_the_same_relative_path_in_another_folder_is_another_file(
+    parsed: list[str], work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for region in ("r", "s"):
+        write(tmp_path / region / "mine.yaml", {"demo": {"region_name": region}})
+        monkeypatch.chdir(tmp_path / region)
+        assert read(OS_CLIENT_CONFIG_FILE="mine.yaml").values == {"region_name": region}
+
+
+@pytest.mark.parametrize(
+    "wrong", ["clouds: [", "clouds: {demo: {a: b: c}}", "a: *nothing", "!!python/object:os.system x"]
+)
+def test_what_is_wrong_has_its_place_with_each_parser(wrong: str, work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(work / "clouds.yaml", wrong)
+    message = refused()
+    assert " is not valid YAML at line 1, column " in message
+    monkeypatch.delattr(yaml, "CSafeLoader", raising=False)
+    assert refused() == message
+
+
+def test_a_file_that_is_nested_too_deeply_does_not_end_the_process(work: Path) -> None:
+    """The parser in C would overflow its stack."""
+    for text in ("[" * 200_000, "- " * 200_000 + "a"):
+        write(work / "clouds.yaml", text)
+        assert "is not valid YAML" in refused()
+
+
+def test_no_clouds_are_known_without_a_readable_file(work: Path) -> None:
+    assert cloud_names(os.environ) == []
+    write(work / "clouds.yaml", "clouds: [")
+    assert cloud_names(os.environ) == []
+    assert cloud_names({"OS_CLIENT_CONFIG_FILE": "/nowhere"}) == []
