@@ -69,18 +69,16 @@ def check_arguments(
                 f"{option}: a list was given instead of a dictionary. Write {option}={{NAME: VALUE}}, or "
                 "each name, a colon and its value in a line of YAML."
             )
+        elif kind == "list" and rules.get("elements") == "dict":
+            _check_dictionaries(option, value)
+            continue
         elif kind == "list":
             for item in value if isinstance(value, (list, tuple)) else [value]:
                 _check_single(option, item)
         elif kind != "dict" and not (kind == "bool" and isinstance(value, bool)):
             _check_single(option, value)
-        if (
-            rules.get("no_log")
-            and isinstance(value, Mapping)
-            and not all(FIELD_NAME.fullmatch(str(key)) for key in value)
-        ):
-            # Ansible hides the values of such a dictionary, and shows its keys.
-            raise ConfigurationError(f"{option}: one of its names holds a character that no name can have. Correct it.")
+        if rules.get("no_log") and isinstance(value, Mapping):
+            _check_hidden_names(option, value)
         for name, leaf in _leaves(option, value):
             _check_leaf(name, leaf, rules)
 
@@ -152,6 +150,21 @@ def _check_single(option: str, value: Any) -> None:
     if isinstance(value, (list, tuple, Mapping)):
         kind = "dictionary" if isinstance(value, Mapping) else "list"
         raise ConfigurationError(f"{option}: a {kind} was given instead of a single value. Write the value itself.")
+
+
+def _check_hidden_names(option: str, value: Mapping[str, Any]) -> None:
+    """Raises if a name of a dictionary of secrets may be a secret: Ansible hides its values, and shows its keys."""
+    if not all(FIELD_NAME.fullmatch(str(key)) for key in value):
+        raise ConfigurationError(f"{option}: one of its names holds a character that no name can have. Correct it.")
+
+
+def _check_dictionaries(option: str, value: Any) -> None:
+    """Raises unless it is a list of dictionaries; what is in them is checked by whoever knows their options."""
+    if not isinstance(value, (list, tuple)):
+        raise ConfigurationError(f"{option}: it must be a list of dictionaries.")
+    for number, item in enumerate(value):
+        if not isinstance(item, Mapping):
+            raise ConfigurationError(f"{option}[{number}]: it must be a dictionary.")
 
 
 def _check_leaf(name: str, leaf: Any, rules: Mapping[str, Any]) -> None:

@@ -23,6 +23,10 @@ class ImageChange:
             stream.read_through()
         if stream is not None:
             stream.close()
+        return self.predicted()
+
+    def predicted(self) -> Result:
+        """The preview as far as it is known without reading the data."""
         return self._result(self._plan, self._plan.expected)
 
     def apply(self) -> Result:

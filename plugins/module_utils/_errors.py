@@ -27,7 +27,7 @@ Whether the same request may succeed in a moment is said by `is_transient` in `_
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from ._redact import printable, redacted_text
@@ -182,11 +182,15 @@ class BrokenOff(DataError):
 
 
 class MissingPath(ConfigurationError, DataError):
-    """What `option` names is not there, a file or a folder. In check mode, a task before this one may make it."""
+    """What `option` names is not there, a file or a folder. In check mode, a task before this one may make it.
 
-    def __init__(self, message: str, option: str) -> None:
+    `places` are those of the paths in the options, each as the keys and numbers that lead to it.
+    """
+
+    def __init__(self, message: str, option: str, places: Sequence[Sequence[str | int]] = ()) -> None:
         super().__init__(message)
         self.option = option
+        self.places = places or ((option,),)
 
 
 class RefusedData(DataError):

@@ -66,17 +66,21 @@ class _Module(AnsibleModule):
     def log(self, msg: Any, log_args: Any = None) -> None:
         """Write into the system's log. AnsibleModule writes all options of a task there (`_log_invocation`)."""
         if log_args:
-            self.no_log_values = hidden_texts(self._pcd_task.argument_spec, self.params, self.no_log_values)
+            self.no_log_values = self._hidden_texts()
             hidden = {name: value for name, value in self._shown().items() if value != self.params[name]}
             log_args = {name: hidden.get(name, text) for name, text in log_args.items()}
             msg = f"Invoked with {' '.join(f'{name}={text}' for name, text in log_args.items())}"
         super().log(msg, log_args)
 
+    def _hidden_texts(self) -> set[str]:
+        task = self._pcd_task
+        return hidden_texts(task.argument_spec, self.params, self.no_log_values, task.entries)
+
     def _shown(self) -> dict[str, Any]:
-        return shown_options(self.params, self._pcd_given, self.argument_spec)
+        return shown_options(self.params, self._pcd_given, self.argument_spec, self._pcd_task.entries)
 
     def _without_secrets(self, answer: dict[str, Any]) -> dict[str, Any]:
-        self.no_log_values = hidden_texts(self._pcd_task.argument_spec, self.params, self.no_log_values)
+        self.no_log_values = self._hidden_texts()
         return {**answer, "invocation": {"module_args": self._shown()}}
 
 
@@ -107,6 +111,8 @@ def run_module(task: Task) -> None:
     except KeyboardInterrupt:
         failure = PcdError("The task was interrupted. Run it again: it goes on from what is there.")
     if failure is not None:
+        if not module._diff:
+            failure.facts.pop("diff", None)
         # Here and not there, because AnsibleModule would add a traceback to an error that is not a bug.
         module.fail_json(msg=str(failure), **failure.facts)
     if task.writes_file:

@@ -148,18 +148,24 @@ def leaves(value: Any) -> Iterator[str]:
         yield str(value)
 
 
+Spec = Mapping[str, Mapping[str, Any]]
+
+
 def shown_options(
-    params: Mapping[str, Any], given: Mapping[str, Any], spec: Mapping[str, Mapping[str, Any]]
+    params: Mapping[str, Any], given: Mapping[str, Any], spec: Spec, entries: Mapping[str, Spec] | None = None
 ) -> dict[str, Any]:
     """The options as `invocation` may show them: secrets are hidden by their place, whatever they hold.
 
     `given` are the options before they were brought into their types. What was given as a dictionary keeps its keys;
     those that were made of a text may be a part of its secret. An option that is not in the spec may be a misspelt one.
+    `entries` are options that hold dictionaries of options, each with their spec.
     """
     known = {*spec, *(alias for rules in spec.values() for alias in rules.get("aliases") or ())}
     shown = {}
     for name, value in params.items():
-        if value is not None and (name not in known or spec.get(name, {}).get("no_log")):
+        if name in (entries or {}):
+            value = _shown_entries(value, (entries or {})[name])
+        elif value is not None and (name not in known or spec.get(name, {}).get("no_log")):
             raw = given.get(name)
             value = dict.fromkeys(raw, PLACEHOLDER) if name in known and isinstance(raw, Mapping) else PLACEHOLDER
         elif isinstance(value, str) and ("://" in value or (name in ADDRESS_OPTIONS and "@" in value)):
@@ -168,16 +174,47 @@ def shown_options(
     return shown
 
 
-def hidden_texts(spec: Mapping[str, Any], params: Mapping[str, Any], no_log_values: Iterable[Any]) -> set[str]:
+def _shown_entries(value: Any, spec: Spec) -> Any:
+    """The options of images in an option as they may be shown. What is not a dictionary may be a secret as a whole."""
+    if isinstance(value, (list, tuple)):
+        return [_shown_entries(item, spec) for item in value]
+    if isinstance(value, Mapping):
+        named = {str(key): item for key, item in value.items()}
+        return {key: _encodable(item) for key, item in shown_options(named, named, spec).items()}
+    return None if value is None else PLACEHOLDER
+
+
+def _encodable(value: Any) -> Any:
+    """The value without texts that are not valid UTF-8, which ends AnsibleModule in a traceback."""
+    if isinstance(value, str):
+        return value if value.isprintable() else value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, Mapping):
+        return {_encodable(key): _encodable(item) for key, item in value.items()}
+    return [_encodable(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def entries_in(value: Any) -> Iterator[Mapping[str, Any]]:
+    """The dictionaries of options in an option that holds one, or a list of them."""
+    for entry in value if isinstance(value, (list, tuple)) else [value]:
+        if isinstance(entry, Mapping):
+            yield entry
+
+
+def hidden_texts(
+    spec: Spec, params: Mapping[str, Any], no_log_values: Iterable[Any], entries: Mapping[str, Spec] | None = None
+) -> set[str]:
     """The texts that a result is searched for, beside what `shown_options` hides by its place.
 
     `spec` are the options and their rules. `no_log_values` is what Ansible has found in the options as they were given,
-    before a text became a dictionary.
+    before a text became a dictionary. `entries` are those of `shown_options`.
     """
     secrets, headers = set(_misplaced(params)), {str(value) for value in no_log_values}
-    for option, rules in spec.items():
-        if rules.get("no_log"):
-            (headers if rules.get("type") == "dict" else secrets).update(leaves(params.get(option)))
+    held = [(rules, entry) for option, rules in (entries or {}).items() for entry in entries_in(params.get(option))]
+    for options, given in ((spec, params), *held):
+        secrets.update(_misplaced(given))
+        for option, rules in options.items():
+            if rules.get("no_log"):
+                (headers if rules.get("type") == "dict" else secrets).update(leaves(given.get(option)))
     # A short word, such as the value of `Accept: raw`, would be found everywhere.
     return set(encodings(secrets | {text for text in headers if len(text) >= MIN_VALUE_CHARACTERS}))
 

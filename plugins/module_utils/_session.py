@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from threading import Lock
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ._client.credentials import Domain
 from ._client.http import Http
@@ -16,11 +18,14 @@ from ._client.options import Connection, connection_from
 from ._client.progress import Progress
 from ._client.retry import SYSTEM_CLOCK, Clock
 from ._client.transport import Transport
+from ._errors import PcdError
 
 if TYPE_CHECKING:
     import requests
 
     from ._client.projects import Projects
+
+T = TypeVar("T")
 
 Params = Mapping[str, Any]
 Result = dict[str, Any]
@@ -40,6 +45,32 @@ class Runtime(NamedTuple):
     progress: Progress = Progress()
 
 
+class Once:
+    """What was asked for, by its key: whoever asks for the same gets the same answer, or the same error."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._locks: dict[Any, Lock] = {}
+        self._answers: dict[Any, Any] = {}
+
+    def answer(self, key: Any, ask: Callable[[], T]) -> T:
+        """What `ask` answers to the first who asks for the key; others wait for it."""
+        with self._lock:
+            lock = self._locks.setdefault(key, Lock())
+        with lock:
+            if key not in self._answers:
+                try:
+                    self._answers[key] = ask()
+                except PcdError as error:
+                    self._answers[key] = error
+            answer = self._answers[key]
+        if isinstance(answer, PcdError):
+            # Whoever catches it may add a note to it.
+            raise copy(answer)
+        found: T = answer
+        return found
+
+
 @dataclass(frozen=True)
 class Session:
     """An authenticated service. `project_id` is None if a token came without Keystone.
@@ -48,6 +79,8 @@ class Session:
     projects of Keystone, None if no address of Keystone is given; `project_domain` is the domain of the project.
     `image_regions` are the regions of the catalogue that have an image service. `subject` says who has logged in, as
     `subject_of` makes it.
+    `more_images` makes another client of the same service, with the same token, for another thread. With `once`, what
+    several images ask for is read once.
     """
 
     images: Images
@@ -61,6 +94,8 @@ class Session:
     project_domain: Domain = NO_DOMAIN
     image_regions: Sequence[str] = ()
     subject: Mapping[str, Any] | None = None
+    more_images: Callable[[], Images] | None = None
+    once: Once | None = None
 
     def warn_wrong_endpoint(self) -> None:
         """Data that does not go to the image library reaches no hypervisor; the warning comes before data is sent."""
@@ -77,16 +112,22 @@ def _clients(
     connection: Connection, access: Access, runtime: Runtime, secrets: Iterable[str]
 ) -> Callable[[str, requests.Session | None], Http]:
     """Makes the client for an address, which sends the token and renews it if the credential allows that."""
+    secrets, token, lock = tuple(secrets), access.token, Lock()
 
     def renewed(refused: str) -> str:
-        return runtime.tokens.renew(connection, refused).token
+        nonlocal token
+        # One thread renews it for all of them.
+        with lock:
+            if refused == token:
+                token = runtime.tokens.renew(connection, refused).token
+            return token
 
     def client(address: str, session: requests.Session | None) -> Http:
         return Http(
             address,
             connection.transport,
-            headers={"X-Auth-Token": access.token},
-            secrets=(*connection.credential.secrets, access.token, *secrets),
+            headers={"X-Auth-Token": token},
+            secrets=(*connection.credential.secrets, access.token, token, *secrets),
             session=session,
             renew=renewed if connection.credential.can_renew else None,
         )
@@ -128,4 +169,5 @@ def open_session(
         project_domain=Domain(access.project_domain_id, access.project_domain_name),
         image_regions=access.image_regions,
         subject=access.subject,
+        more_images=lambda: Images(client(access.image_endpoint, None)),
     )

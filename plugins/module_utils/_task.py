@@ -12,17 +12,10 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from ._arguments import FuturePath
 from ._client.options import CONNECTION_OPTIONS
-from ._errors import DataError, LostRace, MissingPath, NotReady, PcdError
+from ._errors import MissingPath, NotReady, PcdError
 from ._redact import hidden_texts, hide_in, printable, redacted_text
+from ._replan import IN_CHECK_MODE, planned_again
 from ._session import Params, Result, Runtime, Session, open_session
-
-# How often a task is planned if other runs are faster.
-MAX_PLANS = 10
-
-IN_CHECK_MODE = (
-    "This is check mode, in which tasks before this one make nothing. If one of them makes the image or gives it its "
-    "data, this task finds it in a real run."
-)
 
 
 class Request(Protocol):
@@ -52,6 +45,7 @@ class Task(Generic[R]):
     `parse` makes the request of the options, and raises if there is something wrong with them; nothing is sent before.
     `work` looks at the service; it returns a change, which is then applied or previewed, or a result if there is only
     something to read. `meant_by` are the options that say which images are meant if `id` does not.
+    `entries` are options that hold the options of images, in a dictionary or in a list of them, each with their spec.
     With `writes_file`, the result has a file as `dest`, which gets the attributes that Ansible's file options ask for.
     """
 
@@ -64,6 +58,7 @@ class Task(Generic[R]):
         meant_by: Sequence[str] = ("name",),
         constraints: Mapping[str, Any] | None = None,
         libraries: Sequence[str] = ("requests",),
+        entries: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         self.options = options
         self.parse = parse
@@ -72,6 +67,7 @@ class Task(Generic[R]):
         self.meant_by = meant_by
         self.constraints = constraints or {}
         self.libraries = libraries
+        self.entries = entries or {}
 
     @property
     def argument_spec(self) -> dict[str, Any]:
@@ -98,7 +94,7 @@ def perform(
         raise
     except Exception as bug:
         # It stays a traceback, which tells every exception on the way to it; those of libraries quote addresses.
-        hide_in(bug, hidden_texts(task.argument_spec, params, ()))
+        hide_in(bug, hidden_texts(task.argument_spec, params, (), task.entries))
         raise
 
 
@@ -112,28 +108,17 @@ def _performed(
 ) -> Result:
     request = _parsed(task, params, check_mode, warn)
     session = open_session(params, warn, environ, runtime, request.secrets)
-    kept, is_repeated = False, False
-    for plans in range(1, MAX_PLANS + 1):
-        try:
-            work = task.work(request, session)
-            if isinstance(work, dict):
-                return {"changed": False, **work}
-            result = work.preview() if check_mode else work.apply()
-        except NotReady as error:
-            raise error.with_note(IN_CHECK_MODE) if check_mode else error from None
-        except DataError as error:
-            # A vendor has published between the checksum and the data. Once is enough: it is not done every minute.
-            if is_repeated or not error.is_outdated():
-                raise
-            is_repeated = True
-        except LostRace as error:
-            # What this run has made is gone again, and another image took its place; or another run goes on with it.
-            kept = kept or error.kept
-            if plans == MAX_PLANS:
-                raise
-        else:
-            return {**result, "changed": result["changed"] or kept}
-    raise AssertionError("the last plan is applied, or raises")
+
+    def attempt() -> Result:
+        work = task.work(request, session)
+        if isinstance(work, dict):
+            return {"changed": False, **work}
+        return work.preview() if check_mode else work.apply()
+
+    try:
+        return planned_again(attempt)
+    except NotReady as error:
+        raise error.with_note(IN_CHECK_MODE) if check_mode else error from None
 
 
 def _parsed(task: Task[R], params: Params, check_mode: bool, warn: Callable[[str], object]) -> R:
@@ -142,11 +127,23 @@ def _parsed(task: Task[R], params: Params, check_mode: bool, warn: Callable[[str
         try:
             return task.parse(params)
         except MissingPath as error:
-            path = params[error.option]
-            if not check_mode or isinstance(path, FuturePath):
-                raise
-            warn(
-                f"{error.option}: {path} is not there in check mode. A task before this one may make it in a real run, "
-                "which fails otherwise. What depends on it is not predicted."
-            )
-            params = {**params, error.option: FuturePath(path)}
+            for place in error.places:
+                path: Any = params
+                for key in place:
+                    path = path[key]
+                if not check_mode or isinstance(path, FuturePath):
+                    raise
+                warn(
+                    f"{error.option}: {path} is not there in check mode. A task before this one may make it in a real "
+                    "run, which fails otherwise. What depends on it is not predicted."
+                )
+                params = _with_value(params, place, FuturePath(path))
+
+
+def _with_value(holder: Any, place: Sequence[str | int], value: Any) -> Any:
+    """A copy of the options, or of a list in them, with another value at this place."""
+    if not place:
+        return value
+    copied: Any = list(holder) if isinstance(holder, list) else dict(holder)
+    copied[place[0]] = _with_value(holder[place[0]], place[1:], value)
+    return copied

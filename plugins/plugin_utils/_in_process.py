@@ -211,8 +211,8 @@ class InProcess(OrdinaryAction):
         if not self._task.diff:
             result.pop("diff", None)
         if self._shows_options(variables):
-            result["invocation"] = {"module_args": shown_options(params, self._task.args, self._spec)}
-        secrets = hidden_texts(self._spec, params, validation._no_log_values)
+            result["invocation"] = {"module_args": self._shown(params)}
+        secrets = hidden_texts(self._spec, params, validation._no_log_values, self.task.entries)
         if register_secrets is not None:
             register_secrets(secrets)
             return result
@@ -222,6 +222,9 @@ class InProcess(OrdinaryAction):
 
         kept = {key: value for key, value in result.items() if value is None or isinstance(value, bool)}
         return {**remove_values(result, secrets), **kept}
+
+    def _shown(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        return shown_options(params, self._task.args, self._spec, self.task.entries)
 
     @staticmethod
     def _shows_options(variables: Mapping[str, Any]) -> bool:
@@ -233,26 +236,41 @@ class InProcess(OrdinaryAction):
 
     def _find_path(self) -> None:
         """If `path` is relative and the task runs on this host, it is found as ansible.builtin.copy finds it."""
-        path = self._task.args.get("path")
-        if "path" not in self.task.options or not isinstance(path, str) or self._connection.transport not in LOCAL:
+        if self._connection.transport not in LOCAL:
             return
-        if self._task.args.get("state") == "absent":
-            # It has no effect then, whether it is there or not.
-            return
+        if "path" in self.task.options:
+            self._task.args = {**self._task.args, **self._found_in(self._task.args)}
+        for option in self.task.entries:
+            given = self._task.args.get(option)
+            if isinstance(given, (list, tuple)):
+                self._task.args = {**self._task.args, option: [self._with_path(entry) for entry in given]}
+
+    def _with_path(self, entry: Any) -> Any:
+        """The options of one of several images; what is wrong with their paths is reported for all of them together."""
+        try:
+            return {**entry, **self._found_in(entry)} if isinstance(entry, Mapping) else entry
+        except ConfigurationError:
+            return entry
+
+    def _found_in(self, options: Mapping[str, Any]) -> dict[str, str]:
+        """The option `path`, if it is relative and there is such a file."""
+        path = options.get("path")
+        # With state absent it has no effect, whether it is there or not.
+        if not isinstance(path, str) or options.get("state") == "absent":
+            return {}
         path = os.path.expanduser(os.path.expandvars(path))
         if not path or os.path.isabs(path):
-            return
+            return {}
         try:
-            found = self._find_needle("files", path)
+            return {"path": self._find_needle("files", path)}
         except AnsibleError as error:
             # Ansible goes on with an option that its own modules have and these have not.
             if self._task.check_mode:
                 # A task before this one may make it in a real run.
-                return
+                return {}
             found, on_controller, dummy = " ".join(str(error).split()).partition(" on the Ansible Controller.")
             advice = f"{on_controller} Put the file into one of these places, or give its absolute path."
             raise ConfigurationError(f"path: {found}{advice if on_controller else ''}") from None
-        self._task.args = {**self._task.args, "path": found}
 
     @contextmanager
     def _at_the_playbook(self) -> Iterator[None]:

@@ -41,6 +41,13 @@ class Progress:
         """`about` says what happens to which image; `size` is in bytes, None if it is unknown."""
         return Meter(about, size, self._tell, self._interval, self._clock)
 
+    def together(self, count: int, check: Callable[[], object]) -> SharedProgress:
+        """The progress of this many transfers, some of which run at the same time.
+
+        `check` is called before each block, and may raise what ends the transfer.
+        """
+        return SharedProgress(count, check, self._tell, self._interval, self._clock)
+
     @contextmanager
     def waiting(self, about: str) -> Iterator[None]:
         """Within it a line comes now and then, which says for how long; `about` says what is waited for."""
@@ -64,6 +71,39 @@ class Progress:
             elapsed = self._clock() - begin
             tell(printable(f"{about} for {duration(elapsed)}"))
             pause = max(shortest, elapsed * SHARE_OF_ELAPSED)
+
+
+class SharedProgress(Progress):
+    """Several transfers: each has its own lines, and now and then there is one for all of them."""
+
+    def __init__(
+        self,
+        count: int,
+        check: Callable[[], object],
+        tell: Callable[[str], object] | None,
+        interval: float,
+        clock: Callable[[], float],
+    ) -> None:
+        super().__init__(tell, interval, clock)
+        self._check = check
+        self._lock = threading.Lock()
+        self._count, self._ended, self._bytes = count, 0, 0
+        self._total = Meter("all images", None, tell, interval, clock)
+
+    def meter(self, about: str, size: int | None) -> Meter:
+        return _SharedMeter(self, Meter(about, size, self._tell, self._interval, self._clock))
+
+    def ended(self) -> None:
+        """One of the transfers has ended."""
+        with self._lock:
+            self._ended += 1
+
+    def moved(self, count: int) -> None:
+        """So many bytes more are there by now."""
+        self._check()
+        with self._lock:
+            self._bytes += count
+            self._total.shared(self._bytes, self._ended, self._count)
 
 
 class Meter:
@@ -110,6 +150,13 @@ class Meter:
                 said.append(f"{duration((self.size - done) / rate)} left")
         self._say(", ".join(said))
 
+    def shared(self, done: int, ended: int, count: int) -> None:
+        """So many bytes of several transfers are there by now, and so many of them have ended."""
+        elapsed = self._is_due()
+        if elapsed is not None:
+            rate = f", {readable(done / elapsed)}/s" if elapsed > 0 and done > 0 else ""
+            self._say(f"{ended} of {count} done, {readable(max(done, 0))}{rate}")
+
     def waits(self, state: str, done: int = 0, of_all: int = 0) -> None:
         """The service is at work: how far it is in its own words, and how many of its parts are done."""
         elapsed = self._is_due()
@@ -137,6 +184,26 @@ class Meter:
         if self._tell is not None:
             # The name of an image may hold what would control the terminal.
             self._tell(printable(f"{self._about}: {said}"))
+
+
+class _SharedMeter(Meter):
+    """One of several transfers."""
+
+    def __init__(self, progress: SharedProgress, meter: Meter) -> None:
+        self.size = meter.size
+        self._shared = progress
+        self._own = meter
+        self._done = 0
+
+    def moved(self, done: int) -> None:
+        self._own.moved(done)
+        # It begins again if it broke off.
+        self._shared.moved(done - self._done)
+        self._done = done
+
+    def waits(self, state: str, done: int = 0, of_all: int = 0) -> None:
+        self._own.waits(state, done, of_all)
+        self._shared.moved(0)
 
 
 def readable(count: float | None) -> str:

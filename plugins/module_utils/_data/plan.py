@@ -122,7 +122,7 @@ class _Planner:
         self._is_compared = False
 
     def plan(self, current: Image | None) -> Plan:
-        stream = stream_of(self._data, self._session.transport)
+        stream = stream_of(self._data, self._session.transport, self._session.once)
         if current is not None and self._needs_new_record(current):
             return self._recreated(current, stream)
         if current is None:

@@ -11,6 +11,7 @@ from typing import Any
 from .._errors import PlanError
 from .._image.attributes import (
     BOUND_TO,
+    CATALOG,
     CREATED,
     FIXED_BY_DATA,
     FULL_STATUSES,
@@ -86,7 +87,8 @@ def plan_continuation(
     who can write to it (the members of its project) may have added to it. `kept` are properties of ours that count.
     """
     desired = begun_with(attributes)
-    desired.update(dict.fromkeys(foreign_marks(unfinished, (REPLACES, BOUND_TO, *kept))))
+    declared = [key for key in desired if key == CATALOG]
+    desired.update(dict.fromkeys(foreign_marks(unfinished, (REPLACES, BOUND_TO, *declared, *kept))))
     record = plan_present(desired, unfinished, purge=True)
     plan = record._replace(before=old, steps=(*leftovers, Resume(unfinished), *record.steps))
     if delivery is not None:
@@ -152,12 +154,15 @@ def plan_return(
     record = plan_present(shown, image, purge)
     steps = record.steps
     if old is not None and retirements:
-        marks = {REPLACES: old["id"], SHOWN: "true", BOUND_TO: image["id"]}
-        begun, ended = {**shown, **marks}, {**shown, **dict.fromkeys(marks)}
+        marks = {REPLACES: old["id"], SHOWN: "true"}
+        begun = {**shown, **marks, BOUND_TO: image["id"]}
+        # What binds them stays if another mark needs it.
+        gone = unmarking({key: value for key, value in {**image, **begun}.items() if value is not None}, *marks)
+        ended = {**shown, **dict.fromkeys(gone)}
         steps = (
             Update(make_patch(begun, image, purge), begun, purge, verify=False),
             *(_without_look(retirement) for retirement in retirements),
-            Update(removal(marks), ended, purge, verify=False),
+            Update(removal(gone), ended, purge, verify=False),
         )
     after = {**(record.after or {}), "status": "active"}
     return record._replace(before=old, after=after, steps=(Resume(image, is_return=True), *status, *steps))

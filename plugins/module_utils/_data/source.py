@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import os
 import stat
+from typing import Any
 
 from .._client.transport import Transport
 from .._errors import DataError, quoted
+from .._session import Once
 from .address import Address
 from .checksum_file import digest_in, is_beside
 from .digest import Digest
@@ -17,8 +19,8 @@ from .stream import File, Stream, open_nonblocking
 from .url import MAX_LISTING_CHARACTERS, Url
 
 
-def stream_of(request: DataRequest, transport: Transport) -> Stream:
-    """The bytes of the request's source. A checksum file is fetched now, nothing else.
+def stream_of(request: DataRequest, transport: Transport, once: Once | None = None) -> Stream:
+    """The bytes of the request's source. A checksum file is fetched now, nothing else; with `once`, only once.
 
     `transport` is that of the cloud; of it, a URL is reached with timeout and retries, and its CA is trusted, too.
     """
@@ -28,12 +30,12 @@ def stream_of(request: DataRequest, transport: Transport) -> Stream:
     match request.source:
         case Address() as address:
             url, names = Url(address, transport), address.names
-            stated = _digest(request.checksum, names, transport)
+            stated = _digest(request.checksum, names, transport, once)
             stream = Stream(url, stated, request.decompress, attempts=url.attempts)
         case File() as file:
             # Whatever makes the one file may make the other.
             is_early, names = not file.is_there and _is_missing(request.checksum), (file.filename,)
-            stated = None if is_early else _digest(request.checksum, names, transport)
+            stated = None if is_early else _digest(request.checksum, names, transport, once)
             stream = Stream(file, stated, request.decompress)
         case _:
             raise ValueError("no source, no stream")
@@ -53,12 +55,18 @@ def _is_missing(checksum: Digest | ChecksumFile | None) -> bool:
     return isinstance(checksum, ChecksumFile) and isinstance(checksum.place, str) and not os.path.exists(checksum.place)
 
 
-def _digest(checksum: Digest | ChecksumFile | None, names: tuple[str, ...], transport: Transport) -> Digest | None:
+def _digest(
+    checksum: Digest | ChecksumFile | None, names: tuple[str, ...], transport: Transport, once: Once | None = None
+) -> Digest | None:
     """The digest that is stated; `names` are those that a checksum file may have for the data."""
     if not isinstance(checksum, ChecksumFile):
         return checksum
     place = checksum.place
-    listing = _text_of(place) if isinstance(place, str) else Url(place, transport).text()
+
+    def read() -> str:
+        return _text_of(place) if isinstance(place, str) else Url(place, transport).text()
+
+    listing = read() if once is None else once.answer(_key_of(place), read)
     name = os.path.basename(place) if isinstance(place, str) else place.filename
     is_of_one = is_beside(name, names, checksum.algorithm)
     found = digest_in(listing, names, checksum.algorithm, checksum.text, is_of_one)
@@ -68,6 +76,11 @@ def _digest(checksum: Digest | ChecksumFile | None, names: tuple[str, ...], tran
             "the file for this image and this algorithm, or state the checksum itself."
         )
     return found
+
+
+def _key_of(place: Address | str) -> Any:
+    """What a file is read by: another user may get another one at the same address."""
+    return place if isinstance(place, str) else (place.url, place.credentials, tuple(place.headers.items()))
 
 
 def _text_of(path: str) -> str:

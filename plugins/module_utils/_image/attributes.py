@@ -56,7 +56,7 @@ CREATED = {
     "os_hidden": False,
 }
 
-# Properties whose names begin so belong to this collection, those of later releases too (`pcd_catalog`);
+# Properties whose names begin so belong to this collection, those of later releases too;
 # _marks says what they are worth.
 OUR_PREFIX = "pcd_"
 # The id of the image that an unfinished replacement stands in for; it goes once that one is retired.
@@ -74,9 +74,11 @@ UNPACKED = "pcd_source_unpacked"
 SOURCE_VALUE = re.compile(
     r"(?P<algorithm>[a-z0-9_]+):(?P<value>[0-9a-f]+)=(?P<data>[a-z0-9_]+:[0-9a-f]+)( from (?P<disk_format>[a-z0-9]+))?"
 )
+# The name of the catalogue that declares the image.
+CATALOG = "pcd_catalog"
 # The statuses of an image that has its data.
 FULL_STATUSES = ("active", "deactivated")
-# The id of the image that REPLACES and RETIRED are written onto, so that a copy on another image is void.
+# The id of the image that REPLACES, RETIRED and CATALOG are written onto, so that a copy on another image is void.
 BOUND_TO = "pcd_bound_to"
 # glance/api/v2/images.py: RequestDeserializer._reserved_properties and _reserved_namespaces; `stores` is computed.
 RESERVED = ("location", "deleted", "deleted_at", "stores")

@@ -15,6 +15,7 @@ from typing import Any
 
 from .attributes import (
     BOUND_TO,
+    CATALOG,
     OUR_PREFIX,
     REPLACES,
     RETIRED,
@@ -26,8 +27,9 @@ from .attributes import (
 
 Image = Mapping[str, Any]
 
-# RETIRED holds the name that the image was retired from.
-FORMS = {REPLACES: UUID, RETIRED: re.compile(r"(?s:.){1,255}")}
+# RETIRED holds the name that the image was retired from, CATALOG that of the catalogue.
+NAME = re.compile(r"(?s:.){1,255}")
+FORMS = {REPLACES: UUID, RETIRED: NAME, CATALOG: NAME}
 
 
 def mark_of(image: Image, mark: str, owner: str | None) -> str | None:

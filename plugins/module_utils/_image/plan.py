@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from .._errors import NotReady, PlanError, quoted
 from .attributes import (
+    BOUND_TO,
+    CATALOG,
     CREATED,
     FIXED_BY_DATA,
     SERVICE_HASH,
@@ -268,8 +270,9 @@ class Plan(NamedTuple):
         before = _visible(self.before)
         for step in self.steps:
             # Not shown otherwise: the properties of this collection are not returned, either.
-            if isinstance(step, Update) and step.is_memory:
-                for key, value in desired_by(step.patch).items():
+            if isinstance(step, Update):
+                written = desired_by(step.patch).items()
+                for key, value in written if step.is_memory else [item for item in written if item[0] == CATALOG]:
                     if self.before is not None and key in self.before:
                         before[key] = self.before[key]
                     if value is not None:
@@ -316,6 +319,9 @@ def plan_present(desired: Image, current: Image | None, purge: bool = False, new
             attributes["id"] = new_id.lower()
         _refuse_twins(attributes, {})
         return Plan(None, {**CREATED, **attributes}, (Create(attributes),))
+    if desired.get(CATALOG) is not None:
+        # A new record is bound once its id is known.
+        desired = {**desired, BOUND_TO: current["id"]}
     patch = make_patch(desired, current, purge)
     if not patch:
         return Plan(current, current)

@@ -29,6 +29,7 @@ UNKNOWN_ID = "00000000-0000-4000-8000-000000000000"
 # What makes each module run, beside the login. The image is not there.
 NEEDED: dict[str, dict[str, Any]] = {
     "pcd_image": {"name": "NAME"},
+    "pcd_image_catalog": {"images": [{"name": "NAME", "state": "absent"}]},
     "pcd_image_info": {},
     "pcd_image_member": {"name": "NAME", "projects": ["a-Project-4f1c"]},
     "pcd_image_state": {"name": "NAME", "state": "active"},
@@ -201,6 +202,9 @@ EXCEPTIONS: list[tuple[str, str, str | None, str]] = [
     ("pcd_image_info.id", NULL, REFUSED, "all images would be listed instead of one"),
     ("pcd_image_state.state", NULL, REFUSED, "it is required"),
     ("pcd_image_download.dest", NULL, REFUSED, "it is required"),
+    ("pcd_image_catalog.images", NULL, REFUSED, "it is required"),
+    ("pcd_image_catalog.images", "a list of pairs", REFUSED, "a pair is not a dictionary"),
+    ("pcd_image_catalog.catalog", "a line break|a huge number|minus one|a boolean", LEGAL, "text, as Ansible makes it"),
     ("pcd_image.create", NULL, LEGAL, "it has a default, with which the image is created"),
     ("*", NULL, NOT_GIVEN, "null says nothing"),
     ("pcd_image.properties", "null within", LEGAL, "it removes the property"),

@@ -24,8 +24,9 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image.plan import (
     plan_present,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._redact import hidden_texts
+from ansible_collections.platform9.pcd.plugins.module_utils._replan import MAX_PLANS
 from ansible_collections.platform9.pcd.plugins.module_utils._session import Params, Session
-from ansible_collections.platform9.pcd.plugins.module_utils._task import MAX_PLANS, Task, perform
+from ansible_collections.platform9.pcd.plugins.module_utils._task import Task, perform
 from ansible_collections.platform9.pcd.tests.support.samples import (
     ID,
     PROJECT,

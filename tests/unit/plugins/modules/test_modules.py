@@ -118,6 +118,16 @@ def test_the_documented_options_are_those_that_the_module_takes(module: str) -> 
     assert not documented.keys() & CONNECTION_OPTIONS.keys()
 
 
+def test_the_options_of_an_entry_of_a_catalogue_are_documented_as_those_of_an_image() -> None:
+    entry = documentation("pcd_image_catalog")["options"]["images"]["suboptions"]
+    image = documentation("pcd_image")["options"]
+    assert list(entry) == list(image)
+    assert entry["name"].pop("required") is True
+    assert described(entry) == described(image)
+    for name, option in entry.items():
+        assert f"See O(platform9.pcd.pcd_image#module:{name})." in option["description"]
+
+
 def test_the_documented_connection_options_are_those_that_modules_take() -> None:
     documented = fragment(Connection.DOCUMENTATION)["options"]
     assert described(documented) == described(CONNECTION_OPTIONS)
@@ -143,7 +153,18 @@ def test_secrets_are_never_logged_and_nothing_else_is_hidden() -> None:
 
 
 # Only the options of the task say how data comes and what becomes of it.
-OF_THE_TASK = ("all_stores", "decompress", "on_content_change", "retired", "wait", "wait_timeout")
+OF_THE_TASK = (
+    "fail_fast",
+    "prune",
+    "prune_limit",
+    "workers",
+    "all_stores",
+    "decompress",
+    "on_content_change",
+    "retired",
+    "wait",
+    "wait_timeout",
+)
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -181,6 +202,7 @@ def test_every_module_can_be_run_in_check_mode_and_is_in_the_action_group(text: 
 
 RETURNED = {
     "pcd_image": {"image", "patch", "prepared", "retired"},
+    "pcd_image_catalog": {"images", "ids", "summary", "not_pruned"},
     "pcd_image_download": {"dest", "size", "checksum", "image"},
     "pcd_image_info": {"images"},
     "pcd_image_member": {"image", "members"},
@@ -222,6 +244,7 @@ def test_the_examples_use_options_that_there_are(module: str) -> None:
 
 REQUIRED: dict[str, dict[str, Any]] = {
     "pcd_image": {"name": "a"},
+    "pcd_image_catalog": {"images": []},
     "pcd_image_download": {"name": "a", "dest": "/tmp/a"},
     "pcd_image_info": {},
     "pcd_image_member": {"name": "a", "projects": ["b"]},

@@ -1,0 +1,42 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How often something is planned: once more if another run, or a vendor, was faster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ._errors import DataError, LostRace
+from ._session import Result
+
+# How often a task is planned if other runs are faster.
+MAX_PLANS = 10
+
+IN_CHECK_MODE = (
+    "This is check mode, in which tasks before this one make nothing. If one of them makes the image or gives it its "
+    "data, this task finds it in a real run."
+)
+
+
+def planned_again(attempt: Callable[[], Result]) -> Result:
+    """What an attempt answers, which plans something and does it; another one, if another run was first.
+
+    Or if a vendor has published between the checksum and the data. For that, once is enough: it is not done every
+    minute.
+    """
+    kept, is_repeated = False, False
+    for plans in range(1, MAX_PLANS + 1):
+        try:
+            result = attempt()
+        except DataError as error:
+            if is_repeated or not error.is_outdated():
+                raise
+            is_repeated = True
+        except LostRace as error:
+            # What this run has made is gone again, and another image took its place; or another run goes on with it.
+            kept = kept or error.kept
+            if plans == MAX_PLANS:
+                raise
+        else:
+            return {**result, "changed": result["changed"] or kept}
+    raise AssertionError("the last plan is applied, or raises")
