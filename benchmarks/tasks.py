@@ -25,17 +25,21 @@ SIZES = (1, 20, 100)
 KINDS = {"no-op": "unchanged task", "loop": "unchanged item of a loop", "update": "updating task"}
 
 IN_PROCESS = "pcd_image in process"
+# The same with what a user may have: as many certificates as are trusted in public, and as many clouds.
+STORE = "pcd_image in process, public trust store"
+CLOUDS = "pcd_image in process, clouds.yaml of 30 entries"
 MODULE = "pcd_image as a module"
 OPENSTACK_CLOUD = "openstack.cloud.image"
 CLIENT = "openstackclient"
 PING = "ansible.builtin.ping"
+DEBUG = "ansible.builtin.debug"
 EMPTY = "empty action plugin"
 NOTHING = "playbook without tasks"
 
 # Of many tasks, a quick one is played after each slow one, and its median counts in the round: so noise that comes and
 # goes within a round of minutes meets all of them. The client comes last because it says the least.
 SLOW = (PING, MODULE, OPENSTACK_CLOUD, CLIENT)
-QUICK = (IN_PROCESS, EMPTY, NOTHING)
+QUICK = (IN_PROCESS, STORE, CLOUDS, DEBUG, EMPTY, NOTHING)
 
 # Of the time that is left, the client gets so much for one case.
 CLIENTS_SHARE = 0.2
@@ -53,12 +57,20 @@ class Contest:
     """Runs them on the sandbox. All tasks are about one active image."""
 
     def __init__(
-        self, server: Server, folder: Path, environ: Mapping[str, str], contestants: set[str], left: Time
+        self,
+        server: Server,
+        folder: Path,
+        environ: Mapping[str, str],
+        contestants: set[str],
+        left: Time,
+        environs: Mapping[str, Mapping[str, str]],
     ) -> None:
+        """`environs` are the environments of contestants that have another one than the rest."""
         self._server = server
         self._log = RequestLog(Path(server.sandbox["request_log"]))
         self._folder = folder
         self._environ = environ
+        self._environs = environs
         self._contestants = contestants
         self._left = left
         self._name = "benchmark-of-tasks"
@@ -114,12 +126,11 @@ class Contest:
             playbook = self._folder / f"{contestant.replace(' ', '-')}-{kind}-{size}.yml"
             playbook.write_text(json.dumps(self._playbook(contestant, kind, count, values)), encoding="utf-8")
             commands = [["ansible-playbook", "-i", "localhost,", str(playbook)]]
+        environ = dict(self._environs.get(contestant, self._environ))
         position = self._log.position()
         began, busy_before = time.monotonic(), _busy()
         for command in commands:
-            done = subprocess.run(
-                command, cwd=self._folder, env=dict(self._environ), capture_output=True, text=True, check=False
-            )
+            done = subprocess.run(command, cwd=self._folder, env=environ, capture_output=True, text=True, check=False)
             if done.returncode:
                 raise SystemExit(f"{contestant}: {' '.join(command)}\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
         seconds, busy = time.monotonic() - began, _busy() - busy_before
@@ -161,16 +172,16 @@ class Contest:
             tasks = [{**self._task(contestant, {}), "loop": list(range(size))}]
         else:
             tasks = [self._task(contestant, {}) for dummy in range(size)]
-        variables = {"platform9_pcd_in_process": contestant == IN_PROCESS, "ansible_python_interpreter": sys.executable}
+        variables = {"platform9_pcd_in_process": contestant != MODULE, "ansible_python_interpreter": sys.executable}
         return [{"hosts": "localhost", "connection": "local", "gather_facts": False, "vars": variables, "tasks": tasks}]
 
     def _task(self, contestant: str, desired: dict[str, Any]) -> dict[str, Any]:
         image = {"name": self._name, **IMAGE, **desired}
         tasks: dict[str, dict[str, Any]] = {
-            IN_PROCESS: {"platform9.pcd.pcd_image": image},
-            MODULE: {"platform9.pcd.pcd_image": image},
+            **{name: {"platform9.pcd.pcd_image": image} for name in (IN_PROCESS, STORE, CLOUDS, MODULE)},
             OPENSTACK_CLOUD: {"openstack.cloud.image": image},
             PING: {"ansible.builtin.ping": {}},
+            DEBUG: {"ansible.builtin.debug": {"msg": "unchanged"}},
             EMPTY: {"bench_empty": {}},
         }
         return tasks[contestant]
@@ -182,7 +193,7 @@ def named(kind: str, size: int) -> str:
 
 def takes_part(contestant: str, kind: str) -> bool:
     if kind == "update":
-        return contestant not in (PING, EMPTY, NOTHING)
+        return contestant not in (PING, STORE, CLOUDS, DEBUG, EMPTY, NOTHING)
     # The client knows no loops.
     return not (contestant == CLIENT and kind == "loop")
 

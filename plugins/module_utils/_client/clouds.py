@@ -44,6 +44,7 @@ SUFFIXES = ("yaml", "yml", "json")
 VARIABLES_AS_CLOUD = "envvars"
 # The parser of PyYAML in C is ten times as fast, and ends the process if a file is nested too deeply for its stack.
 MAX_DEPTH_IN_C = 1000
+INDICATORS = " \t-?:"
 
 Entry = dict[str, Any]
 
@@ -340,8 +341,12 @@ def _from_yaml(path: str, text: str) -> Any:
 
 
 def _max_depth(text: str) -> int:
-    """A number that the depth of nesting does not exceed: each level has a bracket, or begins in another column."""
-    return text.count("[") + text.count("{") + max(map(len, text.splitlines()), default=0)
+    """A number that the depth of nesting does not exceed.
+
+    Each level has a bracket, or begins in a column of its own, before which there are only blanks and indicators.
+    """
+    indents = (len(line) - len(line.lstrip(INDICATORS)) for line in text.splitlines())
+    return text.count("[") + text.count("{") + max(indents, default=0)
 
 
 def _invalid(path: str, error: Exception) -> ConfigurationError:

@@ -363,7 +363,7 @@ def test_what_is_wrong_has_its_place_with_each_parser(wrong: str, work: Path, mo
 
 def test_a_file_that_is_nested_too_deeply_does_not_end_the_process(work: Path) -> None:
     """The parser in C would overflow its stack."""
-    for text in ("[" * 200_000, "- " * 200_000 + "a"):
+    for text in ("[" * 200_000, "- " * 200_000 + "a", "? - " * 200_000 + "a"):
         write(work / "clouds.yaml", text)
         assert "is not valid YAML" in refused()
 
@@ -373,3 +373,7 @@ def test_no_clouds_are_known_without_a_readable_file(work: Path) -> None:
     write(work / "clouds.yaml", "clouds: [")
     assert cloud_names(os.environ) == []
     assert cloud_names({"OS_CLIENT_CONFIG_FILE": "/nowhere"}) == []
+
+
+def test_a_long_line_does_not_count_as_deeply_nested(work: Path) -> None:
+    assert clouds._max_depth(json.dumps({"clouds": {"demo": {"auth": {"token": "t" * 100_000}}}})) == 4
