@@ -29,6 +29,7 @@ from ansible_collections.platform9.pcd.tests.system.awx.rules import (
     answer,
     check_credential,
     check_credential_type,
+    check_schedule,
     check_survey,
     host_of,
     missing_inputs,
@@ -47,6 +48,7 @@ UNIQUE = {
     "hosts": ("name", "inventory"),
     "groups": ("name", "inventory"),
     "job_templates": ("name", "organization"),
+    "schedules": ("name", "unified_job_template"),
 }
 # Fields that a request may leave out.
 DEFAULTS: dict[str, Item] = {
@@ -293,11 +295,18 @@ def _check_environment(controller: Controller, item: Item, dummy: Item, dummy_fi
         assert controller.items["credential_types"][kind]["kind"] == "registry", "Only Container Registry credentials"
 
 
+def _check_schedule(controller: Controller, item: Item, dummy: Item, dummy_fields: Item) -> None:
+    template = controller.items["job_templates"][item["unified_job_template"]]
+    survey = controller.parts.get(f"{template['url']}survey_spec/", {}) if template["survey_enabled"] else {}
+    check_schedule(item["rrule"], item.get("extra_data", {}), survey)
+
+
 CHECKS = {
     "credential_types": _check_type,
     "credentials": _check_credential,
     "execution_environments": _check_environment,
     "job_templates": _check_template,
+    "schedules": _check_schedule,
 }
 
 
@@ -317,6 +326,8 @@ class Answers(Handler):
     def do_GET(self) -> None:
         endpoint, number, part = self.place()
         items = self.controller.items.get(endpoint, {})
+        if endpoint == "unified_job_templates":
+            items = {**self.controller.items.get("job_templates", {}), **self.controller.items.get("projects", {})}
         path = urlsplit(self.path).path
         if part == "survey_spec":
             self.answer(200, self.controller.parts.get(path, {}))

@@ -21,6 +21,7 @@ CREDENTIAL_TYPE = "Platform9 Private Cloud Director"
 TEMPLATES = {
     "PCD: declare an image": "declare_image.yml",
     "PCD: publish or roll back an image": "rotate_image.yml",
+    "PCD: declare a catalogue": "declare_catalog.yml",
     "PCD: set the state of images": "set_image_state.yml",
     "PCD: list images": "list_images.yml",
     "PCD: declare the images of the inventory": "declare_images.yml",

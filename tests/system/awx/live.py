@@ -28,7 +28,7 @@ from ansible_collections.platform9.pcd.tests.system.awx.files import AWX, COLLEC
 from ansible_collections.platform9.pcd.tests.system.awx.jobs import BIN
 from ansible_collections.platform9.pcd.tests.system.awx.rules import HIDDEN
 
-DECLARE, ROTATE, STATE, LIST, INVENTORY = TEMPLATES
+DECLARE, ROTATE, CATALOG, STATE, LIST, INVENTORY = TEMPLATES
 SECRETS = ("OS_PASSWORD", "OS_APPLICATION_CREDENTIAL_SECRET", "OS_TOKEN")
 MAX_JOB_SECONDS = 900
 REQUEST_SECONDS = 60

@@ -12,6 +12,7 @@ awx/main/models/inventory.py (get_script_data).
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -288,6 +289,22 @@ def answer_errors(question: Content, given: Content) -> list[str]:
         for one in chosen
         if one not in _choices(question)
     ]
+
+
+def check_schedule(rrule: str, extra_data: Content, survey: Content) -> None:
+    """Raise an error if AWX would refuse the schedule of a job template that asks for nothing but its survey.
+
+    SchedulePreviewSerializer.validate_rrule and LaunchConfigurationBaseSerializer.validate in awx/api/serializers.py.
+    """
+    assert re.findall(r"DTSTART(?:;[^:]+)?:[0-9]+T[0-9]+Z?", rrule), "Valid DTSTART required in rrule."
+    assert not re.findall(r"DTSTART:[0-9]+T[0-9]+ ", rrule), "DTSTART cannot be a naive datetime."
+    rules = re.findall(r"RULE:\S*", rrule)
+    assert rules, "One or more rule required in rrule."
+    assert all("interval" in rule.lower() for rule in rules), "INTERVAL required in rrule"
+    assert not any("secondly" in rule.lower() for rule in rules), "SECONDLY is not supported"
+    answered = answer(survey, extra_data)
+    assert not answered.ignored, f"Variables {sorted(answered.ignored)} are not allowed on launch."
+    assert not answered.errors, str(answered.errors)
 
 
 @dataclass

@@ -49,7 +49,7 @@ def assert_no_secret(job: Finished, sandbox: Mapping[str, Any]) -> None:
 
 def test_no_inventory_answers_a_question_of_a_survey() -> None:
     """Variables of the play come before those of the inventory, answers before both."""
-    for playbook in ("declare_image", "rotate_image", "set_image_state", "list_images"):
+    for playbook in ("declare_image", "rotate_image", "declare_catalog", "set_image_state", "list_images"):
         (play,) = load(f"{playbook}.yml")
         assert {question["variable"] for question in load(f"surveys/{playbook}.yml")["spec"]} <= set(play["vars"])
 

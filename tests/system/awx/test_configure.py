@@ -27,7 +27,7 @@ from ansible_collections.platform9.pcd.tests.system.awx.jobs import CredentialTy
 
 SCM_URL = "https://git.example.com/images.git"
 ASK = ("-e", '{"pcd_ask_credential_on_launch": true}')
-DECLARE, ROTATE, STATE, LIST, INVENTORY = TEMPLATES
+DECLARE, ROTATE, CATALOG, STATE, LIST, INVENTORY = TEMPLATES
 
 
 def type_fields() -> dict[str, Any]:

@@ -45,7 +45,7 @@ def survey(*questions: Mapping[str, Any]) -> dict[str, Any]:
 
 def test_awx_takes_the_credential_type_and_the_surveys(credential_type: CredentialType) -> None:
     check_credential_type(credential_type.inputs, credential_type.injectors)
-    for name in ("declare_image", "list_images", "rotate_image", "set_image_state"):
+    for name in ("declare_catalog", "declare_image", "list_images", "rotate_image", "set_image_state"):
         check_survey(load(f"surveys/{name}.yml"))
 
 
