@@ -21,4 +21,5 @@ cp "$root"/benchmarks/results/*.svg "$source/docsite/images/" 2> /dev/null || tr
 
 sphinx-build -b html -c "$root/docs/sphinx" --fail-on-warning --keep-going --quiet --jobs 2 "$source" "$site"
 python "$root/tests/tools/links.py" "$site" "$root"/*.md
+python "$root/tests/tools/search.py" "$site"
 echo "file://$site/index.html"

@@ -59,6 +59,8 @@ class Reader:
             "NO_PROXY": "127.0.0.1",
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}",
             "ANSIBLE_COLLECTIONS_PATH": str(COLLECTION.parents[2]),
+            # Not in HOME, because Ansible looks for the jobs in the home that the system knows.
+            "ANSIBLE_ASYNC_DIR": str(folder / ".ansible_async"),
             "ANSIBLE_HOME": str(folder / ".ansible"),
             "ANSIBLE_REMOTE_TMP": str(folder / ".ansible" / "tmp"),
         }
