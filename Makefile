@@ -24,14 +24,14 @@ contract_data := $(patsubst %,$(contract)/test_%.py,conversion data download imp
 
 # The longest ones first, and three at a time if this make can keep their output apart: for two processors, since a check
 # with a sandbox waits for nearly half of its time.
-checks := contract-data contract-rest controller docs-test faults lint awx types integration ee certify units docs sanity bandit docs-lint
+checks := contract-data contract-rest controller docs-test faults lint awx types integration ee page certify units docs sanity bandit docs-lint
 side_by_side := $(if $(filter output-sync,$(.FEATURES)),--jobs=3 --output-sync=target)
 
 # What words.py reads.
-plain_english := .github CONTRIBUTING.md Makefile README.md awx benchmarks changelogs demo docs meta plugins tests
+plain_english := .github CONTRIBUTING.md Makefile README.md awx benchmarks changelogs demo docs meta playbooks plugins tests
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench contract test test-core test-faults test-load test-matrix test-production $(checks) audit awx-live build venv docs-screenshots sandbox sandbox-stop sandbox-test release-notes lock clean
+.PHONY: help demo bench contract test test-core test-faults test-load test-matrix test-production $(checks) audit awx-live build venv docs-screenshots page-pictures sandbox sandbox-stop sandbox-test release-notes lock clean
 
 ##@ Use
 
@@ -121,6 +121,10 @@ docs-lint: build ## Check the documentation of the modules and the changelog
 	@cd .build/tree/$(collection) && $(CURDIR)/$(in_venv) antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=all .
 	@cd .build/tree/$(collection) && $(CURDIR)/$(in_venv) antsibull-changelog lint
 
+page: build ## Write the report page, and click in it (a part needs chromium)
+	@echo "== $@"
+	@$(in_tree) pytest -q -rs .build/tree/$(collection)/tests/system/page $(ARGS)
+
 sanity: build ## Run the sanity tests of ansible-test
 	@echo "== $@"
 	@$(in_venv) $(tools)/ansible-test.sh sanity $(ARGS)
@@ -169,6 +173,9 @@ audit: ## Search the pinned packages for known vulnerabilities (asks PyPI, so it
 
 docs-screenshots: docs ## Take screenshots of the documentation with chromium, wide and narrow
 	@$(tools)/screenshots.sh $(ARGS)
+
+page-pictures: build ## Take the pictures of the report page for the guide, with chromium
+	@$(in_tree) python .build/tree/$(collection)/tests/system/page/pictures.py docs/docsite/rst/images
 
 release-notes: build ## Move the changelog fragments to CHANGELOG.rst, for the version in galaxy.yml
 	@$(in_venv) $(tools)/release-notes.sh

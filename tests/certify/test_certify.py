@@ -36,10 +36,15 @@ CONTENTS = (
     "changelogs/config.yaml",
     "docs/docsite/*.yml",
     "docs/docsite/rst/*.rst",
+    "docs/docsite/rst/images/*.png",
     "docs/docsite/rst/images/*.svg",
     "meta/*",
+    "playbooks/*.yml",
+    "playbooks/files/image_report.*",
+    "playbooks/templates/*.j2",
     "plugins/action/*.py",
     "plugins/doc_fragments/*.py",
+    "plugins/filter/*.py",
     "plugins/module_utils/*.py",
     "plugins/modules/*.py",
     "plugins/plugin_utils/*.py",
@@ -113,7 +118,7 @@ def test_the_artefact_holds_what_users_need_and_nothing_else(artefact: Path) -> 
 def test_everything_of_these_folders_is_in_the_artefact(artefact: Path) -> None:
     wanted = [
         str(path.relative_to(SOURCE))
-        for folder in ("awx", "meta", "plugins")
+        for folder in ("awx", "meta", "playbooks", "plugins")
         for path in (SOURCE / folder).rglob("*")
         if path.is_file() and not path.name.startswith(".")
     ]

@@ -4,9 +4,10 @@
 
 # Installs the packages of Debian that some checks need, if they are missing, and says what is skipped if it cannot:
 # qemu-utils: an image service that converts what it imports
+# chromium: a browser for the report page (make page), and a font for it
 # podman, crun, mmdebstrap and so on: the execution environment, really built (make ee)
 set -euo pipefail
-packages=(qemu-utils podman buildah crun mmdebstrap uidmap catatonit)
+packages=(qemu-utils chromium fonts-dejavu-core podman buildah crun mmdebstrap uidmap catatonit)
 missing=()
 for package in "${packages[@]}"; do
     dpkg-query --show --showformat='${db:Status-Abbrev}' "$package" 2> /dev/null | grep -q '^ii' || missing+=("$package")

@@ -32,6 +32,7 @@ LAYERS = (
     "plugin_utils",
     "modules",
     "action",
+    "filter",
 )
 
 

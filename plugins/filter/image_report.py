@@ -1,0 +1,193 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: image_report
+short_description: The data of a report page about images
+version_added: 1.0.0
+description:
+  - Turns images into the JSON text that the page of the playbook C(platform9.pcd.image_report) shows.
+  - The text can stand in a C(script) element of an HTML page. Whatever the images contain, it does not end the element
+    and is not read as a part of the page.
+  - Custom properties are left out, because people store anything in them.
+author:
+  - Platform9 Systems (@platform9)
+positional: _input
+options:
+  _input:
+    description: Images as returned by M(platform9.pcd.pcd_image_info).
+    type: list
+    elements: dict
+    required: true
+  title:
+    description: The title of the page.
+    type: str
+    default: Images
+  time:
+    description: The time at which the images were listed, such as V(2026-01-31T12:00:00Z). Ages are counted up to it.
+    type: str
+  projects:
+    description: Names of projects by their ids. An owner without a name is shown by its id.
+    type: dict
+    default: {}
+  drift:
+    description:
+      - The registered result of a loop of M(platform9.pcd.pcd_image) in check mode, or of a catalogue in check mode.
+        Everything that it would change is drift.
+    type: dict
+seealso:
+  - ref: ansible_collections.platform9.pcd.docsite.guide_report
+    description: The report page
+"""
+
+EXAMPLES = r"""
+- name: List the images
+  platform9.pcd.pcd_image_info:
+    cloud: pcd
+    hidden: any
+  register: found
+
+- name: Write the data of a page of your own
+  ansible.builtin.copy:
+    content: "{{ found.images | platform9.pcd.image_report(title='Images of PCD') }}"
+    dest: ./images.json
+    mode: "0644"
+"""
+
+RETURN = r"""
+_value:
+  description: The JSON text.
+  type: str
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+# What stands in the row of an image, in this order: a key for each of 5,000 images would double the page.
+COLUMNS = (
+    "id",
+    "name",
+    "status",
+    "visibility",
+    "owner",
+    "size",
+    "created_at",
+    "updated_at",
+    "hash",
+    "disk_format",
+    "min_disk",
+    "min_ram",
+    "tags",
+    "hidden",
+    "protected",
+    "retired",
+    "replaces",
+)
+# What an HTML parser could take for markup, what JavaScript takes for the end of a line, and what UTF-8 cannot hold.
+NOT_PLAIN = re.compile("[<>&\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
+# The actions of a catalogue's entry that say that nothing differs.
+AS_DECLARED = "unchanged"
+
+
+def image_report(
+    images: Iterable[Mapping[str, Any]],
+    title: str = "Images",
+    time: str | None = None,
+    projects: Mapping[str, str] | None = None,
+    drift: Mapping[str, Any] | None = None,
+) -> str:
+    """The JSON text of the page for these images."""
+    if isinstance(images, (str, Mapping)) or not isinstance(images, Iterable):
+        raise AnsibleFilterError(
+            "platform9.pcd.image_report takes a list of images, such as the images of pcd_image_info."
+        )
+    data = {
+        "title": str(title),
+        "time": time,
+        "projects": dict(projects or {}),
+        "columns": COLUMNS,
+        "images": [_row(image) for image in images],
+        "drift": None if drift is None else _drift(drift),
+    }
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return NOT_PLAIN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _row(image: Any) -> list[Any]:
+    if not isinstance(image, Mapping) or "id" not in image:
+        raise AnsibleFilterError(f"platform9.pcd.image_report: this is not an image of pcd_image_info: {image!r:.200}")
+    known = {
+        **{column: image.get(column) for column in COLUMNS},
+        "hash": _hash_of(image),
+        "tags": list(image.get("tags") or ()),
+        "hidden": bool(image.get("os_hidden")),
+        "protected": bool(image.get("protected")),
+    }
+    return [known[column] for column in COLUMNS]
+
+
+def _hash_of(image: Mapping[str, Any]) -> str | None:
+    """The hash of the image's data with its algorithm; None if it has no data."""
+    algorithm, value = image.get("os_hash_algo"), image.get("os_hash_value")
+    if algorithm and value:
+        return f"{algorithm}:{value}"
+    return f"md5:{image['checksum']}" if image.get("checksum") else None
+
+
+def _drift(result: Mapping[str, Any]) -> dict[str, Any]:
+    """What differs from what was declared, and why it may not be all."""
+    entries = [_entry(found) for found in result.get("images") or result.get("results") or ()]
+    # The task of a loop fails because of an entry, which says so itself.
+    failed = bool(result.get("failed")) and not entries
+    return {
+        "declared": len(entries),
+        "entries": [_difference(entry) for entry in entries if entry.get("action") != AS_DECLARED],
+        "error": str(result.get("msg") or "The comparison failed.") if failed else None,
+    }
+
+
+def _entry(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An entry as a catalogue has it, of one, or of what pcd_image has returned for one item of a loop."""
+    if "ansible_loop_var" not in found:
+        return found
+    image, item = found.get("image") or {}, found.get(found["ansible_loop_var"])
+    declared = item.get("name") if isinstance(item, Mapping) else item
+    failed = bool(found.get("failed"))
+    done = found.get("action") or ("changed" if found.get("changed") else AS_DECLARED)
+    return {
+        "id": image.get("id"),
+        "name": image.get("name") or declared,
+        "action": "failed" if failed else done,
+        "patch": found.get("patch"),
+        "error": found.get("msg") if failed else None,
+    }
+
+
+def _difference(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """One declared image: what would happen to it, and the lines that say so."""
+    lines = [_operation(operation) for operation in entry.get("patch") or ()]
+    error = entry.get("error")
+    if error:
+        lines.append(str(error.get("msg", error)) if isinstance(error, Mapping) else str(error))
+    return {"id": entry.get("id"), "name": entry.get("name"), "action": entry.get("action"), "lines": lines}
+
+
+def _operation(operation: Mapping[str, Any]) -> str:
+    """One operation of a JSON patch as a person reads it."""
+    attribute = str(operation.get("path", "")).removeprefix("/").replace("~1", "/").replace("~0", "~")
+    if operation.get("op") == "remove":
+        return f"{attribute} is removed"
+    return f"{attribute}: {json.dumps(operation.get('value'), ensure_ascii=False)}"
+
+
+class FilterModule:
+    """Ansible's entry to the filters of this file."""
+
+    def filters(self) -> dict[str, Any]:
+        return {"image_report": image_report}

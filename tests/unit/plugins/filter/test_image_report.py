@@ -1,0 +1,144 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The JSON text of the report page."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.platform9.pcd.plugins.filter.image_report import COLUMNS, FilterModule, image_report
+
+IMAGE = {
+    "id": "1714676b-e56d-4171-a072-f919121a9797",
+    "name": "debian-13",
+    "status": "active",
+    "os_hidden": True,
+    "os_hash_algo": "sha512",
+    "os_hash_value": "abc",
+    "checksum": "def",
+    "tags": ["lts"],
+    "properties": {"secret": "a-Passw0rd-in-a-property"},
+    "retired": "golden",
+}
+
+
+def row(image: dict[str, Any]) -> dict[str, Any]:
+    (found,) = json.loads(image_report([image]))["images"]
+    return dict(zip(COLUMNS, found, strict=True))
+
+
+def test_a_row_has_the_attributes_of_the_image_and_no_custom_property() -> None:
+    found = row(IMAGE)
+    assert found["name"] == "debian-13"
+    assert (found["hidden"], found["protected"], found["tags"]) == (True, False, ["lts"])
+    assert (found["hash"], found["retired"], found["size"]) == ("sha512:abc", "golden", None)
+    assert "a-Passw0rd" not in image_report([IMAGE])
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        ({"os_hash_algo": None, "os_hash_value": None}, "md5:def"),
+        ({"os_hash_algo": None, "os_hash_value": None, "checksum": None}, None),
+        ({"os_hash_algo": "sha256"}, "sha256:abc"),
+    ],
+)
+def test_the_hash_says_its_algorithm(image: dict[str, Any], expected: str | None) -> None:
+    assert row({**IMAGE, **image})["hash"] == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "</script>",
+        "<!--",
+        "&lt;",
+        "\u2028\u2029",
+        "\ud800",
+        "\udfff\ud800",
+        "\x00\x1b\x7f\x85",
+        "\ufeff\uffff",
+        "é\U0001f427",
+    ],
+)
+def test_no_text_ends_the_element_or_is_lost(text: str) -> None:
+    written = image_report([{**IMAGE, "name": text, "tags": [text]}], title=text, projects={text: text})
+    assert not set("<>&\u2028\u2029\x7f\x85\ufeff\uffff") & set(written)
+    data = json.loads(written.encode("utf-8"))
+    assert data["images"][0][COLUMNS.index("name")] == text
+    assert (data["title"], data["projects"]) == (text, {text: text})
+
+
+@pytest.mark.parametrize("images", ["text", {"images": [IMAGE]}, None, 5])
+def test_what_is_not_a_list_of_images_is_refused(images: Any) -> None:
+    with pytest.raises(AnsibleFilterError, match="takes a list of images"):
+        image_report(images)
+
+
+@pytest.mark.parametrize("image", [None, "debian-13", {"name": "debian-13"}])
+def test_what_is_not_an_image_is_refused(image: Any) -> None:
+    with pytest.raises(AnsibleFilterError, match="this is not an image of pcd_image_info"):
+        image_report([image])
+
+
+def drift(**result: Any) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(image_report([], drift=result))["drift"]
+    return found
+
+
+def test_drift_is_what_the_catalogue_would_change() -> None:
+    patch = [{"op": "add", "path": "/a~1b~0c", "value": {"x": 1}}, {"op": "remove", "path": "/min_ram"}]
+    found = drift(
+        images=[
+            {"name": "same", "id": "1", "action": "unchanged", "patch": []},
+            {"name": "other", "id": "2", "action": "updated", "patch": patch},
+            {"name": "broken", "id": None, "action": "failed", "error": "no such file"},
+            {"name": "refused", "id": None, "action": "failed", "error": {"msg": "403", "status": 403}},
+        ]
+    )
+    assert found == {
+        "declared": 4,
+        "error": None,
+        "entries": [
+            {"id": "2", "name": "other", "action": "updated", "lines": ['a/b~c: {"x": 1}', "min_ram is removed"]},
+            {"id": None, "name": "broken", "action": "failed", "lines": ["no such file"]},
+            {"id": None, "name": "refused", "action": "failed", "lines": ["403"]},
+        ],
+    }
+
+
+def test_drift_is_what_a_loop_of_pcd_image_would_change() -> None:
+    same = {"ansible_loop_var": "item", "item": "same", "changed": False, "image": {"id": "1", "name": "same"}}
+    patch = [{"op": "replace", "path": "/min_disk", "value": 20}]
+    other = {"changed": True, "image": {"id": "2", "name": "other"}, "patch": patch}
+    new = {"changed": True, "action": "created", "image": {"id": None, "name": "new"}, "patch": []}
+    broken = {"failed": True, "msg": "no such file"}
+    loop = [{"ansible_loop_var": "each", "each": {"name": "broken"}, **found} for found in (other, new, broken)]
+    found = drift(results=[same, *loop], failed=True, msg="One or more items failed")
+    assert found == {
+        "declared": 4,
+        "error": None,
+        "entries": [
+            {"id": "2", "name": "other", "action": "changed", "lines": ["min_disk: 20"]},
+            {"id": None, "name": "new", "action": "created", "lines": []},
+            {"id": None, "name": "broken", "action": "failed", "lines": ["no such file"]},
+        ],
+    }
+
+
+def test_a_comparison_that_failed_says_why() -> None:
+    assert drift(failed=True, msg="images: it is empty.") == {
+        "declared": 0,
+        "entries": [],
+        "error": "images: it is empty.",
+    }
+    assert drift(failed=True)["error"] == "The comparison failed."
+    assert json.loads(image_report([]))["drift"] is None
+
+
+def test_the_filter_has_the_name_of_its_file() -> None:
+    assert FilterModule().filters() == {"image_report": image_report}
