@@ -97,6 +97,7 @@ class SharedProgress(Progress):
         """One of the transfers has ended."""
         with self._lock:
             self._ended += 1
+            self._total.shared(self._bytes, self._ended, self._count)
 
     def moved(self, count: int) -> None:
         """So many bytes more are there by now."""
