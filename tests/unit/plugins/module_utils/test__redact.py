@@ -15,6 +15,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._client.progress imp
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import PcdError, quoted
 from ansible_collections.platform9.pcd.plugins.module_utils._redact import (
     PLACEHOLDER,
+    hidden_texts,
     leaves,
     printable,
     redacted,
@@ -229,3 +230,32 @@ def test_options_are_shown_without_secrets() -> None:
         "tokn": PLACEHOLDER,
         "limit": None,
     }
+
+
+ENTRY: dict[str, Any] = {"name": {"type": "str"}, "url": {"type": "str"}, "key": {"type": "str", "no_log": True}}
+
+
+@pytest.mark.parametrize(
+    ("entries", "shown"),
+    [
+        (None, None),
+        ([], []),
+        ({"name": "a", "key": "q7Z"}, {"name": "a", "key": PLACEHOLDER}),
+        ([{"name": "a", "key": "q7Z"}, {"name": "b"}], [{"name": "a", "key": PLACEHOLDER}, {"name": "b"}]),
+        ([{"mistyped": "q7Z"}], [{"mistyped": PLACEHOLDER}]),
+        ([{"url": "https://me:q7Z@h/x?q7Z"}], [{"url": "https://h/x"}]),
+        ("name=a key=q7Z", PLACEHOLDER),
+        (["name=a key=q7Z"], [PLACEHOLDER]),
+        ([{"name": "a\ud800"}], [{"name": "a\\ud800"}]),
+    ],
+)
+def test_secrets_in_entries_are_hidden_by_their_place(entries: Any, shown: Any) -> None:
+    params = {"images": entries}
+    assert shown_options(params, params, {"images": {"type": "list"}}, {"images": ENTRY}) == {"images": shown}
+
+
+def test_the_secrets_of_entries_are_looked_for_in_results() -> None:
+    params = {"images": [{"key": "secret-one"}, {"url": "https://me:secret-two@h/x"}], "defaults": {"key": "secret-3"}}
+    spec = {"images": {"type": "list"}, "defaults": {"type": "dict"}}
+    found = hidden_texts(spec, params, (), {"images": ENTRY, "defaults": ENTRY})
+    assert {"secret-one", "secret-two", "secret-3"} <= found
