@@ -111,7 +111,8 @@ class Sandbox:
         self, method: str, path: str, body: Any = None, token: str = "", server: str = "gateway", **headers: str
     ) -> Answer:
         facts = self.facts()
-        origin = {"gateway": facts["base_url"], "library": facts["library_url"].removesuffix("/glance/v2")}[server]
+        addresses = {"gateway": facts["images_url"], "library": facts["library_url"], "second": facts["second_url"]}
+        origin = addresses[server].removesuffix("/glance/v2")
         context = ssl.create_default_context(cafile=facts["ca_file"])
         opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
@@ -636,3 +637,37 @@ def test_convert_is_a_setting_of_the_start(tmp_path: Path) -> None:
         assert list(sandbox.state.glob("etc/*/glance-image-import.conf")) == []
     finally:
         sandbox.run("down")
+
+
+# A second region
+
+
+def test_a_second_region_is_a_setting_of_the_start_and_has_images_of_its_own(tmp_path: Path) -> None:
+    sandbox = Sandbox(tmp_path / "state")
+    try:
+        sandbox.run("up", "--second-region")
+        token = sandbox.token()
+        image = sandbox.create_image(token)
+        path = f"/glance/v2/images/{image['id']}"
+        found = [sandbox.call("GET", path, token=token, server=server).status for server in ("library", "second")]
+        assert found == [200, 404]
+        (of_images,) = (s for s in sandbox.login("member").json()["token"]["catalog"] if s["type"] == "image")
+        urls = {(each["region_id"], each["interface"]): each["url"] for each in of_images["endpoints"]}
+        assert urls["region2", "public"] == sandbox.facts()["second_url"].removesuffix("/v2")
+        stores = sandbox.call("GET", "/glance/v2/info/stores", token=token, server="second").json()["stores"]
+        assert [store["id"] for store in stores] == ["remote"]
+        assert "already running" in sandbox.run("up", "--second-region")
+
+        assert "ready" in sandbox.run("up")
+        assert sandbox.facts()["second_url"] is None
+        assert sandbox.call("GET", path, token=sandbox.token()).status == 200
+    finally:
+        sandbox.run("down")
+    assert not sandbox.pids()
+
+
+def test_a_second_region_is_not_to_be_had_in_production(tmp_path: Path) -> None:
+    argv = Sandbox(tmp_path / "state").command("up", "--production", "--second-region")
+    refused = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert refused.returncode == 1
+    assert "--second-region" in refused.stderr

@@ -14,14 +14,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 PROGRAM = os.environ.get("PCD_SANDBOX_PROGRAM")
 
 
 @contextmanager
 def converting_sandbox(state: Path, line: str, to: str = "raw") -> Iterator[Mapping[str, Any]]:
     """What sandbox.json of a new sandbox says that converts to this format; a skip if none can be started."""
+    import pytest  # The benchmarks, which use the rest of this file, have none.
+
     if PROGRAM is None:
         pytest.skip("PCD_SANDBOX_PROGRAM does not name sandbox.py, which with-sandbox.sh does")
     if not shutil.which("qemu-img"):
@@ -42,6 +42,8 @@ def _started(state: Path, *options: str) -> Iterator[Mapping[str, Any]]:
 @contextmanager
 def sandbox_of_two_regions(state: Path) -> Iterator[Mapping[str, Any]]:
     """What sandbox.json of a new sandbox says that has an image service of its own in the second region."""
+    import pytest
+
     if PROGRAM is None:
         pytest.skip("PCD_SANDBOX_PROGRAM does not name sandbox.py, which with-sandbox.sh does")
     yield from _started(state, "--second-region")
