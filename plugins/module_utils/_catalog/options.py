@@ -119,7 +119,7 @@ def parse_catalog(params: Params) -> CatalogRequest:
         entry = _entry(number, given, defaults, params["catalog"], problems)
         if entry is not None:
             declared.append(entry)
-    _check_twins(declared, problems)
+    _check_twins(params["images"], declared, problems)
     _check_task(params, problems)
     only = params["only"]
     if only is not None:
@@ -221,6 +221,8 @@ def _entry(
     place = place_of(number, given)
     own = without_nulls(given, IMAGE_OPTIONS)
     if "name" not in own or own["name"] == "":
+        # A mistyped option may be the reason.
+        _validated(place, own, IMAGE_OPTIONS, {}, problems)
         problems.add(place, "name: each image of a catalogue needs its name, also if it has an id.")
         return None
     merged = {**{key: defaults[key] for key in _usable(defaults, own)}, **own}
@@ -305,15 +307,20 @@ def _unknown(option: str) -> str:
     return f"{quoted(option)} is not an option of an image."
 
 
-def _check_twins(declared: Sequence[Entry], problems: _Problems) -> None:
-    first: dict[tuple[str, str | None], Entry] = {}
-    for entry in declared:
-        target = entry.request.target
-        keys = [("name", f"{target.owner or ''}\n{entry.name}"), *([("id", target.id.lower())] if target.id else [])]
-        for option, key in keys:
-            other = first.setdefault((option, key), entry)
-            if other is not entry:
+def _check_twins(images: Sequence[Mapping[str, Any]], declared: Sequence[Entry], problems: _Problems) -> None:
+    """Find entries that declare the same image, also among those that have other faults."""
+    first: dict[tuple[str, str], int] = {}
+    targets = {entry.number: entry.request.target for entry in declared}
+    for number, given in enumerate(images):
+        target = targets.get(number)
+        owner = given.get("owner") if target is None else target.owner
+        keys = [("name", f"{owner or ''}\n{given['name']}")] if given.get("name") else []
+        if target is not None and target.id:
+            keys.append(("id", target.id.lower()))
+        for key in keys:
+            other = first.setdefault(key, number)
+            if other != number:
                 problems.add(
-                    place_of(entry.number, {"name": entry.name}),
-                    f"{option}: images[{other.number}] declares the same image. Leave one of both out.",
+                    place_of(number, given),
+                    f"{key[0]}: images[{other}] declares the same image. Leave one of both out.",
                 )

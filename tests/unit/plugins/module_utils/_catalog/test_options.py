@@ -113,6 +113,13 @@ def test_only_leaves_the_catalogue_as_it_is() -> None:
         ([{}], {}, "images[0]: name: "),
         ([{"name": ""}], {}, "images[0]: name: "),
         ([{"name": "a"}, {"name": "a"}], {}, "images[1] (a): name: images[0] declares the same image"),
+        (
+            [{"name": "a", "min_disk": -1}, {"name": "a"}],
+            {},
+            "images[0] (a): min_disk: -1 is not a whole number from 0 to 2147483647; "
+            "images[1] (a): name: images[0] declares the same image",
+        ),
+        ([{"nam": "a"}], {}, "images[0]: nam: "),
         ([{"name": "a", "id": ID}, {"name": "b", "id": ID.upper()}], {}, "images[1] (b): id: images[0]"),
         (
             [{"name": "a", "min_dsk": 1}],
