@@ -125,7 +125,7 @@ class Applier:
         self._transport = transport
         self._clock = clock
         self._follow = follow
-        # Why retired images, by their ids, were not deleted.
+        # Why retired images and unfinished replacements, by their ids, were not deleted.
         self.refused: dict[str, str] = {}
 
     def apply(self, plan: Plan) -> Image | None:
@@ -483,7 +483,10 @@ class Applier:
             ) from None
 
     def _discard(self, step: Discard) -> None:
-        """The unfinished replacement is gone; unless another run has gone on with it since it was planned."""
+        """The unfinished replacement is gone, or stays if the service refuses that.
+
+        LostRace if another run has gone on with it since it was planned.
+        """
         planned = step.image
         try:
             seen = self._images.get(planned["id"])
@@ -496,6 +499,9 @@ class Applier:
                 self._applied(seen, part)
         except NotFound:
             return
+        except (Conflict, Forbidden, OutOfReach) as error:
+            # In use: somebody has created an instance from what was prepared.
+            self.refused[planned["id"]] = str(error)
 
     def _prune(self, current: Image, step: Prune) -> None:
         """The retired image is gone; unless the service refuses that, or it is in use again since it was planned."""
@@ -625,7 +631,7 @@ class Applier:
             found += [
                 image for image in self._listed([(REPLACES, replaced), owner], True, made) if is_rival(image, made)
             ]
-        gone = {replaced, *(replaced_id(image) for image in found)}
+        gone = {replaced, *self.refused, *(replaced_id(image) for image in found)}
         return sorted((image for image in found if image["id"] not in gone), key=lambda image: is_ours(image["id"]))
 
     def _listed(self, query: Query, hidden: bool, made: Image) -> list[Image]:

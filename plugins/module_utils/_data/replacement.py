@@ -95,7 +95,7 @@ def plan_continuation(
         plan = with_delivery(plan, delivery)
     if prepares:
         # An image that is as it is to be needs no step, and nothing changes.
-        return _prepared(plan if record.steps or delivery else plan._replace(steps=tuple(leftovers)))
+        return _prepared(plan if record.steps or delivery or leftovers else plan._replace(steps=()))
     plan = _followed(plan, old)
     return _published(plan, record.after or {}, bool(attributes.get("os_hidden")), retirements)
 

@@ -182,7 +182,10 @@ class Follow(NamedTuple):
 
 
 class Discard(NamedTuple):
-    """An unfinished replacement that is of no use is deleted; nobody has ever found it in a list."""
+    """An unfinished replacement that is of no use is deleted; nobody has ever found it in a list.
+
+    It stays if the service refuses that, for example because an instance was created from what was prepared.
+    """
 
     image: Image
     steps: tuple[Step, ...]
@@ -232,10 +235,14 @@ class Plan(NamedTuple):
         return bool(self.steps)
 
     def without_refused(self, refused: Mapping[str, str]) -> Plan:
-        """The plan as it was applied: these retired images, by their ids, stay for a reason that the service gave."""
-        prunes = [step for step in self.steps if isinstance(step, Prune) and step.image["id"] in refused]
-        kept = (retired_entry(step.image, "kept", refused[step.image["id"]]) for step in prunes)
-        return self._replace(steps=tuple(s for s in self.steps if s not in prunes), kept=(*self.kept, *kept))
+        """The plan as it was applied: these other images, by their ids, stay for a reason that the service gave."""
+        ends = [step for step in self.steps if isinstance(step, (Discard, Prune)) and step.image["id"] in refused]
+        kept = (retired_entry(step.image, "kept", refused[step.image["id"]]) for step in ends)
+        steps = tuple(step for step in self.steps if step not in ends)
+        if all(isinstance(step, Resume) for step in steps):
+            # To go on with an image changes nothing, if nothing follows.
+            steps = ()
+        return self._replace(steps=steps, kept=(*self.kept, *kept))
 
     @property
     def sends_data(self) -> bool:

@@ -123,3 +123,29 @@ def test_what_the_service_does_not_delete_is_kept_with_its_reason(what: str, wor
     assert [entry["action"] for entry in done(worker, task)["retired"]] == ["deleted"]
     assert not worker.server.is_there(first)
     assert worker.server.get(second)["os_hidden"] is False
+
+
+@pytest.mark.parametrize("what", ["403", "409"])
+def test_a_prepared_image_that_is_in_use_is_kept_and_stops_no_other_version(
+    what: str, worker: Worker, subject: Subject
+) -> None:
+    """People create instances from a prepared image to try it; a store such as Ceph then keeps its data (409)."""
+    first = done(worker, options(subject, 0))["image"]["id"]
+    tried = done(worker, options(subject, 1, on_content_change="prepare"))["prepared"]["id"]
+    in_use = Fault(what, "before", "delete", 1, times=9)
+    found: list[Mapping[str, Any]] = []
+    for how in ("prepare", "prepare", "replace"):
+        run = worker.run("pcd_image", options(subject, 2, on_content_change=how), in_use)
+        assert unclear(worker, run) == []
+        assert not run.failed, run.stdout
+        assert run.result is not None
+        kept = next(entry for entry in run.result["retired"] if entry["id"] == tried)
+        assert (kept["action"], what in kept["reason"]) == ("kept", True)
+        found.append(run.result)
+    prepared, again, published = found
+    assert [result["changed"] for result in found] == [True, False, True]
+    assert prepared["prepared"]["id"] == again["prepared"]["id"] == published["image"]["id"] != tried
+    assert published["retired"][0]["id"] in (first, tried)
+    assert worker.server.get(tried)["os_hidden"]
+    assert worker.server.get(first)["os_hidden"]
+    assert not worker.server.get(published["image"]["id"])["os_hidden"]

@@ -270,6 +270,16 @@ def test_a_prepared_image_gets_what_it_lacks_and_nothing_else(
     assert (plan.changed, plan.sends_data) == (bool(steps), sends)
 
 
+def test_a_prepared_image_is_what_the_plan_is_about_if_only_another_one_goes() -> None:
+    begun, other = unfinished(status="active"), unfinished(id=OTHER_ID)
+    leftover = Discard(other, (Delete([]),))
+    attributes = replacement_attributes(full(), {}, False, PROJECT)
+    plan = plan_continuation(full(), attributes, begun, None, RETIREMENTS, [leftover], prepares=True)
+    assert plan.steps == (leftover, Resume(begun))
+    assert plan.without_refused({other["id"]: "it is in use"}).steps == ()
+    assert plan.without_refused({}).changed
+
+
 def test_a_purge_does_not_take_the_mark_of_a_replacement_early(stream: Stream) -> None:
     attributes = replacement_attributes(full(), {}, True, PROJECT)
     plan = plan_continuation(full(), attributes, unfinished(), delivery_of(stream), RETIREMENTS)

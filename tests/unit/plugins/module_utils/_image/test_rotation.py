@@ -16,6 +16,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes im
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._image.plan import (
     Delete,
+    Discard,
     Plan,
     Prune,
     Resume,
@@ -124,6 +125,15 @@ def test_what_the_service_refuses_to_delete_is_reported_as_kept_and_changes_noth
     after = plan.without_refused({old["id"]: "it is in use"})
     assert after.retired == [{"id": old["id"], "name": NAME, "action": "kept", "reason": "it is in use"}]
     assert (plan.changed, after.changed) == (True, False)
+
+
+def test_a_prepared_image_that_the_service_does_not_delete_is_reported_as_kept() -> None:
+    current, prepared = image(id=new_id(), name=NAME), image(id=new_id(), name=NAME, os_hidden=True)
+    plan = Plan(current, prepared, (Discard(prepared, (Delete([]),)),))
+    assert [entry["action"] for entry in plan.retired] == ["deleted"]
+    after = plan.without_refused({prepared["id"]: "it is in use"})
+    assert [(entry["id"], entry["action"]) for entry in after.retired] == [(prepared["id"], "kept")]
+    assert not after.changed
 
 
 @pytest.mark.parametrize(
