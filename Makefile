@@ -9,8 +9,18 @@ ANSIBLE_CORE ?=
 export PYTHON ANSIBLE_CORE
 CORES ?=
 CHECKS ?=
-# More arguments for one check: make units ARGS=tests/unit/plugins/module_utils/test__plan.py
+# More arguments for one check: make units ARGS=tests/unit/plugins/module_utils/_image/test_plan.py
 ARGS ?=
+# Another folder for everything that is created: make test BUILD=/var/tmp/pcd. From then on, .build leads there.
+BUILD ?=
+
+ifneq ($(words $(CURDIR)),1)
+$(error This folder has a blank in its path ($(CURDIR)), which make cannot work with. Move the clone to another one)
+endif
+ifneq ($(BUILD),)
+$(if $(shell mkdir -p '$(BUILD)' && { [ -L .build ] || [ ! -e .build ]; } && ln -sfn "$$(realpath '$(BUILD)')" .build && echo ok),,\
+    $(error BUILD: .build is a folder. Run make clean first, so that .build can lead to $(BUILD)))
+endif
 
 tools := tests/tools
 in_venv := $(tools)/in-venv.sh
@@ -57,52 +67,51 @@ build: venv ## Build the artefact in .build/dist, and the tree that the tests us
 
 ##@ Check
 
-test: venv ## Run all checks, three at a time: what CI runs
-	@$(MAKE) --no-print-directory --keep-going $(side_by_side) $(checks)
-	@echo "== All checks passed"
+test: venv ## Run all checks, three at a time: what CI runs (35 to 60 minutes)
+	@$(tools)/all-checks.sh $(MAKE) --no-print-directory --keep-going $(side_by_side) $(checks)
 
-lint: venv ## Check style, format and words of Python, YAML, shell scripts and documents
+lint: venv ## Check style, format and words of Python, YAML, shell scripts and documents (10 seconds)
 	@echo "== $@"
 	@$(in_venv) ruff check --quiet .
 	@$(in_venv) ruff format --check --quiet .
 	@$(in_venv) yamllint --strict .
-	@git ls-files -co --exclude-standard '*.sh' .ci | xargs $(in_venv) shellcheck
+	@$(tools)/files.sh '*.sh' .ci | xargs -0 $(in_venv) shellcheck
 	@$(in_venv) python $(tools)/words.py $(plain_english)
 	@$(in_venv) python $(tools)/functions.py plugins
 
-types: build ## Check the types
+types: build ## Check the types (20 seconds, the first time a minute)
 	@echo "== $@"
 	@cd .build/tree && ../../$(in_venv) mypy --config-file $(collection)/pyproject.toml $(collection)/plugins $(collection)/tests $(collection)/benchmarks
 
-units: build ## Run the unit tests
+units: build ## Run the unit tests (4 to 8 minutes; ARGS='-k test_patch' for some)
 	@echo "== $@"
-	@$(in_venv) $(tools)/ansible-test.sh units $(ARGS)
+	@$(in_venv) $(tools)/units.sh $(ARGS)
 
-contract: build ## Test the modules on a sandbox: check mode, writes and number of requests
+contract: build ## Test the modules on a sandbox: check mode, writes and number of requests (25 to 40 minutes)
 	@echo "== $@"
 	@$(in_tree) $(tools)/with-sandbox.sh contract pytest -q $(contract) $(ARGS)
 
-contract-data: build ## The part of contract that is about the data of images
+contract-data: build ## The part of contract that is about the data of images (15 to 25 minutes)
 	@echo "== $@"
 	@$(in_tree) $(tools)/with-sandbox.sh contract-data pytest -q $(contract_data) $(ARGS)
 
-contract-rest: build ## The other part of contract
+contract-rest: build ## The other part of contract (10 to 15 minutes)
 	@echo "== $@"
 	@$(in_tree) $(tools)/with-sandbox.sh contract-rest pytest -q $(contract) $(addprefix --ignore=,$(contract_data)) $(ARGS)
 
-controller: build ## Compare tasks within the controller with the same tasks as modules
+controller: build ## Compare tasks within the controller with the same tasks as modules (10 minutes)
 	@echo "== $@"
 	@$(in_tree) $(tools)/with-sandbox.sh controller pytest -q .build/tree/$(collection)/tests/system/controller $(ARGS)
 
-integration: build ## Run the integration targets on a sandbox
+integration: build ## Run the integration targets on a sandbox (5 minutes)
 	@echo "== $@"
 	@$(in_venv) $(tools)/with-sandbox.sh integration $(tools)/integration.sh $(ARGS)
 
-faults: build ## Run a part of the table of faults
+faults: build ## Run a part of the table of faults (5 to 10 minutes)
 	@echo "== $@"
 	@$(in_tree) $(tools)/with-sandbox.sh faults pytest -q .build/tree/$(collection)/tests/system/faults $(ARGS)
 
-awx: build ## Run the AWX jobs as AWX runs them, on a sandbox
+awx: build ## Run the AWX jobs as AWX runs them, on a sandbox (5 minutes)
 	@echo "== $@"
 	@TOOLS=awx $(in_venv) $(tools)/awx-collection.sh
 	@TOOLS=awx $(in_tree) AWX_COLLECTION=$(CURDIR)/.build/awx-collection $(tools)/with-sandbox.sh awx \
@@ -112,28 +121,28 @@ ee: build ## Build the execution environment and run jobs in it (as root, with p
 	@echo "== $@"
 	@TOOLS=awx $(in_venv) tests/system/ee/run.sh $(ARGS)
 
-docs-test: build ## Follow README, guides and examples on a sandbox
+docs-test: build ## Follow README, guides and examples on a sandbox (10 minutes)
 	@echo "== $@"
 	@$(in_tree) $(tools)/with-sandbox.sh docs-test pytest -q .build/tree/$(collection)/tests/system/docs $(ARGS)
 
-docs-lint: build ## Check the documentation of the modules and the changelog
+docs-lint: build ## Check the documentation of the modules and the changelog (10 seconds)
 	@echo "== $@"
 	@cd .build/tree/$(collection) && $(CURDIR)/$(in_venv) antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=all .
 	@cd .build/tree/$(collection) && $(CURDIR)/$(in_venv) antsibull-changelog lint
 
-page: build ## Write the report page, and click in it (a part needs chromium)
+page: build ## Write the report page, and click in it (1 minute; a part needs chromium)
 	@echo "== $@"
 	@$(in_tree) pytest -q -rs .build/tree/$(collection)/tests/system/page $(ARGS)
 
-sanity: build ## Run the sanity tests of ansible-test
+sanity: build ## Run the sanity tests of ansible-test (3 to 8 minutes)
 	@echo "== $@"
 	@$(in_venv) $(tools)/ansible-test.sh sanity $(ARGS)
 
-bandit: ## Search the plugins for security weaknesses
+bandit: ## Search the plugins for security weaknesses (10 seconds)
 	@echo "== $@"
 	@TOOLS=audit $(in_venv) bandit --quiet --configfile pyproject.toml --recursive plugins $(ARGS)
 
-certify: build ## Check the requirements of Galaxy and its certification
+certify: build ## Check the requirements of Galaxy and its certification (1 minute)
 	@echo "== $@"
 	@TOOLS=certify $(in_venv) env REPOSITORY=$(CURDIR) pytest -q tests/certify $(ARGS)
 
@@ -190,4 +199,4 @@ venv: ## Create the virtual environment of PYTHON and ANSIBLE_CORE
 	@$(in_venv)
 
 clean: sandbox-stop ## Remove everything in .build
-	rm -rf .build
+	rm -rf "$$(realpath .build)" .build

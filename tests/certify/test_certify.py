@@ -32,6 +32,7 @@ CONTENTS = (
     "MANIFEST.json",
     "README.md",
     "awx/*.yml",
+    "benchmarks/results/*.svg",
     "changelogs/changelog.yaml",
     "changelogs/config.yaml",
     "docs/docsite/*.yml",

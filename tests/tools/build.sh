@@ -11,7 +11,7 @@ rm -rf "$source" "$dist"
 mkdir -p "$source"
 
 # Only what git knows or would take: a file that merely lies about, perhaps with secrets, is never packed.
-git ls-files -coz --exclude-standard | while IFS= read -r -d '' file; do
+tests/tools/files.sh | while IFS= read -r -d '' file; do
     if [ -e "$file" ]; then printf '%s\0' "$file"; fi # a deleted file is listed until the deletion is staged
 done | tar -c --null -T - -f - | tar -x -C "$source" -f -
 

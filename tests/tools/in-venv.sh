@@ -17,6 +17,7 @@ unset PYTHONDONTWRITEBYTECODE PYTHONUNBUFFERED
 # What the caller has configured for Ansible must not change an outcome, and nothing is written outside .build.
 unset "${!ANSIBLE_@}"
 mkdir -p "$root/.build/home"
+export HOME=${HOME:-$root/.build/home} # in a container, there may be none
 touch "$root/.build/home/ansible.cfg"
 export ANSIBLE_CORE=$core ANSIBLE_CONFIG=$root/.build/home/ansible.cfg ANSIBLE_HOME=$root/.build/home/.ansible
 export ANSIBLE_REMOTE_TMP=$ANSIBLE_HOME/tmp MYPY_CACHE_DIR=$root/.build/cache/mypy RUFF_CACHE_DIR=$root/.build/cache/ruff

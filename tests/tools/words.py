@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """words.py PATH...: find words that this project does not use, and say what to write instead.
 
-PATH is a file or a folder: text files that git knows are read. words.txt has one rule for each line: a regular
-expression, a tab, what to write instead, and optionally a tab and the words after which the expression is allowed.
+PATH is a file or a folder: text files that git knows (files.sh) are read. words.txt has one rule for each line: a
+regular expression, a tab, what to write instead, and optionally a tab and the words after which it is allowed.
 Exits with 1 if a word was found.
 """
 
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 RULES = Path(__file__).with_name("words.txt")
+FILES = Path(__file__).with_name("files.sh")
 # It quotes such words.
 LEFT_OUT = Path("tests/unit/tools/test_words.py")
 SUFFIXES = (".py", ".md", ".rst", ".yml", ".yaml", ".sh", ".j2", ".toml", ".in")
@@ -47,9 +48,8 @@ def find_words(text: str, rules: Iterable[Rule]) -> Iterator[str]:
 
 def text_files(names: Sequence[str]) -> list[Path]:
     """The text files of these paths."""
-    known = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard", "--", *names], capture_output=True, text=True, check=True
-    ).stdout.splitlines()
+    listed = subprocess.run([FILES, *names], capture_output=True, text=True, check=True).stdout
+    known = [name for name in listed.split("\0") if name]
     paths = [Path(name) for name in known if name.endswith(SUFFIXES) or Path(name).name == "Makefile"]
     return [path for path in paths if path.is_file() and path != LEFT_OUT]
 

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# units.sh [ARGS]: the unit tests by ansible-test, which takes paths and options of its own. With -k, --lf, -x, -s or the
+# name of one test (::), which it does not take, by pytest in the same tree.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+
+by_pytest=0 paths=0
+for argument in "$@"; do
+    case $argument in
+        -k | -k* | -x | -s | --lf | --pdb | *::*) by_pytest=1 ;;
+    esac
+    case $argument in tests/*) paths=1 ;; esac
+done
+if [ $by_pytest = 0 ]; then
+    exec "$root/tests/tools/ansible-test.sh" units "$@"
+fi
+cd "$root/.build/tree/ansible_collections/platform9/pcd"
+if [ $paths = 0 ]; then set -- tests/unit "$@"; fi
+PYTHONPATH=$root/.build/tree exec pytest -q --import-mode=importlib -p no:cacheprovider "$@"
