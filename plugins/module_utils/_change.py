@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ._image.attributes import image_shape
-from ._image.plan import Image, Plan
+from ._image.plan import Image, Plan, action_of, replaced_id_of
 from ._session import Result, Session
 
 
@@ -43,9 +43,12 @@ class ImageChange:
         image = plan.before if plan.prepares else after
         result: Result = {
             "changed": plan.changed,
+            "action": action_of(plan),
             "image": None if image is None else image_shape(image),
             "diff": plan.diff,
         }
         if plan.prepares:
             result["prepared"] = None if after is None else image_shape(after)
-        return {**result, "patch": plan.patch, "retired": plan.retired} if self._returns_patch else result
+        if not self._returns_patch:
+            return result
+        return {**result, "patch": plan.patch, "replaced_id": replaced_id_of(plan), "retired": plan.retired}

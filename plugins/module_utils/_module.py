@@ -16,7 +16,7 @@ from ._data.file_attributes import BY_PATH
 from ._errors import PcdError
 from ._redact import hidden_texts, redacted_text, shown_options
 from ._session import Runtime
-from ._task import Task, perform
+from ._task import Task, perform, readable_diff
 
 
 class _Module(AnsibleModule):
@@ -117,8 +117,9 @@ def run_module(task: Task) -> None:
         module.fail_json(msg=str(failure), **failure.facts)
     if task.writes_file:
         _set_attributes(module, result)
-    if not module._diff:
-        result.pop("diff", None)
+    diff = result.pop("diff", None)
+    if module._diff and diff is not None:
+        result["diff"] = readable_diff(diff)
     module.exit_json(**result)
 
 

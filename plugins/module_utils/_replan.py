@@ -38,5 +38,11 @@ def planned_again(attempt: Callable[[], Result]) -> Result:
             if plans == MAX_PLANS:
                 raise
         else:
-            return {**result, "changed": result["changed"] or kept}
+            return _with_kept(result) if kept else result
     raise AssertionError("the last plan is applied, or raises")
+
+
+def _with_kept(result: Result) -> Result:
+    """The result, if this run has made the image that another one has finished."""
+    action = result.get("action")
+    return {**result, "changed": True, **({"action": "created"} if action == "unchanged" else {})}

@@ -7,6 +7,7 @@ Nothing here knows AnsibleModule, so that the same task can run in a module's pr
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -119,6 +120,22 @@ def _performed(
         return planned_again(attempt)
     except NotReady as error:
         raise error.with_note(IN_CHECK_MODE) if check_mode else error from None
+
+
+def readable_diff(diff: Any) -> Any:
+    """The diff as Ansible is to show it: Ansible itself writes escapes for all letters beyond ASCII."""
+    if isinstance(diff, list):
+        return [readable_diff(each) for each in diff]
+    sides = [diff.get("before"), diff.get("after")]
+    if json.dumps(sides) == json.dumps(sides, ensure_ascii=False):
+        return diff
+    return {**diff, **{side: _as_text(diff[side]) for side in ("before", "after")}}
+
+
+def _as_text(document: Any) -> str:
+    """The document in lines, with escapes only for what would control a terminal, or turn the direction of writing."""
+    text = json.dumps(document, ensure_ascii=False, indent=4, sort_keys=True)
+    return "".join(f"{printable(line)}\n" for line in text.split("\n"))
 
 
 def _parsed(task: Task[R], params: Params, check_mode: bool, warn: Callable[[str], object]) -> R:

@@ -342,6 +342,25 @@ seealso:
   - module: platform9.pcd.pcd_image_state
   - ref: ansible_collections.platform9.pcd.docsite.guide_rotation
     description: Nightly jobs, staging and rollback
+  - module: platform9.pcd.pcd_image_member
+  - module: platform9.pcd.pcd_image_download
+  - module: platform9.pcd.pcd_image_service_info
+  - ref: ansible_collections.platform9.pcd.docsite.guide_images
+    description: How an image is selected, and what a task changes.
+  - ref: ansible_collections.platform9.pcd.docsite.guide_data
+    description: How data is uploaded, imported and compared.
+  - ref: ansible_collections.platform9.pcd.docsite.guide_changing
+    description: What happens if the data of an image changes.
+  - ref: ansible_collections.platform9.pcd.docsite.guide_checking
+    description: What check mode and the diff predict.
+  - ref: ansible_collections.platform9.pcd.docsite.guide_authentication
+    description: The connection options and the sources of their values.
+  - ref: ansible_collections.platform9.pcd.docsite.guide_from_openstack
+    description: Options of openstack.cloud and commands of the openstack client.
+  - ref: ansible_collections.platform9.pcd.docsite.guide_from_terraform
+    description: Resources and data sources of Terraform.
+  - ref: ansible_collections.platform9.pcd.docsite.guide_troubleshooting
+    description: Messages, their causes and what to do.
 """
 
 EXAMPLES = r"""
@@ -509,6 +528,19 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+action:
+  description:
+    - What the task did to the image, or would do in check mode.
+    - V(created) means that there is a new image, with or without data. V(uploaded) means that an image that had no data
+      got its data.
+    - V(updated) means that attributes or stores were changed, or only that retired images were deleted because of
+      O(keep).
+    - V(replaced) means that another image with other data took its place, V(prepared) that such an image is ready and
+      hidden, and V(restored) that a retired image was put back.
+    - V(deleted) and V(unchanged) mean what they say.
+  returned: success
+  type: str
+  sample: updated
 image:
   description:
     - The image after the task, with every attribute of the API. An attribute without a value is V(null).
@@ -547,6 +579,104 @@ image:
       os_distro: ubuntu
       os_version: "24.04"
   contains:
+    id:
+      description: The id.
+      returned: always
+      type: str
+    name:
+      description: The name.
+      returned: always
+      type: str
+    status:
+      description: The status, such as V(queued) (no data yet), V(active) or V(deactivated).
+      returned: always
+      type: str
+    visibility:
+      description: Who can see the image, V(public), V(private), V(community) or V(shared).
+      returned: always
+      type: str
+    protected:
+      description: Whether the service refuses to delete the image.
+      returned: always
+      type: bool
+    tags:
+      description: The tags, sorted.
+      returned: always
+      type: list
+      elements: str
+    container_format:
+      description: The format of the container.
+      returned: always
+      type: str
+    disk_format:
+      description: The format of the data.
+      returned: always
+      type: str
+    min_disk:
+      description: The smallest disk of an instance of this image, in GiB.
+      returned: always
+      type: int
+    min_ram:
+      description: The least memory of an instance of this image, in MiB.
+      returned: always
+      type: int
+    size:
+      description: The size of the data in bytes. V(null) without data.
+      returned: always
+      type: int
+    virtual_size:
+      description: The size of the disk in bytes that an instance sees. V(null) if the service does not know it.
+      returned: always
+      type: int
+    checksum:
+      description: The MD5 of the data. V(null) without data.
+      returned: always
+      type: str
+    os_hash_algo:
+      description: The algorithm of RV(image.os_hash_value), usually V(sha512).
+      returned: always
+      type: str
+    os_hash_value:
+      description: The hash of the data. V(null) without data.
+      returned: always
+      type: str
+    os_hidden:
+      description: Whether lists leave the image out.
+      returned: always
+      type: bool
+    owner:
+      description: The id of the project that the image belongs to.
+      returned: always
+      type: str
+    created_at:
+      description: The time of creation, in UTC.
+      returned: always
+      type: str
+    updated_at:
+      description: The time of the last change, in UTC. V(null) in check mode if something would change.
+      returned: always
+      type: str
+    self:
+      description: The path of the image in the API.
+      returned: always
+      type: str
+    file:
+      description: The path of its data in the API.
+      returned: always
+      type: str
+    schema:
+      description: The path of the schema in the API.
+      returned: always
+      type: str
+    direct_url:
+      description: The place of the data in the store, if the service shows it.
+      returned: always
+      type: str
+    locations:
+      description: All places of the data, if the service shows them.
+      returned: always
+      type: list
+      elements: dict
     stores:
       description:
         - The stores that hold the data. V(null) if the service names none, and for a deactivated image.
@@ -579,6 +709,13 @@ prepared:
     name: ubuntu-24.04
     status: active
     os_hidden: true
+replaced_id:
+  description:
+    - The id of the image that had the name before, if RV(action) is V(replaced) or V(restored). V(null) otherwise, and
+      if there was no image. RV(retired) says what became of it.
+  returned: success
+  type: str
+  sample: 5f7b8fda-9780-47cf-9fad-afd62e0d4a74
 retired:
   description:
     - The other images of this name that the task has retired or deleted, or would retire or delete in check mode, in

@@ -59,6 +59,16 @@ seealso:
   - module: platform9.pcd.pcd_image
   - module: platform9.pcd.pcd_image_info
   - module: platform9.pcd.pcd_image_state
+  - module: platform9.pcd.pcd_image_member
+  - module: platform9.pcd.pcd_image_service_info
+  - ref: ansible_collections.platform9.pcd.docsite.guide_data
+    description: How data is uploaded, imported and compared.
+  - ref: ansible_collections.platform9.pcd.docsite.guide_checking
+    description: What check mode and the diff predict.
+  - ref: ansible_collections.platform9.pcd.docsite.guide_authentication
+    description: The connection options and the sources of their values.
+  - ref: ansible_collections.platform9.pcd.docsite.guide_troubleshooting
+    description: Messages, their causes and what to do.
 """
 
 EXAMPLES = r"""

@@ -170,6 +170,22 @@ seealso:
   - module: platform9.pcd.pcd_image
   - module: platform9.pcd.pcd_image_member
   - module: platform9.pcd.pcd_image_state
+  - module: platform9.pcd.pcd_image_download
+  - module: platform9.pcd.pcd_image_service_info
+  - ref: ansible_collections.platform9.pcd.docsite.guide_images
+    description: How an image is selected, and what a task changes.
+  - ref: ansible_collections.platform9.pcd.docsite.guide_sharing
+    description: Visibility, members, and the ways to take an image out of use.
+  - ref: ansible_collections.platform9.pcd.docsite.guide_adhoc
+    description: The modules as commands.
+  - ref: ansible_collections.platform9.pcd.docsite.guide_authentication
+    description: The connection options and the sources of their values.
+  - ref: ansible_collections.platform9.pcd.docsite.guide_from_openstack
+    description: Options of openstack.cloud and commands of the openstack client.
+  - ref: ansible_collections.platform9.pcd.docsite.guide_from_terraform
+    description: Resources and data sources of Terraform.
+  - ref: ansible_collections.platform9.pcd.docsite.guide_troubleshooting
+    description: Messages, their causes and what to do.
 """
 
 EXAMPLES = r"""

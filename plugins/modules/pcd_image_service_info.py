@@ -22,6 +22,15 @@ extends_documentation_fragment:
 seealso:
   - module: platform9.pcd.pcd_image
   - module: platform9.pcd.pcd_image_info
+  - module: platform9.pcd.pcd_image_member
+  - module: platform9.pcd.pcd_image_state
+  - module: platform9.pcd.pcd_image_download
+  - ref: ansible_collections.platform9.pcd.docsite.guide_regions
+    description: Work in many regions.
+  - ref: ansible_collections.platform9.pcd.docsite.guide_authentication
+    description: The connection options and the sources of their values.
+  - ref: ansible_collections.platform9.pcd.docsite.guide_troubleshooting
+    description: Messages, their causes and what to do.
 """
 
 EXAMPLES = r"""

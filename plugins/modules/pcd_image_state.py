@@ -29,6 +29,17 @@ options:
 seealso:
   - module: platform9.pcd.pcd_image
   - module: platform9.pcd.pcd_image_info
+  - module: platform9.pcd.pcd_image_member
+  - module: platform9.pcd.pcd_image_download
+  - module: platform9.pcd.pcd_image_service_info
+  - ref: ansible_collections.platform9.pcd.docsite.guide_sharing
+    description: Visibility, members, and the ways to take an image out of use.
+  - ref: ansible_collections.platform9.pcd.docsite.guide_checking
+    description: What check mode and the diff predict.
+  - ref: ansible_collections.platform9.pcd.docsite.guide_authentication
+    description: The connection options and the sources of their values.
+  - ref: ansible_collections.platform9.pcd.docsite.guide_troubleshooting
+    description: Messages, their causes and what to do.
 """
 
 EXAMPLES = r"""
@@ -46,6 +57,12 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+action:
+  description:
+    - What the task did to the image, or would do in check mode, V(deactivated), V(reactivated) or V(unchanged).
+  returned: success
+  type: str
+  sample: deactivated
 image:
   description:
     - The image after the task, with every attribute of the API. An attribute without a value is V(null). In check mode,

@@ -44,7 +44,7 @@ from ..module_utils._data.file_attributes import BY_PATH
 from ..module_utils._errors import ConfigurationError, PcdError, quoted
 from ..module_utils._redact import hidden_texts, shown_options
 from ..module_utils._session import Result, Runtime
-from ..module_utils._task import Task, perform
+from ..module_utils._task import Task, perform, readable_diff
 from ._token_cache import SECRET_SIZE, TokenCache
 
 try:
@@ -208,8 +208,9 @@ class InProcess(OrdinaryAction):
     ) -> dict[str, Any]:
         """The result as AnsibleModule would give it: with the options, without their secrets."""
         params = validation.validated_parameters
-        if not self._task.diff:
-            result.pop("diff", None)
+        diff = result.pop("diff", None)
+        if self._task.diff and diff is not None:
+            result["diff"] = readable_diff(diff)
         if self._shows_options(variables):
             result["invocation"] = {"module_args": self._shown(params)}
         secrets = hidden_texts(self._spec, params, validation._no_log_values, self.task.entries)

@@ -30,7 +30,8 @@ from .._errors import (
 )
 from .._image.attributes import FULL_STATUSES, image_shape
 from .._image.find import find_existing
-from .._image.plan import Image, describe
+from .._image.plan import Image, describe, header_of
+from .._redact import printable
 from .._session import Result, Session
 from .digest import BLOCK, Digest, digest_of_image, hash_of, hash_of_file
 from .file_attributes import (
@@ -234,7 +235,12 @@ class Download:
             "dest": self.path,
             "checksum": _checksum(self.digest),
             "image": image_shape(self.image),
-            "diff": {"before": before, "after": after},
+            "diff": {
+                "before": before,
+                "after": after,
+                "before_header": printable(self.path),
+                "after_header": f"{printable(self.path)}, the data of {header_of(self.image)}",
+            },
             "size": self.size,
             **about_file(self.path),
         }

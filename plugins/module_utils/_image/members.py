@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from .._errors import ConfigurationError, NotReady
 from .options import Target, check_text, parse_target
-from .plan import Image, describe
+from .plan import Image, describe, header_of
 
 Member = Mapping[str, Any]
 
@@ -87,7 +87,13 @@ class MembersPlan(NamedTuple):
 
     @property
     def diff(self) -> dict[str, Any]:
-        return {"before": self._visible(self.before), "after": self._visible(self.after)}
+        header = header_of(self.image)
+        return {
+            "before": self._visible(self.before),
+            "after": self._visible(self.after),
+            "before_header": header,
+            "after_header": header,
+        }
 
     def _visible(self, members: Iterable[Member]) -> dict[str, Any]:
         statuses = {member["member_id"]: member["status"] for member in shape_of(members)}

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from .._errors import NotReady, PlanError, quoted
+from .._redact import printable
 from .attributes import (
+    ATTRIBUTES,
     BOUND_TO,
     CATALOG,
     CREATED,
@@ -33,6 +35,7 @@ Image = Mapping[str, Any]
 Patch = list[dict[str, Any]]
 
 STATUS_AFTER = {"deactivate": "deactivated", "reactivate": "active"}
+RETURNED_ACTIONS = {"deactivate": "deactivated", "reactivate": "reactivated"}
 ACTION_FOR = {status: action for action, status in STATUS_AFTER.items()}
 
 # The service sets these on every write, so nobody can predict them.
@@ -40,6 +43,13 @@ UNKNOWN_AFTER_WRITE = ("updated_at",)
 
 UNPROTECT: Patch = [{"op": "replace", "path": "/protected", "value": False}]
 PROTECT: Patch = [{"op": "replace", "path": "/protected", "value": True}]
+
+# In a diff: only the service knows it, once the plan is applied.
+KNOWN_LATER = "(known after apply)"
+NO_IMAGE = "(no image)"
+# What a new record gets, and what data brings with it.
+OF_RECORD = ("id", "created_at")
+OF_DATA = ("size", "checksum", "os_hash_value")
 
 # What says nothing about the image to the reader of a diff.
 NOT_IN_DIFF = (*UNKNOWN_AFTER_WRITE, "self", "file", "schema", "direct_url", "locations")
@@ -268,13 +278,11 @@ class Plan(NamedTuple):
 
     @property
     def diff(self) -> dict[str, Any]:
-        """Before and after as Ansible shows them; it holds nothing that only a real run can know."""
-        after = _visible(self.before if self.prepares else self.expected)
-        if self.prepares:
-            after["prepared"] = _visible(self.expected)
-        if self.retired:
-            after["retired"] = [_line(entry) for entry in self.retired]
-        before = _visible(self.before)
+        """Before and after as Ansible shows them; what only a real run can know is KNOWN_LATER."""
+        before, after = _visible(self.before), self._after_in_diff
+        if after and "owner" not in after:
+            # The new image belongs to the project of the login, as one that inherits no owner has done before it.
+            before.pop("owner", None)
         for step in self.steps:
             # Not shown otherwise: the properties of this collection are not returned, either.
             if isinstance(step, Update):
@@ -284,7 +292,28 @@ class Plan(NamedTuple):
                         before[key] = self.before[key]
                     if value is not None:
                         after[key] = value
-        return {"before": before, "after": after}
+        if after:
+            after.update(
+                {key: KNOWN_LATER for key in before if key not in after and (key in ATTRIBUTES or key == "stores")}
+            )
+        header = _header_beside(self.before, self.expected)
+        return {
+            "before": before,
+            "after": after,
+            "before_header": header,
+            "after_header": header if self.prepares else _header_beside(self.expected, self.before),
+        }
+
+    @property
+    def _after_in_diff(self) -> dict[str, Any]:
+        expected = _visible(self.expected)
+        is_new = any(isinstance(step, Create) for step in self.steps)
+        for key in (*(OF_RECORD if is_new else ()), *(OF_DATA if self.sends_data else ())):
+            expected.setdefault(key, KNOWN_LATER)
+        after = {**_visible(self.before), "prepared": expected} if self.prepares else expected
+        if self.retired:
+            after["retired"] = [_line(entry) for entry in self.retired]
+        return after
 
 
 def action_of(plan: Plan) -> str:
@@ -301,13 +330,36 @@ def action_of(plan: Plan) -> str:
         return "created"
     if any(isinstance(step, (Create, Resume, Retire)) for step in plan.steps):
         return "replaced"
+    if isinstance(plan.steps[0], SetStatus):
+        return RETURNED_ACTIONS[plan.steps[0].action]
     is_filled = plan.before.get("status") == "queued" and plan.sends_data
     return "uploaded" if is_filled else "updated"
+
+
+def replaced_id_of(plan: Plan) -> str | None:
+    """The id of the image whose place another one takes by this plan; None if the image stays the same."""
+    if plan.before is None or action_of(plan) not in ("replaced", "restored"):
+        return None
+    return str(plan.before["id"])
 
 
 def retired_entry(image: Image, action: str, reason: str) -> dict[str, Any]:
     """The entry of `retired` for an image that keeps its name: `deleted`, or `kept`, though it is one too many."""
     return {"id": image["id"], "name": image.get("name"), "action": action, "reason": reason}
+
+
+def header_of(image: Image | None) -> str:
+    """The image in the header of a diff, which is one line whatever its name holds."""
+    if image is None:
+        return NO_IMAGE
+    called = str(image.get("id") or "new image")
+    return f"{printable(image['name'])} ({called})" if image.get("name") else called
+
+
+def _header_beside(image: Image | None, other: Image | None) -> str:
+    """The header of one side of a diff; without an image, with the name of the other side."""
+    named = image is None and other is not None and other.get("name")
+    return f"{printable(named)} {NO_IMAGE}" if named else header_of(image)
 
 
 def _line(entry: Mapping[str, Any]) -> str:

@@ -252,7 +252,7 @@ def test_check_mode_predicts_what_is_done_once(row: Row, run: Runner, server: Se
     assert done.writes == row.writes
     assert done.changed is bool(row.writes)
     assert_reached(options, done, after, before)
-    for part in ("changed", "diff", "patch"):
+    for part in ("changed", "action", "replaced_id", "diff", "patch"):
         assert preview.result.get(part) == done.result.get(part), part
     assert_part_of(preview.result["image"], done.result["image"])
     assert_diff_tells(done)
@@ -261,6 +261,7 @@ def test_check_mode_predicts_what_is_done_once(row: Row, run: Runner, server: Se
     assert again.writes == []
     assert again.changed is False
     assert again.result.get("patch", []) == []
+    assert again.result.get("action", "unchanged") == "unchanged"
     assert again.result["diff"]["before"] == again.result["diff"]["after"]
     assert again.result["image"] == done.result["image"]
 
@@ -360,5 +361,6 @@ def assert_part_of(preview: Mapping[str, Any] | None, real: Mapping[str, Any] | 
 
 
 def assert_diff_tells(done: Outcome) -> None:
-    """Before and after differ exactly if the task changed something."""
+    """Before and after differ exactly if the task changed something, and the action says so."""
     assert (done.result["diff"]["before"] != done.result["diff"]["after"]) is done.changed
+    assert (done.result["action"] != "unchanged") is done.changed

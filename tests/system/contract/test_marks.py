@@ -427,10 +427,16 @@ def test_what_a_run_retires_is_named_in_its_result_and_diff(
     named = f"{name}-old" if retired == "rename" else name
     for outcome in (preview, done):
         assert outcome.result["retired"] == [{"id": old["id"], "name": named, "action": action, "reason": None}]
-        assert outcome.result["diff"]["after"]["retired"] == [f"{named} ({old['id']}): {action}"]
+        assert (outcome.result["action"], outcome.result["replaced_id"]) == ("replaced", old["id"])
+        diff = outcome.result["diff"]
+        assert diff["after"]["retired"] == [f"{named} ({old['id']}): {action}"]
+        assert diff["before"].keys() < diff["after"].keys()
+        assert {diff["after"][key] for key in ("id", "created_at", "virtual_size")} == {"(known after apply)"}
+        assert (diff["before_header"], diff["after_header"]) == (f"{name} ({old['id']})", f"{name} (new image)")
         assert "retired" not in outcome.result["diff"]["before"]
     again = run("pcd_image", **task)
     assert (again.changed, again.result["retired"], "retired" in again.result["diff"]["after"]) == (False, [], False)
+    assert (again.result["action"], again.result["replaced_id"]) == ("unchanged", None)
 
 
 def interrupted(server: Server, old: Image, user: str, state: str, **attributes: Any) -> str:

@@ -56,7 +56,7 @@ def test_a_preview_writes_nothing_and_says_the_same(there: dict[str, Any] | None
     preview, real = both(plan_present({"name": name}, there, new_id=OTHER_ID), glance, returns_patch=True)
     assert glance.done == writes
     assert preview["changed"] is real["changed"] is bool(writes)
-    for key in ("diff", "patch", "retired"):
+    for key in ("action", "diff", "patch", "replaced_id", "retired"):
         assert preview[key] == real[key]
     for key, value in preview["image"].items():
         assert value is None or value == real["image"][key]
@@ -72,7 +72,9 @@ def test_the_image_of_a_result_has_the_shape_that_users_get() -> None:
 def test_an_image_that_is_gone_is_null() -> None:
     preview, real = both(plan_absent(image()), Glance(image()))
     assert preview["image"] is real["image"] is None
-    nothing: dict[str, Any] = {"changed": False, "image": None, "diff": {"before": {}, "after": {}}}
+    assert preview["action"] == real["action"] == "deleted"
+    diff = {"before": {}, "after": {}, "before_header": "(no image)", "after_header": "(no image)"}
+    nothing: dict[str, Any] = {"changed": False, "action": "unchanged", "image": None, "diff": diff}
     assert both(plan_absent(None), Glance()) == (nothing, nothing)
 
 

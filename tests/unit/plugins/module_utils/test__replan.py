@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import DataError, LostRace, PcdError
-from ansible_collections.platform9.pcd.plugins.module_utils._replan import MAX_PLANS, planned_again
+from ansible_collections.platform9.pcd.plugins.module_utils._replan import MAX_PLANS, _with_kept, planned_again
 
 
 def outdated(is_outdated: bool) -> DataError:
@@ -58,3 +58,9 @@ def test_another_attempt_follows_what_somebody_else_has_caused(
 def test_no_attempt_follows_otherwise(given: tuple[PcdError, ...]) -> None:
     with pytest.raises(type(given[-1])):
         attempts(*given)
+
+
+def test_a_result_that_changed_nothing_itself_may_follow_from_an_image_that_this_run_has_made() -> None:
+    assert _with_kept({"changed": False, "action": "unchanged"}) == {"changed": True, "action": "created"}
+    assert _with_kept({"changed": True, "action": "updated"}) == {"changed": True, "action": "updated"}
+    assert _with_kept({"changed": False}) == {"changed": True}

@@ -26,7 +26,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image.plan import (
 from ansible_collections.platform9.pcd.plugins.module_utils._redact import hidden_texts
 from ansible_collections.platform9.pcd.plugins.module_utils._replan import MAX_PLANS
 from ansible_collections.platform9.pcd.plugins.module_utils._session import Params, Session
-from ansible_collections.platform9.pcd.plugins.module_utils._task import Task, perform
+from ansible_collections.platform9.pcd.plugins.module_utils._task import Task, perform, readable_diff
 from ansible_collections.platform9.pcd.tests.support.samples import (
     ID,
     PROJECT,
@@ -203,3 +203,23 @@ def test_the_traceback_of_a_bug_has_no_secret_of_an_address(serve: Serve) -> Non
     assert "Max retries exceeded" in told
     assert "a bug at" in told
     assert "5ignature" not in told
+
+
+# --- the diff ----------------------------------------------------------------------------------------------------
+
+
+def test_a_diff_beyond_ascii_is_text_with_real_letters_and_any_other_stays_as_it_is() -> None:
+    plain = {"before": {"name": "a"}, "after": {"name": "b\n"}, "before_header": "a"}
+    assert readable_diff(plain) is plain
+    shown = readable_diff([plain, {"before": {}, "after": {"name": "neu \u2014 \u00fc", "id": 1}, "after_header": "x"}])
+    assert shown == [
+        plain,
+        {"before": "{}\n", "after": '{\n    "id": 1,\n    "name": "neu \u2014 \u00fc"\n}\n', "after_header": "x"},
+    ]
+
+
+@pytest.mark.parametrize("letter", ["\u202e", "\x9b", "\u2028", "\x85"])
+def test_what_could_control_a_terminal_is_escaped(letter: str) -> None:
+    shown = readable_diff({"before": {"name": f"a{letter}b"}, "after": {}})
+    assert letter not in shown["before"]
+    assert len(shown["before"].splitlines()) == 3

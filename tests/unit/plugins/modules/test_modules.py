@@ -201,13 +201,15 @@ def test_every_module_can_be_run_in_check_mode_and_is_in_the_action_group(text: 
 
 
 RETURNED = {
-    "pcd_image": {"image", "patch", "prepared", "retired"},
+    "pcd_image": {"action", "image", "patch", "prepared", "replaced_id", "retired"},
     "pcd_image_catalog": {"images", "ids", "summary", "not_pruned"},
     "pcd_image_download": {"dest", "size", "checksum", "image"},
     "pcd_image_info": {"images"},
     "pcd_image_member": {"image", "members"},
-    "pcd_image_service_info": {"endpoint", "regions", "versions", "import_methods", "stores"},
-    "pcd_image_state": {"image"},
+    "pcd_image_service_info": {
+        *("endpoint", "project", "user", "roles", "region", "regions", "versions", "import_methods", "stores")
+    },
+    "pcd_image_state": {"action", "image"},
 }
 
 

@@ -161,6 +161,8 @@ def test_a_file_that_is_not_there_is_made(plan: Plan, dest: Path) -> None:
     assert result["diff"] == {
         "before": {"path": str(dest), "size": None, "checksum": None},
         "after": {"path": str(dest), "size": SIZE, "checksum": f"sha512:{SHA512}"},
+        "before_header": str(dest),
+        "after_header": f"{dest}, the data of ubuntu-24.04 ({ID})",
     }
 
 

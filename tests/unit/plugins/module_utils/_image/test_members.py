@@ -84,6 +84,8 @@ def test_the_diff_and_the_prediction_tell_the_steps() -> None:
     assert plan.diff == {
         "before": {**common, "members": {"a": "pending", "b": "pending"}},
         "after": {**common, "members": {"b": "accepted", "c": "accepted"}},
+        "before_header": f"debian ({IMAGE['id']})",
+        "after_header": f"debian ({IMAGE['id']})",
     }
     assert shape_of(plan.after) == [
         {"member_id": "b", "status": "accepted", "created_at": "then", "updated_at": None},

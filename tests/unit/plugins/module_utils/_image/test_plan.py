@@ -45,9 +45,10 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image.plan import (
     plan_present,
     plan_status,
     pointer,
+    replaced_id_of,
     unmet,
 )
-from ansible_collections.platform9.pcd.tests.support.samples import ID, OTHER_PROJECT, PROJECT, image
+from ansible_collections.platform9.pcd.tests.support.samples import ID, OTHER_ID, OTHER_PROJECT, PROJECT, image
 
 Document = dict[str, Any]
 Patch = list[dict[str, Any]]
@@ -306,7 +307,8 @@ def test_planning_changes_neither_the_desired_state_nor_the_image() -> None:
 
 def test_an_image_that_is_not_there_needs_no_deletion() -> None:
     plan = plan_absent(None)
-    assert (plan.steps, plan.changed, plan.diff) == ((), False, {"before": {}, "after": {}})
+    assert (plan.steps, plan.changed) == ((), False)
+    assert plan.diff == {"before": {}, "after": {}, "before_header": "(no image)", "after_header": "(no image)"}
 
 
 @pytest.mark.parametrize("force", [False, True])
@@ -444,6 +446,8 @@ PRUNE = Prune(image(), (Delete([]),))
         (Plan(image(status="queued"), image(), (Update([]), UPLOAD)), "uploaded"),
         (Plan(image(), image(), (Update([]),)), "updated"),
         (Plan(image(), image(), (COPY,)), "updated"),
+        (plan_status("deactivated", image()), "deactivated"),
+        (plan_status("active", image(status="deactivated")), "reactivated"),
         (Plan(image(), image(), (PRUNE,)), "updated"),
         (Plan(image(), image(), (Create({}), UPLOAD, RETIRE)), "replaced"),
         (Plan(image(), image(), (Resume(image()), Update([]))), "replaced"),
@@ -455,6 +459,20 @@ PRUNE = Prune(image(), (Delete([]),))
 )
 def test_one_word_says_what_a_plan_does(plan: Plan, action: str) -> None:
     assert action_of(plan) == action
+
+
+@pytest.mark.parametrize(
+    ("plan", "replaced"),
+    [
+        (Plan(image(), image(id=OTHER_ID), (Create({}), UPLOAD, RETIRE)), ID),
+        (Plan(image(), image(id=OTHER_ID), (Resume(image(), is_return=True), RETIRE)), ID),
+        (Plan(None, image(), (Resume(image(), is_return=True),)), None),
+        (Plan(image(), image(), (Update([]),)), None),
+        (Plan(None, image(), (Create({}),)), None),
+    ],
+)
+def test_the_id_of_what_is_replaced_is_that_of_the_image_before(plan: Plan, replaced: str | None) -> None:
+    assert replaced_id_of(plan) == replaced
 
 
 def test_an_import_is_called_by_its_method() -> None:
@@ -499,7 +517,8 @@ def test_the_diff_shows_what_changes_and_nothing_that_a_real_run_knows_better() 
     assert {
         key: (value, diff["after"][key]) for key, value in diff["before"].items() if value != diff["after"][key]
     } == {"min_disk": (10, 20)}
-    for side in diff.values():
+    assert diff["before_header"] == diff["after_header"] == f"ubuntu-24.04 ({ID})"
+    for side in (diff["before"], diff["after"]):
         assert not side.keys() & {"updated_at", "self", "file", "schema", "direct_url", "locations"}
         assert None not in side.values()
 
@@ -507,7 +526,10 @@ def test_the_diff_shows_what_changes_and_nothing_that_a_real_run_knows_better() 
 def test_the_diff_of_a_new_image_holds_what_is_known_beforehand() -> None:
     diff = plan_present({"name": "new", "os_distro": "ubuntu"}, None).diff
     assert diff["before"] == {}
+    assert (diff["before_header"], diff["after_header"]) == ("new (no image)", "new (new image)")
     assert diff["after"] == {
+        "id": "(known after apply)",
+        "created_at": "(known after apply)",
         "name": "new",
         "status": "queued",
         "visibility": "shared",
@@ -518,6 +540,43 @@ def test_the_diff_of_a_new_image_holds_what_is_known_beforehand() -> None:
         "os_hidden": False,
         "properties": {"os_distro": "ubuntu"},
     }
+
+
+def test_the_diff_of_a_replacement_shows_what_is_known_later_and_what_becomes_of_the_old_image() -> None:
+    old = image(owner=PROJECT, stores="fast", min_disk=1)
+    new = {key: value for key, value in old.items() if key in ("name", "status", "visibility", "protected", "tags")}
+    retire = Retire(old, (Update([]),), "hidden", "ubuntu-24.04")
+    plan = Plan(old, {**new, "size": 4, "min_disk": 2}, (Create({}), UPLOAD, retire))
+    before, after = plan.diff["before"], plan.diff["after"]
+    changed = {key: after[key] for key in after if before.get(key) != after[key]}
+    later = ["id", "created_at", "checksum", "os_hash_algo", "os_hash_value", "container_format", "disk_format"]
+    later += ["min_ram", "virtual_size", "stores", "os_hidden"]
+    assert changed == {
+        **dict.fromkeys(later, "(known after apply)"),
+        "size": 4,
+        "min_disk": 2,
+        "properties": {},
+        "retired": [f"ubuntu-24.04 ({ID}): hidden"],
+    }
+    assert before.keys() <= after.keys()
+    assert (plan.diff["before_header"], plan.diff["after_header"]) == (
+        f"ubuntu-24.04 ({ID})",
+        "ubuntu-24.04 (new image)",
+    )
+
+
+def test_a_name_cannot_write_a_line_of_its_own_into_the_header_of_a_diff() -> None:
+    diff = plan_present({"min_disk": 20}, image(name="a\n+++ after: b\u202e")).diff
+    assert diff["before_header"] == f"a +++ after: b\\u202e ({ID})"
+
+
+def test_a_deletion_shows_all_that_goes() -> None:
+    diff = plan_absent(image(owner=PROJECT)).diff
+    assert (diff["before"]["owner"], diff["after"], diff["after_header"]) == (
+        PROJECT,
+        {},
+        "ubuntu-24.04 (no image)",
+    )
 
 
 def test_the_diff_shows_tags_in_one_order() -> None:
