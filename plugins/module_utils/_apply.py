@@ -68,6 +68,7 @@ from ._image.plan import (
     Upload,
     describe,
     desired_by,
+    has_other_changes,
     in_parts,
     unmet,
 )
@@ -86,6 +87,10 @@ MAX_ROUNDS = 10
 # Seconds before a change is looked at, at the least and at the most; see Applier._patched.
 MIN_REST_SECONDS = 0.1
 MAX_REST_SECONDS = 3.0
+
+# If others write at the same moment: the seconds between two looks, and how many there are at the most.
+QUIET_SECONDS = 1.5
+MAX_QUIET_LOOKS = 5
 
 # Seconds that a run gets which was first, to see that it is; and then, to begin with its data.
 MAX_CONTEST_SECONDS = 5.0
@@ -347,7 +352,7 @@ class Applier:
             *first, last = in_parts(patch, current)
             for part in first:
                 self._images.update(current["id"], part)
-            return self._patched(current["id"], last, step.verify)
+            return self._patched(current, last, step.verify)
 
         def look(error: PcdError) -> Image:
             nonlocal current, patch
@@ -360,20 +365,36 @@ class Applier:
 
         return settle(attempts, write, look, lambda dummy: not patch, is_unclear, is_unclear)
 
-    def _patched(self, image_id: str, patch: Patch, verify: bool) -> Image:
+    def _patched(self, before: Image, patch: Patch, verify: bool) -> Image:
         """The image after the patch, and after what was written at the same moment.
 
         Glance answers with what it has just written, and a write that began before may undo it afterwards: it writes
         all properties as it has read them (glance/db/sqlalchemy/api.py, _set_properties_for_image). That one ends about
         as soon as this one, so that a look after twice that time sees what it has done.
+
+        With several writers in one Galera cluster it may end later: Glance repeats a transaction that was refused,
+        after half a second and with the properties of before (glance/db/sqlalchemy/api.py, image_update). So if others
+        change the image, too, nothing may change any more before it is believed.
         """
-        begun = self._clock.now()
+        image_id, begun = before["id"], self._clock.now()
         answer = _verified(desired_by(patch), self._images.update(image_id, patch))
         if not verify:
             return answer
         took = self._clock.now() - begun
         self._clock.sleep(random.uniform(1, 1.5) * min(max(2 * took, MIN_REST_SECONDS), MAX_REST_SECONDS))
-        return self._images.get(image_id)
+        seen, written = self._images.get(image_id), desired_by(patch)
+        if has_other_changes(before, answer, written) or has_other_changes(answer, seen, written):
+            return self._once_quiet(seen)
+        return seen
+
+    def _once_quiet(self, seen: Image) -> Image:
+        """The image once two looks at it show the same, or as it is after some of them."""
+        for dummy in range(MAX_QUIET_LOOKS):
+            self._clock.sleep(random.uniform(1, 1.5) * QUIET_SECONDS)
+            last, seen = seen, self._images.get(seen["id"])
+            if not has_other_changes(last, seen, {}):
+                break
+        return seen
 
     def _with_status(self, current: Image, step: SetStatus) -> Image:
         image_id = current["id"]

@@ -16,7 +16,7 @@ from ._client.images import Images
 from ._client.login import Access, TokenProvider, versioned, warnings_about
 from ._client.options import Connection, connection_from
 from ._client.progress import Progress
-from ._client.retry import SYSTEM_CLOCK, Clock
+from ._client.retry import SYSTEM_CLOCK, Clock, Outages
 from ._client.transport import Transport
 from ._errors import PcdError
 
@@ -37,12 +37,13 @@ class Runtime(NamedTuple):
     """What differs between a module's process and the controller.
 
     `place` moves a finished file to its path by other means than a rename, `tokens` may keep tokens and connections
-    from task to task, and `progress` reports how far a transfer is.
+    from task to task, and `progress` reports how far a transfer is. `outages` are the services that were away.
     """
 
     place: Callable[[str, str], object] | None = None
     tokens: TokenProvider = TokenProvider()
     progress: Progress = Progress()
+    outages: Outages | None = None
 
 
 class Once:
@@ -144,7 +145,8 @@ def open_session(
 ) -> Session:
     """A session with the image service that the connection options lead to."""
     connection = connection_from(params, environ)
-    connection = connection._replace(transport=connection.transport._replace(progress=runtime.progress))
+    transport = connection.transport._replace(progress=runtime.progress, outages=runtime.outages)
+    connection = connection._replace(transport=transport)
     for warning in connection.warnings:
         warn(warning)
     access = runtime.tokens.access(connection)

@@ -40,6 +40,7 @@ from ..module_utils._client.connections import load_trust_store
 from ..module_utils._client.login import TokenProvider
 from ..module_utils._client.options import CONNECTION_OPTIONS, connection_from
 from ..module_utils._client.progress import FIRST_INTERVAL, Progress
+from ..module_utils._client.retry import Outages
 from ..module_utils._data.file_attributes import BY_PATH
 from ..module_utils._errors import ConfigurationError, PcdError, quoted
 from ..module_utils._redact import hidden_texts, shown_options
@@ -85,6 +86,8 @@ OF_RUNNER = ("AWX_ISOLATED_DATA_DIR", "RUNNER_OMIT_EVENTS")
 
 # Made before Ansible forks its workers, which so have the same secret.
 TOKEN_CACHE = TokenCache(C.DEFAULT_LOCAL_TMP, os.urandom(SECRET_SIZE))
+# Of one process, which runs all items of a loop.
+OUTAGES = Outages()
 
 # More trust stores than these are not loaded in advance.
 MAX_STORES = 3
@@ -197,7 +200,7 @@ class InProcess(OrdinaryAction):
     def _performed(self, params: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
         warnings: list[str] = []
         try:
-            runtime = Runtime(tokens=self._logins(variables), progress=self._progress(variables))
+            runtime = Runtime(None, self._logins(variables), self._progress(variables), OUTAGES)
             result: Result = perform(self.task, params, self._task.check_mode, warnings.append, os.environ, runtime)
         except PcdError as error:
             result = {"failed": True, "msg": str(error), **error.facts}

@@ -12,11 +12,10 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ..module_utils._client.http import new_session
-from ..module_utils._client.login import Access, TokenProvider, log_in
+from ..module_utils._client.login import Access, TokenProvider, log_in, seconds_of
 from ..module_utils._client.options import Connection
 
 try:
@@ -180,7 +179,7 @@ class TokenCache(TokenProvider):
         if access is None or access.expires_at is None:
             return None
         try:
-            expires = datetime.fromisoformat(access.expires_at.replace("Z", "+00:00")).timestamp()
+            life = seconds_of(access.expires_at) - time.time() + access.clock_ahead
         except ValueError:
             return None
-        return access if expires - time.time() > MIN_LIFE_SECONDS else None
+        return access if life > MIN_LIFE_SECONDS else None

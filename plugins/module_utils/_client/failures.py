@@ -129,6 +129,12 @@ def advice_for(status: int, request_id: str | None) -> str:
         return "Check the roles of the user in this project and the state of the image."
     if status == 413:
         return "Ask for less, or have the quota raised."
+    if status == 500:
+        whom = f"the administrator of the service{' the request id' if request_id else ''}"
+        return (
+            "The service has failed at this very request, and may fail at it each time: if others work, "
+            f"{'give' if request_id else 'tell'} {whom}."
+        )
     if status == 429 or status >= 500:
         if request_id:
             return "Run it again later; if it stays, give the administrator of the service the request id."

@@ -32,7 +32,7 @@ from .._redact import (
 )
 from .connections import read_early_responses
 from .proxies import proxies_for, unusable_proxy
-from .retry import SYSTEM_CLOCK, Clock, is_transient
+from .retry import SYSTEM_CLOCK, Clock, is_away, is_transient
 from .transport import Transport, decoded
 
 try:
@@ -46,6 +46,7 @@ except ImportError:  # the module says so with missing_required_lib before anyth
 T = TypeVar("T")
 
 MAX_ERROR_BODY_BYTES = 20_000
+STILL_AWAY = "It was tried only once, because the service did not answer the task before, either, after all retries."
 # A number of bytes in a header: 64 bits have no more digits, and Python does not read several thousand of them.
 COUNT = re.compile(r"[0-9]{1,19}")
 
@@ -197,15 +198,31 @@ class Http:
         attempts, renewed = self._transport.attempts(self._clock), False
         while True:
             try:
-                return ask()
+                answer = ask()
+                self._note(None)
+                return answer
             except (ApiError, ConnectionFailed) as error:
                 if isinstance(error, Unauthorized) and not renewed and self._has_renewed(error):
                     # Nothing was done for a token that is not accepted, whatever was asked for.
                     renewed = True
                     continue
-                if not (_was_not_sent(error) or may_repeat(error)) or not attempts.again(error):
+                may_try = _was_not_sent(error) or may_repeat(error)
+                if may_try and self._is_still_away(error):
+                    self._note(error)
+                    raise error.with_note(STILL_AWAY) from None
+                if not may_try or not attempts.again(error):
+                    self._note(error)
                     error.tried(attempts.count)
                     raise
+
+    def _is_still_away(self, error: PcdError) -> bool:
+        outages = self._transport.outages
+        return outages is not None and is_away(error) and outages.is_on(self.base_url, self._clock.now())
+
+    def _note(self, error: PcdError | None) -> None:
+        """Take note of how a request has ended."""
+        if self._transport.outages is not None:
+            self._transport.outages.seen(self.base_url, self._clock.now(), error)
 
     def _has_renewed(self, error: Unauthorized) -> bool:
         """Whether a new token has replaced the one that the service does not accept."""

@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._errors import (
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 VERSION = re.compile(r"/v[0-9]+(\.[0-9]+)?$")
 TOKENS = "/auth/tokens"
 PURPOSE = "log in at Keystone"
+# A token is at most so old when it arrives.
+MAX_ANSWER_SECONDS = 30.0
 
 
 class Access(NamedTuple):
@@ -32,7 +36,8 @@ class Access(NamedTuple):
     `library_endpoint` is the catalogue's admin endpoint of the image service, if `image_endpoint` is another one.
     The domain is that of the project, None if it is unknown. `image_regions` are the names of the regions in which the
     catalogue has the image service, whatever the interface; none if there is no catalogue. `subject` is what
-    `subject_of` makes, None if Keystone was not asked.
+    `subject_of` makes, None if Keystone was not asked. `clock_ahead` is by how many seconds the clock of this host is
+    ahead of that of Keystone, as far as that is known.
     """
 
     token: str
@@ -44,6 +49,7 @@ class Access(NamedTuple):
     project_domain_name: str | None = None
     image_regions: Sequence[str] = ()
     subject: Mapping[str, Any] | None = None
+    clock_ahead: float = 0.0
 
     def __repr__(self) -> str:
         return type(self).__name__  # the token may stand in no message
@@ -93,7 +99,25 @@ def log_in(connection: Connection) -> Access:
         domain.get("name"),
         regions,
         subject_of(body, connection.region_name or the_only_one),
+        # A token that was given was issued some time ago.
+        _clock_ahead(body) if credential.issued_token is None else 0.0,
     )
+
+
+def _clock_ahead(body: Mapping[str, Any]) -> float:
+    """By how many seconds the clock of this host is ahead of that of Keystone, which has just issued this token."""
+    try:
+        issued = seconds_of(str(body.get("issued_at")))
+    except ValueError:
+        return 0.0
+    ahead = time.time() - issued
+    # An answer takes some seconds, too.
+    return ahead if abs(ahead) > MAX_ANSWER_SECONDS else 0.0
+
+
+def seconds_of(text: str) -> float:
+    """A time as Keystone writes it, in seconds since 1970. ValueError if it is none."""
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
 def _logged_in(connection: Connection) -> tuple[str, Mapping[str, Any]]:

@@ -26,6 +26,11 @@ T = TypeVar("T")
 # Responses that say "not now" rather than "no", and those after which nobody knows what was done.
 TRANSIENT_STATUSES = (408, 429, 500, 502, 503, 504)
 
+# What a proxy says if the service behind it does not answer.
+AWAY_STATUSES = (502, 503, 504)
+# Seconds for which a service that was away is expected to be away.
+MAX_OUTAGE_SECONDS = 60.0
+
 MIN_POLL_SECONDS = 0.2
 MAX_POLL_SECONDS = 10.0
 POLL_GROWTH = 1.5
@@ -95,6 +100,33 @@ class Attempts:
         self._clock.sleep(seconds)
         self.count += 1
         return True
+
+
+class Outages:
+    """The services that were not there to the end of all retries: their next request is tried only once.
+
+    So one task of a loop pays for the retries, and not each of them. Whatever answer comes ends it.
+    """
+
+    def __init__(self) -> None:
+        self._last: dict[str, float] = {}
+
+    def is_on(self, url: str, now: float) -> bool:
+        return now - self._last.get(url, -math.inf) < MAX_OUTAGE_SECONDS
+
+    def seen(self, url: str, now: float, error: PcdError | None) -> None:
+        """Take note of how a request has ended, after all retries."""
+        if error is not None and is_away(error):
+            self._last[url] = now
+        else:
+            self._last.pop(url, None)
+
+
+def is_away(error: PcdError) -> bool:
+    """Whether the service itself did not answer."""
+    if isinstance(error, ConnectionFailed):
+        return not isinstance(error, Unreachable)
+    return isinstance(error, ApiError) and error.status in AWAY_STATUSES
 
 
 def settle(

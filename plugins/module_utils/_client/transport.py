@@ -8,7 +8,7 @@ import json
 from typing import Any, NamedTuple
 
 from .progress import Progress
-from .retry import Attempts, Clock
+from .retry import Attempts, Clock, Outages
 
 # A service that can be reached takes a connection in far less, however long it then works on an answer.
 MAX_CONNECT_SECONDS = 10.0
@@ -18,7 +18,7 @@ class Transport(NamedTuple):
     """How to reach a service. `verify` is a CA file, True or False; `timeout` is seconds without a byte.
 
     What fails is tried again `retries` times at the most, and no more once `deadline` seconds have gone by. `progress`
-    gets a line if an answer takes long.
+    gets a line if an answer takes long. `outages` are kept from task to task; None keeps nothing.
     """
 
     verify: bool | str = True
@@ -27,6 +27,7 @@ class Transport(NamedTuple):
     retries: int = 4
     deadline: float = 120
     progress: Progress = Progress()
+    outages: Outages | None = None
 
     @property
     def timeouts(self) -> tuple[float, float]:

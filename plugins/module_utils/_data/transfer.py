@@ -50,12 +50,20 @@ from .compare import difference, is_converted, is_same
 from .digest import BLOCK, Content, Digest, hash_of
 from .format import QCOW2_MAGIC, compression_of, virtual_size_of
 from .locks import BUSY_STATUSES, FAILED_IMPORT, IMPORTING_TO, STALE_LOCK, Locks, has_failed, is_settled, is_unusable
-from .methods import COPY, FETCH
+from .methods import COPY, DIRECT, FETCH
 from .stream import Body, Stream
 
 LEFT_BEHIND = (
     " An earlier import into this record has failed, too, and may have left data behind that keeps other data out: "
     "if it fails again, delete the image (state: absent) and run the task again."
+)
+
+# glance/async_/flows/api_image_import.py: the import reads the file that the process has staged which took the data. A
+# failure whose reason is kept from users, above all that this file is not there, leaves the image importing.
+UNSHARED = (
+    " If it is, and only some runs fail, the processes of the image service share no staging folder and cannot pass "
+    "the import on to the one that has the data (worker_self_reference_url): tell its administrator, and use "
+    "method: upload."
 )
 
 # An import that has left no trace of itself in so many looks has not begun.
@@ -416,8 +424,8 @@ class Transfers:
         if after.get(IMPORT_LOCK) or not (watch.was_locked or is_settled(after)):
             raise TimedOut(
                 f"The import ({step.method}) of {describe(after)} has not ended after {step.timeout:g} seconds; its "
-                f"status is {after['status']}{_import_of(after)}. The service goes on with it. Run the task again to "
-                "wait on, or raise wait_timeout.",
+                f"status is {after['status']}{_import_of(after)}.{self._sign_of(after)} Run the task again to wait "
+                "on, or raise wait_timeout.",
                 image_status=after["status"],
             )
         return self._in_its_stores(image, after, step)
@@ -447,6 +455,8 @@ class Transfers:
                 " Check that the image service itself can reach the url, or use method: upload, which streams the data "
                 f"through; and that the data is {after.get('disk_format')}, as disk_format says."
             )
+        elif step.method == DIRECT and after["status"] == "importing":
+            advice += UNSHARED
         elif step.method == COPY:
             advice = " The data is still in the stores that had it before."
         if has_failed(before):
@@ -460,14 +470,32 @@ class Transfers:
             return RefusedData(message, after["id"], **facts)
         return PlanError(message, **facts)
 
+    def _sign_of(self, image: Image) -> str:
+        """When the service has last reported on the import of the image, as far as it says so.
+
+        It does so with each block that it copies, and takes a lock for stale whose task was not changed for an hour
+        (glance/async_/flows/api_image_import.py, _status_callback; glance/api/v2/images.py, _enforce_import_lock).
+        """
+        tasks = (task for task in self._tasks(image["id"]) if task.get("id") == image.get(IMPORT_LOCK))
+        reported = next((str(task.get("updated_at")) for task in tasks), None)
+        if reported is None:
+            return " Whether the service goes on with it is not known."
+        return (
+            f" The service has last reported on it at {printable(reported)}. If that is an hour ago, the process that "
+            "worked on it has ended: delete the image (state: absent) and run the task again."
+        )
+
+    def _tasks(self, image_id: str) -> Sequence[dict[str, Any]]:
+        """The tasks that have worked on the image; none if these credentials may not read them."""
+        try:
+            return self._images.tasks(image_id)
+        except PcdError:
+            # What is known without them must be reported all the same.
+            return []
+
     def _task_message(self, image_id: str) -> str:
         """The message of the service about the newest task of the image; empty if there is none."""
-        try:
-            tasks = self._images.tasks(image_id)
-        except PcdError:
-            # The failure itself is known, and must be reported even if these credentials may not read the task.
-            return ""
-        newest = max(tasks, key=lambda task: str(task.get("created_at")), default={})
+        newest = max(self._tasks(image_id), key=lambda task: str(task.get("created_at")), default={})
         return redacted_text(printable(" ".join(str(newest.get("message") or "").split())))
 
     def _read_back(self, image: Image, stated: Digest) -> None:

@@ -19,7 +19,9 @@ from .attributes import (
     CATALOG,
     CREATED,
     FIXED_BY_DATA,
+    OUR_PREFIX,
     SERVICE_HASH,
+    SETTABLE,
     folded,
     image_shape,
     is_custom,
@@ -501,6 +503,20 @@ def apply_patch(patch: Patch, image: Image) -> dict[str, Any]:
 def desired_by(patch: Patch) -> dict[str, Any]:
     """The attributes that a patch sets; None for those that it removes."""
     return {_key(operation["path"]): operation.get("value") for operation in patch}
+
+
+def has_other_changes(before: Image, after: Image, written: Container[str]) -> bool:
+    """Whether somebody has changed an attribute or property that is not among those `written` by this run."""
+    keys = [key for key in {**before, **after} if key not in written and _is_only_written_by_clients(key)]
+    return any(
+        set(before.get(key) or ()) != set(after.get(key) or ()) if key == "tags" else before.get(key) != after.get(key)
+        for key in keys
+    )
+
+
+def _is_only_written_by_clients(key: str) -> bool:
+    # The service changes formats by itself (image_conversion).
+    return key not in FIXED_BY_DATA and (key in SETTABLE or key.startswith(OUR_PREFIX) or is_custom(key))
 
 
 def unmet(desired: Image, image: Image) -> list[str]:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from ansible_collections.platform9.pcd.plugins.module_utils._apply import (
     MAX_ROUNDS,
     MAX_WAIT_FOR_WINNER_SECONDS,
+    MIN_REST_SECONDS,
     applier_of,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._client.images import Image
@@ -420,6 +422,74 @@ def test_a_change_that_others_undo_for_ever_is_an_error_that_names_the_attribute
     with pytest.raises(PlanError, match="^Another client keeps overwriting Image .*: min_disk is 7 instead of 20"):
         applier_of(session_with(glance)).apply(Plan(image(), image(min_disk=20), (Update(MIN_DISK),)))
     assert glance.done == ["update"] * MAX_ROUNDS
+
+
+class Galera(Glance):
+    """Another client's write, refused at the moment of ours, is repeated half a second later with what it had read.
+
+    Something of it, or of a third client, may be seen beside ours.
+    """
+
+    def __init__(self, clock: Clock, seen: str, repeated_after: float = 1.0) -> None:
+        super().__init__(image())
+        self._clock, self._seen, self._before = clock, seen, dict(self.images[ID])
+        self._due: float | None = None
+        self._repeated_after = repeated_after
+        self.looks = 0
+
+    def update(self, image_id: str, patch: Any) -> Image:
+        if self._due is None:
+            self._due = self._clock.now + self._repeated_after
+            if self._seen == "in the answer":
+                self.images[ID]["third"] = "x"
+        answer = super().update(image_id, patch)
+        if self._seen == "in the look":
+            self.images[ID]["third"] = "x"
+        return answer
+
+    def get(self, image_id: str) -> Image:
+        self.looks += 1
+        self._repeat()
+        return super().get(image_id)
+
+    def _repeat(self) -> None:
+        if self._due is not None and self._clock.now >= self._due:
+            self._due = float("inf")
+            self.images[ID] = {**self._before, "theirs": "y"}
+
+
+@pytest.mark.parametrize("seen", ["in the answer", "in the look"])
+def test_a_change_that_a_cluster_undoes_later_is_made_again_if_others_write_too(seen: str) -> None:
+    clock = Clock()
+    glance = Galera(clock, seen)
+    session = session_with(glance, clock=clock)
+    left = applier_of(session).apply(Plan(image(), image(min_disk=20), (Update(MIN_DISK),)))
+    assert left is not None
+    assert glance.images[ID]["min_disk"] == left["min_disk"] == 20
+    assert glance.images[ID]["theirs"] == "y"
+
+
+def test_an_undisturbed_change_is_looked_at_once_after_a_short_time() -> None:
+    clock = Clock()
+    glance = Galera(clock, "nowhere", repeated_after=1000.0)
+    applier_of(session_with(glance, clock=clock)).apply(Plan(image(), image(min_disk=20), (Update(MIN_DISK),)))
+    # Two of the update itself, and one look.
+    assert glance.looks == 3
+    assert sum(clock.slept) <= 1.5 * MIN_REST_SECONDS
+
+
+def test_a_change_is_believed_in_the_end_though_others_write_all_the_time() -> None:
+    clock = Clock()
+    glance = Galera(clock, "in the answer", repeated_after=1000.0)
+    get, count = glance.get, itertools.count()
+
+    def busy(image_id: str) -> Image:
+        glance.images[ID]["third"] = str(next(count))
+        return get(image_id)
+
+    glance.get = busy  # type: ignore[method-assign]
+    applier_of(session_with(glance, clock=clock)).apply(Plan(image(), image(min_disk=20), (Update(MIN_DISK),)))
+    assert glance.done == ["update"]
 
 
 def test_with_purge_a_property_that_comes_meanwhile_goes_too() -> None:

@@ -38,16 +38,19 @@ def kept(folder: str) -> TokenCache:
 
 
 class Keystone:
-    """Gives another token for each login; `life` is in seconds."""
+    """Gives another token for each login; `life` is in seconds, and so is by how much its clock is `behind`."""
 
     def __init__(self, serve: Serve, life: float = 3600) -> None:
         self._numbers = count(1)
         self.life = life
+        self.behind = 0.0
         self.service: Service = serve(self._answer)
 
     def _answer(self, request: Request) -> Reply:
-        expires = datetime.now(timezone.utc) + timedelta(seconds=self.life)
+        now = datetime.now(timezone.utc) - timedelta(seconds=self.behind)
+        expires = now + timedelta(seconds=self.life)
         token = {
+            "issued_at": f"{now:%Y-%m-%dT%H:%M:%S}.000000Z",
             "expires_at": f"{expires:%Y-%m-%dT%H:%M:%S.%f}Z",
             "project": {"id": PROJECT},
             "catalog": [
@@ -79,6 +82,20 @@ def folder(tmp_path: Path) -> str:
     folder = tmp_path / "ansible-local-4711abcdefgh"
     folder.mkdir(mode=0o700)
     return str(folder)
+
+
+@pytest.mark.parametrize("behind", [3 * 3600.0, 90.0, -3 * 3600.0], ids=["ahead", "a little", "behind"])
+def test_a_token_is_kept_as_long_as_it_lives_whatever_the_clock_of_this_host_says(
+    behind: float, keystone: Keystone, folder: str
+) -> None:
+    keystone.behind = behind
+    first = kept(folder).access(keystone.connection())
+    assert kept(folder).access(keystone.connection()) == first
+    assert keystone.tokens == 1
+    keystone.life = 50
+    kept(folder).renew(keystone.connection(), first.token)
+    kept(folder).access(keystone.connection())
+    assert keystone.tokens == 3
 
 
 def test_a_second_process_takes_the_login_of_the_first(keystone: Keystone, folder: str) -> None:

@@ -26,7 +26,13 @@ from ansible_collections.platform9.pcd.plugins.module_utils._client.failures imp
 from ansible_collections.platform9.pcd.plugins.module_utils._client.http import Http
 from ansible_collections.platform9.pcd.plugins.module_utils._client.images import PATCH_TYPE, Images
 from ansible_collections.platform9.pcd.plugins.module_utils._client.progress import Progress
-from ansible_collections.platform9.pcd.plugins.module_utils._client.retry import MAX_PAUSE_SECONDS, is_transient, pause
+from ansible_collections.platform9.pcd.plugins.module_utils._client.retry import (
+    MAX_OUTAGE_SECONDS,
+    MAX_PAUSE_SECONDS,
+    Outages,
+    is_transient,
+    pause,
+)
 from ansible_collections.platform9.pcd.plugins.module_utils._client.retry import Clock as RetryClock
 from ansible_collections.platform9.pcd.plugins.module_utils._client.transport import Transport
 from ansible_collections.platform9.pcd.plugins.module_utils._data.address import Address
@@ -323,6 +329,48 @@ def test_each_status_has_its_class_whatever_was_asked(status: int, kind: type[Ap
         assert f"({status} " in str(caught.value)
 
 
+@pytest.mark.parametrize("away", [Reply(503), Reply(504), BREAK_OFF], ids=["503", "504", "broken off"])
+def test_only_the_first_task_pays_for_all_retries_of_a_service_that_is_away(
+    away: Reply | BrokenReply, serve: Serve, sleep: Sleep
+) -> None:
+    """Each task has a client of its own; `outages` is what a process keeps."""
+    there = Reply(200, image())
+    service = serve(*[away] * 3, away, away, there, *[away] * 3)
+    outages = Outages()
+
+    def requests_of_a_task() -> int:
+        before = len(service.requests)
+        with suppress(ApiError, ConnectionFailed):
+            images_of(service, sleep, retries=2, outages=outages).get(ID)
+        return len(service.requests) - before
+
+    assert [requests_of_a_task() for dummy in range(5)] == [3, 1, 1, 1, 3]
+
+
+def test_an_outage_is_expected_for_a_minute_only() -> None:
+    outages = Outages()
+    outages.seen("https://one", 100.0, ConnectionFailed("nothing answered"))
+    assert outages.is_on("https://one", 100.0 + MAX_OUTAGE_SECONDS / 2)
+    assert not outages.is_on("https://two", 101.0)
+    assert not outages.is_on("https://one", 101.0 + MAX_OUTAGE_SECONDS)
+
+
+@pytest.mark.parametrize("status", [500, 429, 408, 409])
+def test_an_answer_of_the_service_itself_is_not_an_outage(status: int, serve: Serve, sleep: Sleep) -> None:
+    service, outages = serve(Reply(status)), Outages()
+    for dummy in range(2):
+        with pytest.raises(ApiError) as caught:
+            images_of(service, sleep, retries=2, outages=outages).get(ID)
+    assert "tried only once" not in str(caught.value)
+    assert len(service.requests) == (2 if status == 409 else 6)
+
+
+def test_a_500_that_stays_is_not_reported_as_an_outage(serve: Serve, sleep: Sleep) -> None:
+    with pytest.raises(ApiError, match="failed at this very request, and may fail at it each time") as caught:
+        images_of(serve(Reply(500)), sleep, retries=2).get(ID)
+    assert "later" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     "body", ["", "<html><h1>404 Not Found</h1><hr>nginx</html>", "404 page not found", "null", "[]", '{"message": ']
 )
@@ -340,7 +388,7 @@ def test_without_a_request_id_none_is_shown(serve: Serve) -> None:
     with pytest.raises(ApiError) as caught:
         images_of(serve(Reply(500))).get(ID)
     assert "request id" not in str(caught.value)
-    assert str(caught.value).endswith("Run it again later; if it stays, tell the administrator of the service.")
+    assert str(caught.value).endswith("if others work, tell the administrator of the service.")
     assert caught.value.facts["request_id"] is None
 
 

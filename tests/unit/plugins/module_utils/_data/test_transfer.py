@@ -51,6 +51,7 @@ from ansible_collections.platform9.pcd.tests.support.scripted_server import (
     BrokenReply,
     Reply,
     ReplyFunction,
+    Request,
     Serve,
     Service,
     as_urllib3,
@@ -656,6 +657,46 @@ def test_an_import_that_takes_longer_than_the_timeout_is_left_to_the_service(ben
         made.run_import(FETCH)
     assert sum(made.clock.slept) == pytest.approx(TIMEOUT)
     assert "PUT file" not in made.asked
+
+
+@pytest.mark.parametrize(
+    ("task", "words"),
+    [
+        (
+            {"updated_at": "2026-11-23T07:00:00Z"},
+            "last reported on it at 2026-11-23T07:00:00Z. If that is an hour ago",
+        ),
+        ({"id": "another one"}, "Whether the service goes on with it is not known."),
+    ],
+)
+def test_the_timeout_of_an_import_says_when_the_service_has_last_reported(
+    task: dict[str, Any], words: str, bench: Any
+) -> None:
+    """Its process may have ended: nobody else notices."""
+
+    def answer(request: Request) -> Reply:
+        if request.path.endswith("/tasks"):
+            found = {"id": LOCK["os_glance_import_task"], "status": "processing", **task}
+            return Reply(200, {"tasks": [found]})
+        return importing(**LOCK)
+
+    with pytest.raises(TimedOut) as caught:
+        bench(Reply(202), answer).run_import(FETCH)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("method", ["glance-direct", "web-download"])
+def test_an_import_that_does_not_find_what_was_staged_names_the_configuration(method: str, bench: Any) -> None:
+    def answer(request: Request) -> Reply:
+        if request.path.endswith("/tasks"):
+            task = {"id": LOCK["os_glance_import_task"], "status": "failure"}
+            return Reply(200, {"tasks": [{**task, "message": "Task failed due to Internal Error"}]})
+        return importing(**LOCK)
+
+    step = Import({"method": {"name": method}}, TIMEOUT)
+    with pytest.raises(RefusedData, match="Task failed due to Internal Error") as caught:
+        bench(Reply(202), answer).run_import(step)
+    assert ("worker_self_reference_url" in str(caught.value)) is (method == "glance-direct")
 
 
 @pytest.mark.parametrize("status", ["importing", "uploading", "saving"])
