@@ -37,6 +37,7 @@ from ansible.utils.display import Display
 from ..module_utils._arguments import check_arguments, without_nulls
 from ..module_utils._client.clouds import cloud_names
 from ..module_utils._client.connections import load_trust_store
+from ..module_utils._client.http import prepare_process
 from ..module_utils._client.login import TokenProvider
 from ..module_utils._client.options import CONNECTION_OPTIONS, connection_from
 from ..module_utils._client.progress import FIRST_INTERVAL, Progress
@@ -194,8 +195,8 @@ class InProcess(OrdinaryAction):
         return _spec_of(self.task)
 
     def __init_subclass__(cls) -> None:
-        # Once for the run, before Ansible forks its workers.
-        _validator_of(cls.task)
+        # Once for the run, before Ansible forks its workers: the first validation takes longer than others.
+        _validator_of(cls.task).validate({})
 
     def _performed(self, params: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
         warnings: list[str] = []
@@ -345,15 +346,18 @@ def _is_clean(validation: ValidationResult) -> bool:
     return all(words == [] for words in said) and hasattr(validation, "_no_log_values")
 
 
+_real = cache(os.path.realpath)
+
+
 @cache
 def _is_this_python(interpreter: str) -> bool:
     """Whether the interpreter that is asked for, if any, has the libraries that this process has."""
     if not interpreter or interpreter.startswith("auto"):
         return True
     # python3 and python3.11 of one folder are one; the same file in another folder may be another environment.
-    same_file = os.path.realpath(interpreter) == os.path.realpath(sys.executable)
     asked, ours = os.path.dirname(interpreter), os.path.dirname(sys.executable)
-    return same_file and os.path.realpath(asked) == os.path.realpath(ours)
+    same_file = _real(interpreter) == _real(sys.executable)
+    return same_file and (asked == ours or _real(asked) == _real(ours))
 
 
 def _is_under_awx(variables: Mapping[str, Any]) -> bool:
@@ -392,6 +396,8 @@ def _plain(value: Any) -> str:
     return str(value.isoformat()) if hasattr(value, "isoformat") else str(value)
 
 
-prepare(os.environ)
+if _is_there("requests"):
+    prepare(os.environ)
+    prepare_process()
 # What most tasks ask.
 _is_this_python(sys.executable)

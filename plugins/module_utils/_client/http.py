@@ -367,6 +367,17 @@ def new_session() -> Session:
     return _Session()
 
 
+def prepare_process() -> None:
+    """Let requests do what it does once in a process, such as to compile patterns. Nothing is sent."""
+    with new_session() as session:
+        wanted = requests.Request("GET", "https://localhost/v2", params=[("limit", "1")], headers={"Accept": "*/*"})
+        prepared = session.prepare_request(wanted)
+        # Since requests 2.32.
+        pool_for = getattr(session.get_adapter("https://localhost"), "get_connection_with_tls_context", None)
+        if pool_for is not None:
+            pool_for(prepared, True)
+
+
 def announced_length(headers: Mapping[str, str]) -> int | None:
     """The number of bytes that an answer announces; None if it does not, or sends them in chunks."""
     return None if "Transfer-Encoding" in headers else count_in(headers.get("Content-Length", ""))

@@ -23,7 +23,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._client.failures imp
     MAX_SERVER_MESSAGE_LENGTH,
     server_words,
 )
-from ansible_collections.platform9.pcd.plugins.module_utils._client.http import Http
+from ansible_collections.platform9.pcd.plugins.module_utils._client.http import Http, prepare_process
 from ansible_collections.platform9.pcd.plugins.module_utils._client.images import PATCH_TYPE, Images
 from ansible_collections.platform9.pcd.plugins.module_utils._client.progress import Progress
 from ansible_collections.platform9.pcd.plugins.module_utils._client.retry import (
@@ -1277,3 +1277,8 @@ def test_images_of_one_list_may_be_asked_for_twice(serve: Serve) -> None:
     service = serve(page(ID, OTHER_ID))
     images = images_of(service)
     assert [each["id"] for each in images.list()] == [each["id"] for each in images.list()] == [ID, OTHER_ID]
+
+
+def test_nothing_is_sent_to_prepare_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("socket.socket.connect", lambda *dummy: pytest.fail("it connects"))
+    prepare_process()
