@@ -34,8 +34,8 @@ options:
     default: {}
   drift:
     description:
-      - The registered result of a loop of M(platform9.pcd.pcd_image) in check mode, or of a catalogue in check mode.
-        Everything that it would change is drift.
+      - The registered result of M(platform9.pcd.pcd_image_catalog) in check mode, or of a loop of
+        M(platform9.pcd.pcd_image) in check mode. Everything that it would change is drift, and what cannot be pruned.
     type: dict
 seealso:
   - ref: ansible_collections.platform9.pcd.docsite.guide_report
@@ -143,11 +143,12 @@ def _hash_of(image: Mapping[str, Any]) -> str | None:
 def _drift(result: Mapping[str, Any]) -> dict[str, Any]:
     """What differs from what was declared, and why it may not be all."""
     entries = [_entry(found) for found in result.get("images") or result.get("results") or ()]
+    left = [{**image, "action": "not pruned", "error": image.get("reason")} for image in result.get("not_pruned") or ()]
     # The task of a loop fails because of an entry, which says so itself.
     failed = bool(result.get("failed")) and not entries
     return {
         "declared": len(entries),
-        "entries": [_difference(entry) for entry in entries if entry.get("action") != AS_DECLARED],
+        "entries": [_difference(entry) for entry in [*entries, *left] if entry.get("action") != AS_DECLARED],
         "error": str(result.get("msg") or "The comparison failed.") if failed else None,
     }
 

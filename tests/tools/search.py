@@ -40,7 +40,7 @@ QUERIES = {
         "pipeline json drift",
         "junit",
     ),
-    "guide_report": ("report page", "html", "duplicates", "drift", "chart", "sort filter search"),
+    "guide_report": ("report page", "html", "duplicates", "drift catalogue", "chart", "sort filter search"),
 }
 
 

@@ -98,7 +98,8 @@ def test_drift_is_what_the_catalogue_would_change() -> None:
             {"name": "other", "id": "2", "action": "updated", "patch": patch},
             {"name": "broken", "id": None, "action": "failed", "error": "no such file"},
             {"name": "refused", "id": None, "action": "failed", "error": {"msg": "403", "status": 403}},
-        ]
+        ],
+        not_pruned=[{"id": "3", "name": "adopted", "reason": "this collection has not made it"}],
     )
     assert found == {
         "declared": 4,
@@ -107,6 +108,7 @@ def test_drift_is_what_the_catalogue_would_change() -> None:
             {"id": "2", "name": "other", "action": "updated", "lines": ['a/b~c: {"x": 1}', "min_ram is removed"]},
             {"id": None, "name": "broken", "action": "failed", "lines": ["no such file"]},
             {"id": None, "name": "refused", "action": "failed", "lines": ["403"]},
+            {"id": "3", "name": "adopted", "action": "not pruned", "lines": ["this collection has not made it"]},
         ],
     }
 
