@@ -19,6 +19,7 @@ from .._client.options import CONNECTION_OPTIONS
 from .._data.options import IMAGE_CONSTRAINTS, IMAGE_OPTIONS, ImageRequest, parse_image
 from .._errors import ConfigurationError, DataError, MissingPath, PcdError, quoted
 from .._image.attributes import CATALOG, MAX_TEXT_LENGTH
+from .._image.options import storable
 from .._session import Params
 
 CATALOG_OPTIONS: dict[str, Any] = {
@@ -148,6 +149,11 @@ def _check_task(params: Params, problems: _Problems) -> None:
     catalog = params["catalog"]
     if catalog is not None and not (catalog.strip() and len(catalog) <= MAX_TEXT_LENGTH):
         problems.add("catalog", f"it must be a name of 1 to {MAX_TEXT_LENGTH} characters.")
+    elif catalog is not None:
+        try:
+            storable("catalog", catalog)
+        except ConfigurationError as error:
+            problems.add("", error)
     if not 1 <= params["workers"] <= MAX_WORKERS:
         problems.add("workers", f"{params['workers']} is not a number from 1 to {MAX_WORKERS}.")
     if not 0 <= params["prune_limit"] <= 100:

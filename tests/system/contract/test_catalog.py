@@ -17,6 +17,8 @@ from ansible_collections.platform9.pcd.tests.support.glance_client import Server
 from ansible_collections.platform9.pcd.tests.support.module_runner import Runner
 from ansible_collections.platform9.pcd.tests.support.vendor import PASSWORD, USER, Vendor, open_vendor
 
+MAX_KIB_A_WORKER = 16 << 10
+
 
 @pytest.fixture
 def vendor() -> Iterator[Vendor]:
@@ -297,3 +299,18 @@ def test_other_images_cost_only_the_pages_of_the_list(catalog: Catalog, server: 
     outcome = catalog([{"name": name, "min_ram": 1} for name in names])
     assert outcome.result["summary"]["unchanged"] == 20
     assert outcome.lookups == 3
+
+
+def test_each_further_worker_takes_little_memory(catalog: Catalog) -> None:
+    images = []
+    for number in range(6):
+        path = catalog.folder / f"{number}.raw"
+        path.write_bytes(bytes([65 + number]) * (24 << 20))
+        images.append(catalog.entry(f"m{number}", path=str(path), **RAW))
+    peaks = {}
+    for workers in (1, 6):
+        outcome = catalog(images, workers=workers)
+        assert outcome.result["summary"]["created"] == 6
+        peaks[workers] = outcome.peak_memory
+        catalog.clean_up()
+    assert peaks[6] - peaks[1] <= 5 * MAX_KIB_A_WORKER

@@ -75,6 +75,19 @@ def test_neither_the_answer_nor_the_log_of_the_system_has_secrets_of_an_address(
             assert secret not in told
 
 
+@pytest.mark.parametrize("wrong", [{}, {"nonsense": "q7Z-secret"}, {"min_disk": "x"}])
+def test_neither_the_answer_nor_the_log_of_the_system_has_secrets_of_an_entry(
+    wrong: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "syslog.py").write_text(SYSLOG)
+    entry = {"name": "a", "url": "https://bob:q7Z-secret@127.0.0.1:1/x", "url_headers": {"X": "q7Z-secret"}, **wrong}
+    result = run("pcd_image_catalog", tmp_path, images=[entry], defaults={"url_password": "q7Z-secret"}, token=TOKEN)[1]
+    log = (tmp_path / "syslog.txt").read_text()
+    assert "name': 'a'" in log
+    for text in (json.dumps(result), log):
+        assert "q7Z" not in text
+
+
 def test_a_purge_says_what_stays(tmp_path: Path) -> None:
     status, result = run("pcd_image", tmp_path, name="a", purge_properties=True)
     assert (status, result["failed"]) == (1, True)

@@ -144,6 +144,7 @@ def test_only_leaves_the_catalogue_as_it_is() -> None:
         ([{"name": "a"}], {"workers": 33}, "workers: 33 "),
         ([{"name": "a"}], {"prune_limit": -1}, "prune_limit: -1 "),
         ([{"name": "a"}], {"catalog": " "}, "catalog: "),
+        ([{"name": "a"}], {"catalog": "\U0001f600"}, "catalog: "),
         ([{"name": "a"}], {"catalog": "x" * 256}, "catalog: "),
         ([{"name": "a"}], {"only": []}, "only: "),
         ([{"name": "a"}], {"only": ["b"]}, "only: there is no image 'b'"),
