@@ -34,6 +34,7 @@ from ._errors import (
 )
 from ._image.attributes import (
     BOUND_TO,
+    GOING,
     IMPORT_LOCK,
     OPTION_OF_ATTRIBUTE,
     REPLACES,
@@ -77,9 +78,6 @@ from ._session import Session
 
 if TYPE_CHECKING:
     from ._data.transfer import Transfers
-
-# The statuses of an image for the moment in which it is deleted (glance/domain/__init__.py, Image).
-GOING = ("deleted", "pending_delete")
 
 # How often a change is made again that others undo.
 MAX_ROUNDS = 10

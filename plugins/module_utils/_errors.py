@@ -47,6 +47,12 @@ class PcdError(Exception):
         super().__init__(_safe(message))
         self.facts = facts
 
+    def __copy__(self) -> PcdError:
+        # Python would call the class with the text only, and some need more than that.
+        copied = type(self).__new__(type(self), *self.args)
+        copied.__dict__.update(self.__dict__)
+        return copied
+
     def with_note(self, message: str) -> PcdError:
         """The same error, with one sentence more about what became of it."""
         text = str(self)

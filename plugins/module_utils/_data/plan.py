@@ -20,6 +20,7 @@ from .._errors import (
 from .._image.attributes import (
     FIXED_BY_DATA,
     FULL_STATUSES,
+    GOING,
     IMPORT_LOCK,
     REPLACES,
     SOURCE,
@@ -634,7 +635,12 @@ def _is_staged(image: Image) -> bool:
 
 
 def _settled(data: DataRequest, session: Session, image: Image) -> Image | None:
-    """The image once nobody else's data is on its way into it; None if it is gone by then."""
+    """The image once nobody else's data is on its way into it; None if it is gone by then, or about to be."""
+    settled = _without_others_data(data, session, image)
+    return None if settled is None or settled["status"] in GOING else settled
+
+
+def _without_others_data(data: DataRequest, session: Session, image: Image) -> Image | None:
     if is_settled(image):
         return image
     timeout = data.wait_timeout if data.wait else 0

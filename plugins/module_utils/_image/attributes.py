@@ -78,6 +78,8 @@ SOURCE_VALUE = re.compile(
 CATALOG = "pcd_catalog"
 # The statuses of an image that has its data.
 FULL_STATUSES = ("active", "deactivated")
+# Those of the moment in which an image is deleted (glance/domain/__init__.py, Image).
+GOING = ("deleted", "pending_delete")
 # The id of the image that REPLACES, RETIRED and CATALOG are written onto, so that a copy on another image is void.
 BOUND_TO = "pcd_bound_to"
 # glance/api/v2/images.py: RequestDeserializer._reserved_properties and _reserved_namespaces; `stores` is computed.

@@ -232,6 +232,8 @@ def _meet(worker: Worker, cell: Cell, subject: Subject, verdict: Verdict) -> Non
         options["timeout"] = STALL["timeout"]
         if operation.contents and operation.module == "pcd_image" and "state" not in options:
             options["wait_timeout"] = STALL["wait_timeout"]
+        if operation.module == "pcd_image_catalog":
+            options["defaults"] = {**options["defaults"], "wait_timeout": STALL["wait_timeout"]}
     run = worker.run(operation.module, options, strike)
     verdict.reached, verdict.writes = not run.failed, len(run.writes)
     verdict.add("run", [*unclear(worker, run), *operation.leftovers(subject)])

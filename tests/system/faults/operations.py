@@ -28,7 +28,10 @@ def hash_of(content: bytes) -> str:
 
 @dataclass
 class Subject:
-    """What one cell is about: images of this name, and files in this folder."""
+    """What one cell is about: images of this name, or of names that begin so, and files in this folder.
+
+    `more` are the endings of the other names.
+    """
 
     server: Server
     vendor: Vendor
@@ -36,14 +39,16 @@ class Subject:
     name: str = field(default_factory=lambda: unused("fault"))
     id: str = ""
     many: list[str] = field(default_factory=list)
+    more: tuple[str, ...] = ()
 
     @property
     def images(self) -> list[Image]:
-        """The project's images of the name, hidden ones too."""
-        return [image for hidden in ("false", "true") for image in self._listed(hidden)]
+        """The project's images of the name, or of all names, hidden ones too."""
+        names = (self.name, *(f"{self.name}{ending}" for ending in self.more))
+        return [image for name in names for hidden in ("false", "true") for image in self._listed(name, hidden)]
 
-    def _listed(self, hidden: str) -> list[Image]:
-        return self.server.pages("member", [("name", f"eq:{self.name}"), ("os_hidden", hidden)])
+    def _listed(self, name: str, hidden: str) -> list[Image]:
+        return self.server.pages("member", [("name", f"eq:{name}"), ("os_hidden", hidden)])
 
     @property
     def old(self) -> Image | None:
@@ -500,6 +505,68 @@ class RollBack(Rotation):
         return {NEW: (False, False), OLD: (True, True)}
 
 
+class Catalogue(Operation):
+    """Three images are changed, so many that one list verifies them; one is created, and one is declared no more."""
+
+    name, module, writes = "catalogue", "pcd_image_catalog", 6
+    contents = (OLD, NEW)
+    CHANGED, NEW_ONE, LEFT_OUT = ("-a", "-b", "-c"), "-new", "-left-out"
+
+    def prepare(self, subject: Subject) -> None:
+        subject.more = (*self.CHANGED, self.NEW_ONE, self.LEFT_OUT)
+        for ending in (*self.CHANGED, self.LEFT_OUT):
+            image_id = new_id()
+            marks: dict[str, Any] = {"pcd_catalog": subject.name, "pcd_bound_to": image_id}
+            attributes: dict[str, Any] = {**FORMATS, **marks, "id": image_id, "kept": "as it was"}
+            image = subject.server.create(f"{subject.name}{ending}", **attributes)
+            subject.server.upload(image["id"], OLD)
+
+    def options(self, subject: Subject) -> dict[str, Any]:
+        images: list[dict[str, Any]] = [
+            {"name": f"{subject.name}{ending}", "properties": {"os_distro": "debian"}} for ending in self.CHANGED
+        ]
+        images.append({"name": f"{subject.name}{self.NEW_ONE}", "path": subject.file()})
+        # One after the other, so that the requests of each run have the same order.
+        common = {"defaults": {**FORMATS, "min_disk": 1}, "images": images, "workers": 1}
+        return {"catalog": subject.name, "prune": True, **common}
+
+    def wrong(self, subject: Subject, result: Mapping[str, Any]) -> list[str]:
+        images = self._by_ending(subject)
+        found = []
+        for ending in self.CHANGED:
+            found += only(images[ending], os_distro="debian", min_disk=1, kept="as it was", os_hidden=False)
+        found += only(images[self.NEW_ONE], status="active", os_hash_value=hash_of(NEW), pcd_catalog=subject.name)
+        found += only(images[self.LEFT_OUT], os_hidden=True, status="active")
+        errors = [image["error"] for image in result.get("images", ()) if image["error"] is not None]
+        return [*found, *errors]
+
+    def damage(self, subject: Subject) -> list[str]:
+        hashes = [hash_of(content) for content in self.contents]
+        images = self._by_ending(subject)
+        found = [
+            f"{image['name']} is {image['status']} with other data"
+            for same in images.values()
+            for image in same
+            if image["status"] == "active" and image["os_hash_value"] not in hashes
+        ]
+        for ending in (*self.CHANGED, self.LEFT_OUT):
+            found += only(images[ending], status="active", kept="as it was", os_hash_value=hash_of(OLD))
+        if len(images[self.NEW_ONE]) > 1:
+            found.append(f"{len(images[self.NEW_ONE])} new images")
+        # What is not declared any more is retired last, and only if nothing has failed.
+        hidden = any(image["os_hidden"] for image in images[self.LEFT_OUT])
+        if hidden and [image["status"] for image in images[self.NEW_ONE]] != ["active"]:
+            found.append("pruned before everything else was as declared")
+        return found
+
+    @staticmethod
+    def _by_ending(subject: Subject) -> dict[str, list[Image]]:
+        images = subject.images
+        return {
+            ending: [image for image in images if image["name"] == f"{subject.name}{ending}"] for ending in subject.more
+        }
+
+
 class Download(Operation):
     name, module, writes = "download", "pcd_image_download", 0
     contents = (OLD,)
@@ -550,6 +617,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Prepare(),
     Publish(),
     RollBack(),
+    Catalogue(),
     Download(),
 )
 BY_NAME = {operation.name: operation for operation in OPERATIONS}

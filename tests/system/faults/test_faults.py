@@ -84,6 +84,12 @@ PART = (
     ("roll back", "502", "after", "update 1", 2),
     ("roll back", "null", "after", "update 2", 0),
     ("roll back", "close", "before", "update 3", 0),
+    ("catalogue", "503", "before", "list 1", 0),
+    ("catalogue", "reset", "after", "update 1", 0),
+    ("catalogue", "503", "after", "update 2", 2),
+    ("catalogue", "half", "after", "list 3", 0),
+    ("catalogue", "reset", "inside", "upload 1", 0),
+    ("catalogue", "502", "before", "update 4", 0),
     ("download", "cut body", "after", "download 1", 0),
     ("download", "redirect", "before", "download 1", 0),
 )
@@ -107,6 +113,10 @@ KILLED = (
     ("roll back", signal.SIGKILL, "after", "update 2"),
     ("roll back", signal.SIGKILL, "before", "update 3"),
     ("set members", signal.SIGKILL, "after", "share 1"),
+    ("catalogue", signal.SIGKILL, "after", "update 1"),
+    ("catalogue", signal.SIGKILL, "inside", "upload 1"),
+    ("catalogue", signal.SIGINT, "inside", "upload 1"),
+    ("catalogue", signal.SIGKILL, "before", "update 4"),
     ("download", signal.SIGINT, "after", "download 1"),
 )
 

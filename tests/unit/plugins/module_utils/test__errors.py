@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 import pytest
 
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
@@ -74,3 +76,12 @@ def test_a_renewed_token_keeps_the_response_and_can_be_distinguished() -> None:
     renewed = refused.renewed()
     assert isinstance(renewed, TokenRenewed)
     assert (str(renewed), renewed.facts) == (str(refused), refused.facts)
+
+
+def test_a_copy_of_any_error_says_the_same_and_gets_notes_of_its_own() -> None:
+    for error in (PcdError("It failed.", size=3), response(), response(Unauthorized, 401)):
+        copied = copy(error)
+        assert type(copied) is type(error)
+        assert (str(copied), copied.__dict__) == (str(error), error.__dict__)
+        copied.with_note("Nothing is left.")
+        assert str(copied) != str(error)
