@@ -45,6 +45,7 @@ def cases(image: Mapping[str, Any], path: str) -> dict[str, tuple[str, dict[str,
         "unchanged": ("pcd_image", {**named, "tags": ["benchmark"]}),
         "update": ("pcd_image", {**named, "min_ram": 512}),
         "unchanged data": ("pcd_image", {**named, "path": path}),
+        "catalogue": ("pcd_image_catalog", {"images": [{**named, "tags": ["benchmark"]}]}),
         "info": ("pcd_image_info", named),
         "state": ("pcd_image_state", {**named, "state": "active"}),
         "member": ("pcd_image_member", {**named, "projects": []}),
@@ -101,7 +102,7 @@ def _pack(tree: Path, archive: Path) -> None:
         parts = [*PLUGINS.rstrip(".").split("."), ""]
         packages = ["/".join(parts[: count + 1]).rstrip("/") for count in range(len(parts) - 1)]
         base = packages[-1]
-        parts_of_utils = [f"{base}/module_utils/{name}" for name in ("_client", "_data", "_image")]
+        parts_of_utils = [f"{base}/module_utils/{name}" for name in ("_catalog", "_client", "_data", "_image")]
         for package in [*packages, f"{base}/modules", f"{base}/module_utils", *parts_of_utils]:
             packed.writestr(f"{package}/__init__.py", "")
 

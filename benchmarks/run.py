@@ -19,7 +19,7 @@ from typing import Any
 import certifi
 import yaml
 
-from ansible_collections.platform9.pcd.benchmarks import chart, imports, listing, peers, tasks, upload
+from ansible_collections.platform9.pcd.benchmarks import catalog, chart, imports, listing, peers, tasks, upload
 from ansible_collections.platform9.pcd.benchmarks.measured import Block, Row, Samples, Time, play_all
 from ansible_collections.platform9.pcd.tests.support.environment import inherited_environ
 from ansible_collections.platform9.pcd.tests.support.glance_client import Server
@@ -57,7 +57,15 @@ ALIKE = (tasks.IN_PROCESS, tasks.STORE, tasks.CLOUDS)
 CLOUDS = 30
 
 # The contestant that the others of a block are compared with.
-BASES = (tasks.OPENSTACK_CLOUD, tasks.PING, listing.BARE, upload.CURL)
+BASES = (
+    tasks.OPENSTACK_CLOUD,
+    tasks.PING,
+    listing.BARE,
+    upload.CURL,
+    catalog.OPENSTACK_LOOP,
+    catalog.LOOP,
+    catalog.ONE_BY_ONE,
+)
 
 
 def parsed() -> argparse.Namespace:
@@ -66,6 +74,8 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, help=f"how long it may take ({MINUTES:g}; quick {QUICK_MINUTES:g})")
     parser.add_argument("--sizes", type=int, nargs="+", help="how many tasks or items (1 20 100; quick 1 20)")
     parser.add_argument("--rounds", type=int, default=5, help="the maximum number of rounds, if there is time (5)")
+    parser.add_argument("--images", type=int, help="how many images a catalogue declares (500; quick 50)")
+    parser.add_argument("--only", metavar="TEXT", help="only the cases whose names contain this, such as declared")
     parser.add_argument("--size", type=int, help="MiB of the file to upload (1024; quick 128)")
     parser.add_argument("--openstack-cloud", type=Path, metavar="PATH", help="that collection, instead of a download")
     parser.add_argument("--results", type=Path, default=HERE / "results", help="the folder for JSON and charts")
@@ -116,8 +126,14 @@ def measured(server: Server, given: argparse.Namespace) -> dict[str, Any]:
         *most, last = contest.blocks(sizes, given.rounds)
         lists = listing.blocks(server, own, (1000,) if given.quick else (1000, 10_000), min(3, given.rounds))
         sent = upload.block(server, own, str(path), min(3, given.rounds))
+        many = catalog.Contest(server, Path(folder), environ, root is not None)
+        declared, uploads = given.images or (50 if given.quick else 500), 5 if given.quick else catalog.UPLOADS
+        catalogues = [
+            *many.blocks(declared, min(3, given.rounds)),
+            catalog.block_of_uploads(server, own, Path(folder), uploads, min(3, given.rounds)),
+        ]
         # What nothing is promised about comes last.
-        blocks = [*most, *lists, sent, last]
+        blocks = [block for block in (*most, *lists, sent, *catalogues, last) if (given.only or "") in block.name]
         play_all(blocks, time_left, tell)
     load.append(load_average())
     rows = [row for block in blocks for row in rows_of(block, contestants)]
@@ -125,7 +141,7 @@ def measured(server: Server, given: argparse.Namespace) -> dict[str, Any]:
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
         "quick": given.quick,
         "machine": {**machine, "load_before_and_after": load},
-        "promises": promises(blocks),
+        "promises": [*promises(blocks), *catalogue_promises(blocks, declared, uploads)],
         "rows": rows,
         "imports_in_milliseconds": imported,
     }
@@ -236,7 +252,9 @@ def rows_of(block: Block, is_here: set[str]) -> Iterator[Row]:
 
 
 def why_not(name: str, is_here: set[str]) -> str:
-    return "its collection is not to be had" if name in tasks.SLOW and name not in is_here else "no time was left"
+    collection = tasks.OPENSTACK_CLOUD if name == catalog.OPENSTACK_LOOP else name
+    is_missing = collection in tasks.SLOW and collection not in is_here
+    return "its collection is not to be had" if is_missing else "no time was left"
 
 
 def rounded(value: float | None) -> float | None:
@@ -268,6 +286,12 @@ def promise_of_share(samples: Samples, contestant: str, case: str, most: float) 
     return promise(f"processor time of {contestant} beyond {tasks.DEBUG}, as a share of it, {case}", value, most)
 
 
+def catalogue_promises(blocks: list[Block], declared: int, uploads: int) -> list[dict[str, Any]]:
+    found = {block.name: block.samples for block in blocks}
+    kept = catalog.promises(found, declared, uploads)
+    return [promise(each["what"], rounded(each["measured"]), round(each["at_most"], 4)) for each in kept]
+
+
 def promise(what: str, value: float | None, most: float) -> dict[str, Any]:
     return {"what": what, "measured": value, "at_most": most, "kept": None if value is None else value <= most}
 
@@ -277,17 +301,17 @@ def told(results: Mapping[str, Any]) -> str:
     machine = ", ".join(f"{name} {value}" for name, value in results["machine"].items())
     lines = [f"{results['date']}: {machine}", ""]
     lines += table(
-        ["case", "contestant", "rounds", "seconds", "of CPU", "to openstack.cloud", "to ping", "to bare loop or curl",
-         "requests", "logins", "MiB"],
+        ["case", "contestant", "rounds", "seconds", "of CPU", "to openstack.cloud", "to ping",
+         "to bare loop, curl or own loop", "requests", "logins", "MiB"],
         [
             [
                 row["case"],
                 row["contestant"],
                 *([row["rounds"], row["seconds"]] if row["rounds"] else ["0", f"not measured: {row['not_measured']}"]),
                 row.get("cpu_seconds"),
-                row["ratio_to"].get(tasks.OPENSTACK_CLOUD),
+                first_of(row["ratio_to"], tasks.OPENSTACK_CLOUD, catalog.OPENSTACK_LOOP),
                 row["ratio_to"].get(tasks.PING),
-                row["ratio_to"].get(listing.BARE, row["ratio_to"].get(upload.CURL)),
+                first_of(row["ratio_to"], listing.BARE, upload.CURL, catalog.LOOP, catalog.ONE_BY_ONE),
                 *(row.get(key) for key in ("requests", "logins", "memory_mib")),
             ]
             for row in results["rows"]
@@ -306,6 +330,10 @@ def told(results: Mapping[str, Any]) -> str:
          ["all", *(round(sum(case.values()), 1) for case in times.values())]],
     )]  # fmt: skip
     return "\n".join(lines)
+
+
+def first_of(ratios: Mapping[str, float], *others: str) -> float | None:
+    return next((ratios[other] for other in others if other in ratios), None)
 
 
 def table(head: list[str], rows: list[list[Any]]) -> list[str]:
@@ -329,6 +357,14 @@ def charted(results: Mapping[str, Any], colours: Mapping[str, str]) -> str:
             if row["case"] == case and row["seconds"] and row["contestant"] not in NOT_IN_CHART
         ]
         if case.startswith(f"{largest} ") and bars:
+            groups[case] = sorted(bars, key=lambda bar: -bar.value)
+    for case in dict.fromkeys(row["case"] for row in results["rows"] if "declared images" in row["case"]):
+        rows = [row for row in results["rows"] if row["case"] == case and row["seconds"]]
+        bars = [
+            chart.Bar(row["contestant"], row["seconds"], worded(row), row["contestant"] != catalog.OPENSTACK_LOOP)
+            for row in rows
+        ]
+        if bars:
             groups[case] = sorted(bars, key=lambda bar: -bar.value)
     machine = results["machine"]
     versions = [f"{name} {machine[name]}" for name in ("ansible-core", "openstack.cloud", "openstacksdk")]

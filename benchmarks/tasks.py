@@ -128,12 +128,12 @@ class Contest:
             commands = [["ansible-playbook", "-i", "localhost,", str(playbook)]]
         environ = dict(self._environs.get(contestant, self._environ))
         position = self._log.position()
-        began, busy_before = time.monotonic(), _busy()
+        began, busy_before = time.monotonic(), busy()
         for command in commands:
             done = subprocess.run(command, cwd=self._folder, env=environ, capture_output=True, text=True, check=False)
             if done.returncode:
                 raise SystemExit(f"{contestant}: {' '.join(command)}\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-        seconds, busy = time.monotonic() - began, _busy() - busy_before
+        seconds, used = time.monotonic() - began, busy() - busy_before
         if contestant == NOTHING:
             self._start = seconds
         # Each command of the client is a new process.
@@ -143,7 +143,7 @@ class Contest:
         tokens = [
             request for request in requests if request["method"] == "POST" and request["path"].endswith("/auth/tokens")
         ]
-        return seconds, {"requests": len(requests), "logins": len(tokens), "cpu_seconds": round(busy, 2)}
+        return seconds, {"requests": len(requests), "logins": len(tokens), "cpu_seconds": round(used, 2)}
 
     def _check(self, contestant: str, kind: str, size: int, values: list[int], output: str, methods: list[str]) -> None:
         """It did what it was measured for, neither more nor less."""
@@ -198,7 +198,7 @@ def takes_part(contestant: str, kind: str) -> bool:
     return not (contestant == CLIENT and kind == "loop")
 
 
-def _busy() -> float:
+def busy() -> float:
     """The seconds for which processors were at work for the commands so far: noise of others is hardly in it."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime

@@ -32,6 +32,8 @@ from ansible_collections.platform9.pcd.tests.tools import recorded
 
 PLAY = Path(__file__).with_name("play.yml")
 MEBIBYTE = 1 << 20
+# What the service lists at once (limit_param_default and api_limit_max of Glance).
+PAGE = 1000
 MARK = "PCD_LOAD_RUN"  # in the environment of every process of a run
 
 
@@ -145,6 +147,32 @@ class Run:
         self.play("remove", hosts, forks, total)
         self._check(0)
 
+    def as_catalogue(self) -> None:
+        """The same with one task for all images: create, change and remove them, and look at them unchanged."""
+        total = self._options.images
+        names = [f"{self.name}-{number:04}" for number in range(total)]
+        images = [{"name": name, "properties": {"load_name": name}} for name in names]
+        new: dict[str, Any] = {"disk_format": "raw", "container_format": "bare", "min_disk": 1, "tags": [self.name]}
+        created = {**new, "properties": {"load_stage": "created"}}
+        changed = {**new, "min_disk": 2, "properties": {"load_stage": "changed"}}
+        pages = 2 + total // PAGE
+        stages: tuple[tuple[str, dict[str, Any], str, int | None], ...] = (
+            ("create", created, "created", None),
+            ("change", changed, "updated", total + 2 * pages + 5),
+            ("keep", changed, "unchanged", pages + 1),
+            ("remove", {"state": "absent"}, "deleted", None),
+        )
+        for stage, defaults, action, requests in stages:
+            declared = images if "properties" in defaults else [{"name": name} for name in names]
+            given = {"load_images": declared, "load_defaults": defaults, "load_action": action}
+            self.play(f"catalogue-{stage}", 1, 1, total, **given)
+            done = self.stages[-1]
+            sent = done.requests.total() + done.tokens
+            assert requests is None or sent <= requests, f"{stage}: {sent} requests, at most {requests} were expected"
+            if "properties" in defaults:
+                self._check(total, tags=[self.name], min_disk=defaults["min_disk"], **defaults["properties"])
+        self._check(0)
+
     def _check(self, total: int, **expected: Any) -> None:
         """The service has these images, each once and as it was declared."""
         images = self.images()
@@ -221,6 +249,7 @@ def main() -> None:
     sandbox = running_sandbox()
     with run(sandbox, options) as this:
         this.come_and_go()
+        this.as_catalogue()
         this.upload()
     figures = text(this.stages, options, sandbox)
     print(figures)
