@@ -39,6 +39,7 @@ CONTENTS = (
     "docs/docsite/rst/*.rst",
     "docs/docsite/rst/images/*.png",
     "docs/docsite/rst/images/*.svg",
+    "docs/examples/catalog/*",
     "meta/*",
     "playbooks/*.yml",
     "playbooks/files/image_report.*",

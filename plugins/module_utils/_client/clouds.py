@@ -329,11 +329,10 @@ def _from_yaml(path: str, text: str) -> Any:
             f"cloud: reading {shown(path)} needs the Python library PyYAML, which is not installed for the "
             "Python of this task. Install it, or give the connection by options or OS_* variables."
         ) from None
-    quick = getattr(yaml, "CSafeLoader", None)
-    if quick is not None and _max_depth(text) <= MAX_DEPTH_IN_C:
+    if hasattr(yaml, "CSafeLoader") and _max_depth(text) <= MAX_DEPTH_IN_C:
         # What is wrong is said by the other loader, which knows the place better.
         with suppress(yaml.YAMLError):
-            return yaml.load(text, quick)
+            return yaml.load(text, Loader=yaml.CSafeLoader)
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
