@@ -255,7 +255,7 @@ def slow_proxy(url: str) -> Iterator[str]:
 def _pass_on(client: socket.socket, server: socket.socket) -> None:
     began, passed = time.monotonic(), 0
     other = {client: server, server: client}
-    with selectors.DefaultSelector() as selector, client, server:
+    with client, server, selectors.DefaultSelector() as selector:
         for each in other:
             selector.register(each, selectors.EVENT_READ)
         while True:

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from difflib import get_close_matches
+from typing import Optional
 
 # For each name: options in the order of preference, each with the advice; the first one that the module has counts.
 # None as advice: the name is all that differs. None as an option: every module.
-Advice = tuple[tuple[str | None, str | None], ...]
+Advice = tuple[tuple[Optional[str], Optional[str]], ...]
 
 # What to write instead of `auth`, or of a whole entry of clouds.yaml.
 ENTRIES = "Write its entries as options: auth_url, username, password, project_name and so on."

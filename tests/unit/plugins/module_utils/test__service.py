@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 
@@ -18,7 +18,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._session import Sess
 from ansible_collections.platform9.pcd.tests.support.samples import TOKEN
 from ansible_collections.platform9.pcd.tests.support.scripted_server import Reply, Request, Serve, Service
 
-Subject = dict[str, Any] | None
+Subject = Optional[dict[str, Any]]
 LINKS = [{"rel": "self", "href": "http://glance/v2/"}]
 GOOD: dict[str, Reply] = {
     "/glance/versions": Reply(200, {"versions": [{"id": "v2.9", "status": "CURRENT", "links": LINKS, "more": 1}]}),

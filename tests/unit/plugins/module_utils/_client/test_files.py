@@ -32,7 +32,9 @@ def test_a_file_from_the_future_has_no_version(file: Path) -> None:
 def test_a_file_that_nobody_touches_keeps_its_version(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "MIN_AGE_SECONDS", -60)
     with open(file, encoding="utf-8") as stream:
-        assert version_of(stream.fileno()) == version_of(str(file)) is not None
+        version = version_of(stream.fileno())
+    assert version is not None
+    assert version == version_of(str(file))
 
 
 def test_a_change_makes_another_version_even_with_the_same_size_and_time(
