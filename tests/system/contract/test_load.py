@@ -34,6 +34,6 @@ def test_ten_forks_create_change_list_and_remove_images_and_upload_at_the_same_t
     ended = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     seen = Counter(request["method"] for request in log.since(position) if request["service"] == "glance")
-    assert (seen["POST"], seen["PUT"]) == (25, 5)
-    assert min(seen["PATCH"], seen["DELETE"]) >= 20
+    assert (seen["POST"], seen["PUT"]) == (45, 5)
+    assert min(seen["PATCH"], seen["DELETE"]) >= 40
     assert server.everything().keys() == before
