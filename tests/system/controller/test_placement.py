@@ -82,7 +82,8 @@ def test_the_environment_of_a_play_is_that_of_its_tasks(run: Player) -> None:
     ("options", "said"),
     [
         ({"limit": "many"}, "limit"),
-        ({"limit": 1, "lmit": 1}, "Unsupported parameters for (platform9.pcd.pcd_image_info) module: lmit"),
+        ({"limit": 1, "beauty": 1}, "Unsupported parameters for (platform9.pcd.pcd_image_info) module: beauty"),
+        ({"limit": 1, "lmit": 1}, "lmit: this module has no option of this name. Did you mean limit?"),
         ({"id": "x", "name": "y"}, "mutually exclusive"),
         ({"visibility": "secret"}, "value of visibility must be one of"),
     ],
