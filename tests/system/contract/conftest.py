@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.platform9.pcd.tests.support.fault_proxy import Proxy, open_proxy
-from ansible_collections.platform9.pcd.tests.support.glance_client import Server, unused
+from ansible_collections.platform9.pcd.tests.support.glance_client import GOING, Server, unused
 from ansible_collections.platform9.pcd.tests.support.module_runner import MODULES, Runner
 
 pytest_plugins = ["ansible_collections.platform9.pcd.tests.support.fixtures"]
@@ -22,7 +22,8 @@ def server(sandbox: dict[str, Any]) -> Iterator[Server]:
     server = Server(sandbox)
     before = set(server.everything())
     yield server
-    left = [image for image in server.everything().values() if image["id"] not in before]
+    found = server.everything().values()
+    left = [image for image in found if image["id"] not in before and image["status"] not in GOING]
     assert not left, f"images that a test has left behind: {left}"
 
 

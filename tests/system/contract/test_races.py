@@ -47,10 +47,10 @@ def succeeded(outcomes: Sequence[Outcome]) -> None:
     assert not failures, "\n".join(failures)
 
 
-def told(outcomes: Sequence[Outcome]) -> None:
-    """Each run has reached the desired state, or says in one line why not; at least one has reached it."""
+def told(outcomes: Sequence[Outcome], at_least: int = 1) -> None:
+    """Each run has reached the desired state, or says in one line why not; so many have reached it."""
     failures = [outcome.msg for outcome in outcomes if outcome.failed]
-    assert len(failures) < len(outcomes), "\n".join(failures)
+    assert len(failures) <= len(outcomes) - at_least, "\n".join(failures)
     assert all("\n" not in message for message in failures)
 
 
@@ -84,10 +84,13 @@ def test_runs_that_upload_one_name_end_with_one_image(
 def test_runs_that_stage_one_name_end_with_one_image_once_one_more_has_run(
     count: int, runners: list[Runner], server: Server, name: str, path: Path
 ) -> None:
-    """Glance lets several stage one record, and answers 409 or 500 to all but one: such a run may fail, and says so."""
+    """Glance lets several stage one record, and answers 409 or 500: such a run may fail, and says so.
+
+    The one whose data it keeps may get a 500 as well, if the database is locked.
+    """
     server.remember_name(name)
     task: dict[str, Any] = {"name": name, "path": str(path), "method": "glance-direct", **FORMATS}
-    told(together(runners, "pcd_image", [task] * count))
+    told(together(runners, "pcd_image", [task] * count), at_least=0)
     assert not runners[0]("pcd_image", **task).failed
     (left,) = server.named(name)
     assert left["status"] == "active"
@@ -152,8 +155,8 @@ def test_runs_that_create_one_id_all_find_it_as_declared(
     succeeded(outcomes)
     after = server.get(image_id)
     assert (after["tags"], after["status"]) == (["a"], "active" if has_data else "queued")
-    # One has made the record, and perhaps another one has sent the data.
-    assert 1 <= sum(outcome.changed for outcome in outcomes) <= (2 if has_data else 1)
+    # A run whose creation was answered by a 500 cannot know that the record with its id is not its own.
+    assert any(outcome.changed for outcome in outcomes)
 
 
 @pytest.mark.parametrize("count", [2, MOST_RUNS])
