@@ -256,7 +256,7 @@ class Server:
             status = self.call("DELETE", f"/images/{image_id}").status_code
         if status == 500:  # only a Glance that knows the data's store deletes it
             status = self.call("DELETE", f"/images/{image_id}", through="public").status_code
-        # Glance that has failed in the middle of a deletion leaves an image that counts as deleted, and deletes it never.
+        # If Glance fails in the middle of a deletion, it leaves an image that counts as deleted, and never deletes it.
         is_gone = status == 400 and self.get(image_id)["status"] in GOING
         assert is_gone or status in (204, 404), f"DELETE {image_id}: {status}"
 

@@ -145,8 +145,11 @@ def test_runs_that_replace_one_image_by_different_data_all_end_with_an_image_of_
     assert "pcd_replaces" not in left
 
 
-@pytest.mark.parametrize("has_data", [False, True], ids=["record", "data"])
-@pytest.mark.parametrize("count", [2, MOST_RUNS])
+@pytest.mark.parametrize(
+    ("count", "has_data"),
+    [(2, False), (MOST_RUNS, False), (2, True)],
+    ids=["2-record", f"{MOST_RUNS}-record", "2-data"],
+)
 def test_runs_that_create_one_id_all_find_it_as_declared(
     count: int, has_data: bool, runners: list[Runner], server: Server, name: str, path: Path
 ) -> None:

@@ -245,7 +245,8 @@ def test_the_value_of_a_header_is_hidden_in_whichever_form_it_is_given(
 
 @pytest.mark.parametrize("option", ["pasword", "riddle"])
 def test_the_value_of_an_option_that_no_module_knows_is_hidden(option: str, run: Runner) -> None:
-    outcome = run("pcd_image_info", verbosity=3, **{option: FIRST})
+    options: dict[str, Any] = {option: FIRST}
+    outcome = run("pcd_image_info", verbosity=3, **options)
     assert option in outcome.msg
     # If another option is likely to be meant, none is shown.
     assert outcome.result["invocation"]["module_args"].get(option, HIDDEN) == HIDDEN
