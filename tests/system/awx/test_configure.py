@@ -233,7 +233,14 @@ def test_the_credential_type_is_that_of_the_last_release() -> None:
     assert released["inputs"] == load("credential_type/inputs.yml")
 
 
-@pytest.mark.parametrize("name", ["collections/requirements.yml", "execution-environment.yml"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "collections/requirements.yml",
+        "execution-environment.yml",
+        "../docs/examples/catalog/collections/requirements.yml",
+    ],
+)
 def test_the_version_that_is_asked_for_is_this_one_and_no_later_major_one(name: str) -> None:
     content = load(name)
     (wanted,) = content["collections"] if "collections" in content else content["dependencies"]["galaxy"]["collections"]

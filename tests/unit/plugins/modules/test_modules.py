@@ -87,7 +87,8 @@ def test_the_version_stands_only_in_galaxy_yml() -> None:
     version = str(yaml.safe_load((ROOT / "galaxy.yml").read_text())["version"])
     word = re.compile(rf"(?<![\d.]){re.escape(version)}(?![\d.]*\d)")
     of_its_own = ("galaxy.yml", "MANIFEST.json", "FILES.json", "CHANGELOG.rst", "CHANGELOG.md")
-    ranges = ("awx/execution-environment.yml", "awx/collections/requirements.yml")
+    requirements = "collections/requirements.yml"
+    ranges = ("awx/execution-environment.yml", f"awx/{requirements}", f"docs/examples/catalog/{requirements}")
     found = [
         f"{path.relative_to(ROOT)}: {line.strip()}"
         for path in artefact()
