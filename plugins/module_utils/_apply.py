@@ -130,6 +130,8 @@ class Applier:
         self._follow = follow
         # Why retired images and unfinished replacements, by their ids, were not deleted.
         self.refused: dict[str, str] = {}
+        # The id that the task gave, if an image has it but no answer says that this run has made it.
+        self._unclear_id = ""
 
     def apply(self, plan: Plan) -> Image | None:
         """What the service says of the image after every step of the plan; None once it is gone.
@@ -156,7 +158,7 @@ class Applier:
                 except Abandoned as error:
                     made = self._made_again(plan, made, error)
                     current, memory = self._next(made, step, later, memory)
-                if isinstance(step, Create) and current is not None:
+                if isinstance(step, Create) and current is not None and current["id"] != self._unclear_id:
                     made = current
                     self._give_way(made, plan.sends_data)
             except NotFound as error:
@@ -246,7 +248,11 @@ class Applier:
     # --- a new record
 
     def _created(self, step: Create) -> Image:
-        """The new record. Its id is chosen here, so that an answer that was lost does not make a second one."""
+        """The new record. Its id is chosen here, so that an answer that was lost does not make a second one.
+
+        If the task gave the id, and the answer was lost, another run of the task may have made the record: it is used,
+        but it stays if something fails.
+        """
         attributes = bound({"id": new_id(), **step.attributes})
         desired = {key: value for key, value in attributes.items() if key in step.attributes or key == BOUND_TO}
         attempts = self._attempts()
@@ -256,11 +262,17 @@ class Applier:
             is_spent = "id" in step.attributes and attempts.count == 1
             return is_transient(error) or (isinstance(error, Conflict) and not is_spent)
 
+        def look(error: PcdError) -> Image | None:
+            seen = self._looked_up(attributes["id"], error)
+            if seen is not None and "id" in step.attributes:
+                self._unclear_id = seen["id"]
+            return seen
+
         try:
             made = settle(
                 attempts,
                 lambda: self._images.create(attributes),
-                lambda error: self._looked_up(attributes["id"], error),
+                look,
                 lambda seen: seen is not None,
                 is_unclear,
             )

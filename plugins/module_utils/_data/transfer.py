@@ -571,11 +571,10 @@ class _Sending:
         if isinstance(error, Conflict) and not self._is_repetition:
             raise _lost_race(self._image, error) from None
         after = self._look(error)
-        if not self._has_arrived(after):
-            if is_unusable(after):
-                raise _refused(error, after, self._step) from None
-            if after["status"] in FULL_STATUSES and not _has_come_otherwise(after, self._step):
-                raise _half(after, error) from None
+        if after["status"] in FULL_STATUSES:
+            self._refuse_other_data(after, error)
+        elif is_unusable(after) and not self._has_arrived(after):
+            raise _refused(error, after, self._step) from None
         self._seen = after
         return after
 
@@ -586,7 +585,29 @@ class _Sending:
     def is_repeatable(self, error: PcdError) -> bool:
         # The service may have noticed only now that the attempt before this one had broken off.
         is_late = self._is_repetition and isinstance(error, Conflict)
-        return self._seen is not None and self._seen["status"] == "queued" and (is_transient(error) or is_late)
+        # A failed upload of another run made the image queued, and the service dropped what came meanwhile
+        # (glance/api/v2/image_data.py, upload).
+        is_dropped = isinstance(error, ApiError) and error.status == 410
+        is_empty = self._seen is not None and self._seen["status"] == "queued"
+        return is_empty and (is_transient(error) or is_late or is_dropped)
+
+    def _refuse_other_data(self, after: Image, error: PcdError) -> None:
+        """Raises if the image is full, of a part of the source or of the data of another run; reads it to know that."""
+        is_sent = self._step.stream.content is not None
+        content = _whole_content(self._step)
+        if content is None:
+            raise _half(after, error) from None
+        if difference(after, content) is None:
+            return
+        if (after.get("size") or 0) >= (content.size or 0):
+            # Not a part, and no answer says that this run has sent it: it stays as it is.
+            raise LostRace(
+                f"{describe(after)} has other data than {self._step.stream.source}, which another run has probably "
+                f"sent at the same moment. {error} Run the task again once that one has ended.",
+                **error.facts,
+            ) from None
+        if not (is_sent and isinstance(self._step, Upload)):
+            raise _half(after, error) from None
 
     def add_notes(self, error: PcdError) -> None:
         """Say how often it was sent, and what may be in the way; not if nobody knows what became of the image."""
@@ -647,13 +668,12 @@ def _not_fetched(step: Import, error: ApiError) -> ApiError:
     )
 
 
-def _has_come_otherwise(image: Image, step: Upload | Stage) -> bool:
-    """Whether the image has exactly these bytes, though another run has sent them; the source is read to know it."""
+def _whole_content(step: Upload | Stage) -> Content | None:
+    """What the source is, which is read if it was not sent to its end; None if it cannot be read."""
     try:
-        content = step.stream.content or step.stream.read_through()
+        return step.stream.content or step.stream.read_through()
     except DataError:
-        return False
-    return difference(image, content) is None
+        return None
 
 
 def _has_begun(step: Import, before: Image, image: Image) -> bool:

@@ -373,6 +373,23 @@ def test_an_id_that_is_taken_after_an_unclear_answer_is_that_of_the_first_attemp
     assert [each["id"] for each in glance.named("new")] == [after["id"]] == [sent["id"]]
 
 
+@pytest.mark.parametrize("stays", [True, False], ids=["given", "new"])
+def test_a_record_with_a_given_id_stays_if_no_answer_says_that_this_run_has_made_it(
+    stays: bool, stream: Stream
+) -> None:
+    """Another run of the same task may have made it."""
+
+    class Refusing(Glance):
+        def upload(self, image_id: str, body: Body, store: str | None, timeout: float) -> None:
+            raise error(Forbidden, 403)
+
+    glance = Refusing()
+    glance.afterwards = once(lambda: error(ApiError, 500))
+    with pytest.raises(Forbidden):
+        applier_of(session_with(glance)).apply(upload(stream, None, **({"id": ID} if stays else {})))
+    assert bool(glance.named("new")) is stays
+
+
 def test_the_outcome_is_reported_as_unknown_if_nothing_answers_any_more() -> None:
     class Silent(Glance):
         def get(self, image_id: str) -> Image:
