@@ -20,6 +20,8 @@ import requests
 
 PATCH_TYPE = "application/openstack-images-v2.1-json-patch"
 BYTES = b"the bytes of an image"
+# The formats with which any bytes are an image.
+RAW: dict[str, Any] = {"disk_format": "raw", "container_format": "bare"}
 
 
 # The attributes of an image in the specification of the API; everything else is a custom property.

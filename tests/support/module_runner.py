@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +27,22 @@ INTERRUPTIBLE = (
     "import runpy, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); sys.argv.pop(0); "
     "runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)"
 )
+
+
+def started(module: str, options: Mapping[str, Any]) -> subprocess.Popen[str]:
+    """A process that runs the module, which a signal may end; `communicate` gives what it prints."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTIBLE, f"{MODULES}.{module}"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    assert process.stdin is not None
+    process.stdin.write(json.dumps({"ANSIBLE_MODULE_ARGS": options}))
+    process.stdin.close()
+    process.stdin = None
+    return process
 
 
 @dataclass(frozen=True)

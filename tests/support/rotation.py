@@ -7,10 +7,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.platform9.pcd.tests.support.glance_client import Image, Server
+from ansible_collections.platform9.pcd.tests.support.glance_client import RAW, Image, Server
 from ansible_collections.platform9.pcd.tests.support.module_runner import Outcome, Runner
-
-RAW: dict[str, Any] = {"disk_format": "raw", "container_format": "bare"}
 
 
 class Rotation:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from ansible_collections.platform9.pcd.tests.support.glance_client import BYTES, Server, unused
-from ansible_collections.platform9.pcd.tests.support.vendor import Vendor, open_vendor
+from ansible_collections.platform9.pcd.tests.support.vendor import Vendor
 from ansible_collections.platform9.pcd.tests.support.vendor_files import open_vendors, variables_of_example
 from ansible_collections.platform9.pcd.tests.system.awx.controller import TOKEN, open_controller
 from ansible_collections.platform9.pcd.tests.system.awx.files import attempt, load
@@ -24,12 +24,6 @@ from ansible_collections.platform9.pcd.tests.system.awx.rules import answer, che
 from ansible_collections.platform9.pcd.tests.system.awx.test_awx import assert_clean, assert_no_secret
 
 SURVEY = load("surveys/declare_catalog.yml")
-
-
-@pytest.fixture
-def vendor() -> Iterator[Vendor]:
-    with open_vendor() as vendor:
-        yield vendor
 
 
 class Catalogue:

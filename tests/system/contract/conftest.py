@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.platform9.pcd.tests.support.catalog import Catalog
 from ansible_collections.platform9.pcd.tests.support.fault_proxy import Proxy, open_proxy
 from ansible_collections.platform9.pcd.tests.support.glance_client import GOING, Server, unused
 from ansible_collections.platform9.pcd.tests.support.module_runner import MODULES, Runner
@@ -54,6 +56,21 @@ def _nothing_is_left(server: Server) -> Iterator[None]:
 def name() -> str:
     """The name of the image that a test is about."""
     return unused("contract")
+
+
+@pytest.fixture
+def planted(server: Server) -> Iterator[list[str]]:
+    """The ids of images that a test has written into the database, and which go at its end."""
+    ids: list[str] = []
+    yield ids
+    server.uproot(ids)
+
+
+@pytest.fixture
+def catalog(run: Runner, server: Server, name: str, tmp_path: Path) -> Iterator[Catalog]:
+    catalog = Catalog(run, server, name, tmp_path)
+    yield catalog
+    catalog.clean_up()
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from ansible_collections.platform9.pcd.tests.support.fault_proxy import Fault, Proxy, Seen
-from ansible_collections.platform9.pcd.tests.support.glance_client import Image, Server, unused
+from ansible_collections.platform9.pcd.tests.support.glance_client import RAW, Image, Server, unused
 from ansible_collections.platform9.pcd.tests.support.module_runner import Runner
-from ansible_collections.platform9.pcd.tests.support.rotation import RAW, Rotation
+from ansible_collections.platform9.pcd.tests.support.rotation import Rotation
 from ansible_collections.platform9.pcd.tests.support.vendor import Vendor, open_vendor
 from ansible_collections.platform9.pcd.tests.tools.qcow2 import qcow2
 

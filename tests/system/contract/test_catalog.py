@@ -5,32 +5,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import pytest
-
 from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes import new_id
-from ansible_collections.platform9.pcd.tests.support.catalog import RAW, Catalog
-from ansible_collections.platform9.pcd.tests.support.glance_client import Server
+from ansible_collections.platform9.pcd.tests.support.catalog import Catalog
+from ansible_collections.platform9.pcd.tests.support.glance_client import RAW, Server
 from ansible_collections.platform9.pcd.tests.support.module_runner import Runner
-from ansible_collections.platform9.pcd.tests.support.vendor import PASSWORD, USER, Vendor, open_vendor
+from ansible_collections.platform9.pcd.tests.support.vendor import PASSWORD, USER, Vendor
 
 MAX_KIB_A_WORKER = 16 << 10
-
-
-@pytest.fixture
-def vendor() -> Iterator[Vendor]:
-    with open_vendor() as vendor:
-        yield vendor
-
-
-@pytest.fixture
-def catalog(run: Runner, server: Server, name: str, tmp_path: Path) -> Iterator[Catalog]:
-    catalog = Catalog(run, server, name, tmp_path)
-    yield catalog
-    catalog.clean_up()
 
 
 # --- what is done
@@ -259,13 +242,6 @@ def test_secrets_of_entries_are_in_no_output(catalog: Catalog, vendor: Vendor, r
 
 
 # --- requests
-
-
-@pytest.fixture
-def planted(server: Server) -> Iterator[list[str]]:
-    ids: list[str] = []
-    yield ids
-    server.uproot(ids)
 
 
 def plant(server: Server, ids: list[str], names: list[str], **attributes: Any) -> None:

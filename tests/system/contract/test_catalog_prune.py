@@ -12,25 +12,12 @@ from typing import Any
 import pytest
 
 from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes import BOUND_TO, CATALOG, is_ours, new_id
-from ansible_collections.platform9.pcd.tests.support.catalog import RAW, Catalog
-from ansible_collections.platform9.pcd.tests.support.glance_client import Server
+from ansible_collections.platform9.pcd.tests.support.catalog import Catalog
+from ansible_collections.platform9.pcd.tests.support.glance_client import RAW, Server
 from ansible_collections.platform9.pcd.tests.support.module_runner import Outcome, Runner
-from ansible_collections.platform9.pcd.tests.support.vendor import Vendor, open_vendor
+from ansible_collections.platform9.pcd.tests.support.vendor import Vendor
 
 BY_TOKEN = True
-
-
-@pytest.fixture
-def vendor() -> Iterator[Vendor]:
-    with open_vendor() as vendor:
-        yield vendor
-
-
-@pytest.fixture
-def planted(server: Server) -> Iterator[list[str]]:
-    ids: list[str] = []
-    yield ids
-    server.uproot(ids)
 
 
 class Golden(Catalog):

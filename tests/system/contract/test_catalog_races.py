@@ -6,29 +6,17 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from ansible_collections.platform9.pcd.tests.support.catalog import RAW, Catalog
+from ansible_collections.platform9.pcd.tests.support.catalog import Catalog
 from ansible_collections.platform9.pcd.tests.support.fault_proxy import Fault, Proxy, Seen
-from ansible_collections.platform9.pcd.tests.support.glance_client import Server
-from ansible_collections.platform9.pcd.tests.support.module_runner import INTERRUPTIBLE, MODULES, Runner
+from ansible_collections.platform9.pcd.tests.support.glance_client import RAW, Server
+from ansible_collections.platform9.pcd.tests.support.module_runner import Runner, started
 
 UPLOADS = 20
-
-
-@pytest.fixture
-def catalog(run: Runner, server: Server, name: str, tmp_path: Path) -> Iterator[Catalog]:
-    catalog = Catalog(run, server, name, tmp_path)
-    yield catalog
-    catalog.clean_up()
 
 
 def names(catalog: Catalog) -> list[str]:
@@ -93,7 +81,7 @@ def test_a_run_that_ends_in_the_middle_of_many_uploads_is_continued_by_the_next(
     proxy.arm()
     middle = threading.Event()
     proxy.halfway = middle.set
-    process = started(options)
+    process = started("pcd_image_catalog", options)
     try:
         assert middle.wait(120)
         process.send_signal(end)
@@ -110,18 +98,3 @@ def test_a_run_that_ends_in_the_middle_of_many_uploads_is_continued_by_the_next(
     found = catalog.everything().values()
     assert sorted((image["name"], image["status"]) for image in found) == [(each["name"], "active") for each in images]
     assert catalog(images).changed is False
-
-
-def started(options: dict[str, Any]) -> subprocess.Popen[str]:
-    process = subprocess.Popen(
-        [sys.executable, "-c", INTERRUPTIBLE, f"{MODULES}.pcd_image_catalog"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-    )
-    assert process.stdin is not None
-    process.stdin.write(json.dumps({"ANSIBLE_MODULE_ARGS": options}))
-    process.stdin.close()
-    process.stdin = None
-    return process

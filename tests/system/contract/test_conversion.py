@@ -17,7 +17,7 @@ from ansible_collections.platform9.pcd.tests.support.glance_client import Server
 from ansible_collections.platform9.pcd.tests.support.module_runner import Outcome, Runner
 from ansible_collections.platform9.pcd.tests.support.rotation import Rotation
 from ansible_collections.platform9.pcd.tests.support.sandbox import converting_sandbox
-from ansible_collections.platform9.pcd.tests.support.vendor import PASSWORD, USER, Vendor, open_vendor
+from ansible_collections.platform9.pcd.tests.support.vendor import PASSWORD, USER, Vendor
 from ansible_collections.platform9.pcd.tests.tools.qcow2 import DISK, qcow2
 
 QCOW2: dict[str, Any] = {"disk_format": "qcow2", "container_format": "bare"}
@@ -37,12 +37,6 @@ def run(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ru
     run = Runner(server, tmp_path_factory.mktemp("home"))
     yield run
     run.close()
-
-
-@pytest.fixture
-def vendor() -> Iterator[Vendor]:
-    with open_vendor() as vendor:
-        yield vendor
 
 
 @pytest.fixture

@@ -22,11 +22,10 @@ import pytest
 from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes import new_id
 from ansible_collections.platform9.pcd.tests.support.certificates import make_certificates
 from ansible_collections.platform9.pcd.tests.support.fault_proxy import Fault, Proxy
-from ansible_collections.platform9.pcd.tests.support.glance_client import Server, unused
+from ansible_collections.platform9.pcd.tests.support.glance_client import RAW, Server, unused
 from ansible_collections.platform9.pcd.tests.support.module_runner import Outcome, Runner
 from ansible_collections.platform9.pcd.tests.support.vendor import PASSWORD, USER, Vendor, open_vendor
 
-RAW: dict[str, Any] = {"disk_format": "raw", "container_format": "bare"}
 QCOW2: dict[str, Any] = {"disk_format": "qcow2", "container_format": "bare"}
 CONTENT = os.urandom(300_000)
 OTHER_CONTENT = os.urandom(300_000)
@@ -34,12 +33,6 @@ OTHER_CONTENT = os.urandom(300_000)
 VHD: dict[str, Any] = {"disk_format": "vhd", "container_format": "bare"}
 QCOW2_TOOL = Path(__file__).resolve().parents[2] / "tools" / "qcow2.py"
 PACKERS: dict[str, Callable[[bytes], bytes]] = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
-
-
-@pytest.fixture
-def vendor() -> Iterator[Vendor]:
-    with open_vendor() as vendor:
-        yield vendor
 
 
 @pytest.fixture

@@ -22,11 +22,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from ansible_collections.platform9.pcd.tests.support.glance_client import BYTES, Server, shape_of
+from ansible_collections.platform9.pcd.tests.support.glance_client import BYTES, RAW, Server, shape_of
 from ansible_collections.platform9.pcd.tests.support.module_runner import Outcome, Runner
 
 MIB = 1 << 20
-RAW: dict[str, Any] = {"disk_format": "raw", "container_format": "bare"}
 SHA512 = hashlib.sha512(BYTES).hexdigest()
 
 

@@ -5,22 +5,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.platform9.pcd.tests.support.glance_client import Server, unused
+from ansible_collections.platform9.pcd.tests.support.glance_client import RAW, Server, unused
 from ansible_collections.platform9.pcd.tests.support.module_runner import Outcome, Runner
-from ansible_collections.platform9.pcd.tests.support.rotation import RAW, Rotation
-from ansible_collections.platform9.pcd.tests.support.vendor import Vendor, open_vendor
-
-
-@pytest.fixture
-def vendor() -> Iterator[Vendor]:
-    with open_vendor() as vendor:
-        yield vendor
+from ansible_collections.platform9.pcd.tests.support.rotation import Rotation
+from ansible_collections.platform9.pcd.tests.support.vendor import Vendor
 
 
 @pytest.fixture

@@ -17,10 +17,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes import new_id
-from ansible_collections.platform9.pcd.tests.support.glance_client import BYTES, Image, Server
+from ansible_collections.platform9.pcd.tests.support.glance_client import BYTES, RAW, Image, Server
 from ansible_collections.platform9.pcd.tests.support.module_runner import Outcome, Runner
 
-RAW: dict[str, Any] = {"disk_format": "raw", "container_format": "bare"}
 NEW = b"the next build of the image" * 100
 MARKS = ("pcd_replaces", "pcd_retired")
 STATUSES = ("queued", "active, same data", "active, other data", "deactivated")
@@ -33,13 +32,6 @@ def file(tmp_path: Path) -> Path:
     path = tmp_path / "image.raw"
     path.write_bytes(NEW)
     return path
-
-
-@pytest.fixture
-def planted(server: Server) -> Iterator[list[str]]:
-    ids: list[str] = []
-    yield ids
-    server.uproot(ids)
 
 
 def data_of(status: str) -> Image:

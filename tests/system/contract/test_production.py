@@ -19,10 +19,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.platform9.pcd.tests.support.glance_client import Server, unused
+from ansible_collections.platform9.pcd.tests.support.glance_client import RAW, Server, unused
 from ansible_collections.platform9.pcd.tests.support.module_runner import Runner
 
-RAW: dict[str, Any] = {"disk_format": "raw", "container_format": "bare"}
 SIZE = 200_000_000
 
 # Who is disturbed how, once.

@@ -14,25 +14,12 @@ from typing import Any
 import pytest
 
 from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes import new_id
-from ansible_collections.platform9.pcd.tests.support.glance_client import Server
+from ansible_collections.platform9.pcd.tests.support.glance_client import RAW, Server
 from ansible_collections.platform9.pcd.tests.support.module_runner import Outcome, Runner
-from ansible_collections.platform9.pcd.tests.support.rotation import RAW, Rotation, entries
-from ansible_collections.platform9.pcd.tests.support.vendor import Vendor, open_vendor
+from ansible_collections.platform9.pcd.tests.support.rotation import Rotation, entries
+from ansible_collections.platform9.pcd.tests.support.vendor import Vendor
 
 NOT_PLANTED = ("self", "file", "schema", "direct_url", "locations", "stores")
-
-
-@pytest.fixture
-def vendor() -> Iterator[Vendor]:
-    with open_vendor() as vendor:
-        yield vendor
-
-
-@pytest.fixture
-def planted(server: Server) -> Iterator[list[str]]:
-    ids: list[str] = []
-    yield ids
-    server.uproot(ids)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import requests
 
 from ansible_collections.platform9.pcd.tests.support.glance_client import Server, unused
 from ansible_collections.platform9.pcd.tests.support.module_runner import Runner
-from ansible_collections.platform9.pcd.tests.support.vendor import Vendor, open_vendor
+from ansible_collections.platform9.pcd.tests.support.vendor import Vendor
 from ansible_collections.platform9.pcd.tests.support.web_server import Handler, serve
 
 PASSCODE = "804913"
@@ -170,12 +170,6 @@ HOSTILE = {
     "one slash": "http:/mirror:{FIRST}@127.0.0.1:1/a.raw",
     "no two slashes": "//mirror:{FIRST}@127.0.0.1:1/a.raw",
 }
-
-
-@pytest.fixture
-def vendor() -> Iterator[Vendor]:
-    with open_vendor() as found:
-        yield found
 
 
 @pytest.mark.parametrize("what", HOSTILE)

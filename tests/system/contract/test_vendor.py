@@ -7,7 +7,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import pytest
 
 from ansible_collections.platform9.pcd.tests.support.glance_client import Server
 from ansible_collections.platform9.pcd.tests.support.module_runner import Outcome, Runner
-from ansible_collections.platform9.pcd.tests.support.vendor import Vendor, open_vendor
+from ansible_collections.platform9.pcd.tests.support.vendor import Vendor
 
 BARE: dict[str, Any] = {"disk_format": "raw", "container_format": "bare"}
 CONTENT = bytes(4) + os.urandom(300_000)
@@ -25,12 +24,6 @@ BACKED = QCOW2[:8] + (104).to_bytes(8, "big") + QCOW2[16:]
 SPLIT = QCOW2[:72] + (4).to_bytes(8, "big") + QCOW2[80:]
 FLAT_VMDK = b'# Disk DescriptorFile\nversion=1\ncreateType="monolithicFlat"\nRW 20 FLAT "/etc/passwd" 0\n'
 ISO = bytes(32 << 10) + b"\1CD001\1" + bytes(4096)
-
-
-@pytest.fixture
-def vendor() -> Iterator[Vendor]:
-    with open_vendor() as vendor:
-        yield vendor
 
 
 def sha(algorithm: str, content: bytes) -> str:

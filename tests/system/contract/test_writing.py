@@ -7,8 +7,6 @@ from __future__ import annotations
 import hashlib
 import json
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ import pytest
 
 from ansible_collections.platform9.pcd.tests.support.fault_proxy import Fault, Proxy, Seen
 from ansible_collections.platform9.pcd.tests.support.glance_client import Server
-from ansible_collections.platform9.pcd.tests.support.module_runner import INTERRUPTIBLE, MODULES, Runner
+from ansible_collections.platform9.pcd.tests.support.module_runner import Runner, started
 
 FORMATS: dict[str, Any] = {"disk_format": "raw", "container_format": "bare"}
 DATA = b"the bytes of an image that somebody kills" * 5000
@@ -118,21 +116,6 @@ def test_a_token_that_was_given_cannot_be_renewed(run: Runner, server: Server, n
 # --- runs that end in the middle ----------------------------------------------------------------------------------
 
 
-def start(options: dict[str, Any]) -> subprocess.Popen[str]:
-    process = subprocess.Popen(
-        [sys.executable, "-c", INTERRUPTIBLE, f"{MODULES}.pcd_image"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-    )
-    assert process.stdin is not None
-    process.stdin.write(json.dumps({"ANSIBLE_MODULE_ARGS": options}))
-    process.stdin.close()
-    process.stdin = None
-    return process
-
-
 # What a killed run has staged is waited for, which would take most of the time of these tests.
 SHORT = {"_data.plan.MAX_STAGED_SECONDS": 2}
 
@@ -191,7 +174,7 @@ def kill_at(number: int, answered: bool, options: dict[str, Any], end: signal.Si
     proxy.arm()
     proxy.watch = watch
     proxy.halfway = (lambda: None) if number else stop
-    process = start(options)
+    process = started("pcd_image", options)
     try:
         stdout, stderr = process.communicate(timeout=300)
     finally:

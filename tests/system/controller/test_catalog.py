@@ -11,19 +11,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.platform9.pcd.tests.support.glance_client import Server
+from ansible_collections.platform9.pcd.tests.support.glance_client import RAW, Server
 from ansible_collections.platform9.pcd.tests.support.playbook_runner import Player, play, step
-from ansible_collections.platform9.pcd.tests.support.vendor import PASSWORD, USER, Vendor, open_vendor
+from ansible_collections.platform9.pcd.tests.support.vendor import PASSWORD, USER, Vendor
 
-RAW: dict[str, Any] = {"disk_format": "raw", "container_format": "bare"}
 KEY = "Se-cret-Header-4711"
 MIB = 1 << 20
-
-
-@pytest.fixture
-def vendor() -> Iterator[Vendor]:
-    with open_vendor() as vendor:
-        yield vendor
 
 
 @pytest.fixture

@@ -47,6 +47,11 @@ class Subject:
         names = (self.name, *(f"{self.name}{ending}" for ending in self.more))
         return [image for name in names for hidden in ("false", "true") for image in self._listed(name, hidden)]
 
+    @property
+    def everything(self) -> list[Image]:
+        """The images of everybody whose names begin with the name."""
+        return [image for image in self.server.everything().values() if str(image["name"]).startswith(self.name)]
+
     def _listed(self, name: str, hidden: str) -> list[Image]:
         return self.server.pages("member", [("name", f"eq:{name}"), ("os_hidden", hidden)])
 

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,36 +19,13 @@ import pytest
 
 from ansible_collections.platform9.pcd.tests.support.environment import inherited_environ
 from ansible_collections.platform9.pcd.tests.support.fault_proxy import LONGEST, Fault, Hold
-from ansible_collections.platform9.pcd.tests.support.glance_client import Image
 from ansible_collections.platform9.pcd.tests.support.module_runner import INTERRUPTIBLE, MODULES
-from ansible_collections.platform9.pcd.tests.system.faults.cases import Run, Worker, open_worker, unclear
+from ansible_collections.platform9.pcd.tests.system.faults.cases import Run, Worker, unclear
 from ansible_collections.platform9.pcd.tests.system.faults.operations import FORMATS, Subject
-
-pytest_plugins = ["ansible_collections.platform9.pcd.tests.support.fixtures"]
 
 MODULE = "pcd_image_catalog"
 COUNT, WORKERS = 20, 4
 KIBIBYTE = 1 << 10
-
-
-@pytest.fixture(scope="module")
-def worker(sandbox: dict[str, Any]) -> Iterator[Worker]:
-    with open_worker(sandbox) as worker:
-        yield worker
-
-
-@pytest.fixture
-def subject(worker: Worker) -> Iterator[Subject]:
-    subject = worker.subject()
-    yield subject
-    for image in images_of(subject):
-        worker.server.remember(image["id"])
-    subject.clean_up()
-
-
-def images_of(subject: Subject) -> list[Image]:
-    everything = subject.server.everything().values()
-    return [image for image in everything if str(image["name"]).startswith(subject.name)]
 
 
 def catalogue(subject: Subject) -> tuple[dict[str, Any], dict[str, str]]:
@@ -67,7 +44,7 @@ def catalogue(subject: Subject) -> tuple[dict[str, Any], dict[str, str]]:
 def data_of(subject: Subject) -> dict[str, list[str]]:
     """The hash of each image with data, by name."""
     found: dict[str, list[str]] = {}
-    for image in images_of(subject):
+    for image in subject.everything:
         if image["status"] == "active":
             found.setdefault(str(image["name"]), []).append(image["os_hash_value"])
     return found
@@ -94,7 +71,7 @@ def test_a_run_that_is_killed_in_the_middle_of_20_uploads_is_continued_by_the_ne
 
     result = result_of(worker, worker.run(MODULE, options))
     assert data_of(subject) == {name: [digest] for name, digest in hashes.items()}
-    assert len(images_of(subject)) == COUNT
+    assert len(subject.everything) == COUNT
     # What was there was not sent once more. The service may have ended others that it had got in whole.
     again = {image["name"]: image["action"] for image in result["images"]}
     assert set(before) <= {name for name, action in again.items() if action == "unchanged"}
@@ -123,7 +100,7 @@ def test_a_failure_of_one_upload_stops_no_other_and_prunes_nothing(worker: Worke
     assert f"1 of 19 images failed: {bad}" in failed.result["msg"]
     there = data_of(subject)
     assert there == {name: [digest] for name, digest in hashes.items() if name != bad}
-    assert not any(image["os_hidden"] for image in images_of(subject) if image["status"] == "active")
+    assert not any(image["os_hidden"] for image in subject.everything if image["status"] == "active")
 
     result = result_of(worker, worker.run(MODULE, task))
     assert (result["summary"]["created"], result["summary"]["pruned"]) == (1, 1)
@@ -162,6 +139,6 @@ def test_two_runs_at_once_end_with_one_image_of_each_name(worker: Worker, subjec
         thread.join()
     assert [rc for rc, dummy in outcomes] == [0, 0], [result.get("msg") for dummy, result in outcomes]
     assert data_of(subject) == {name: [digest] for name, digest in hashes.items()}
-    assert len(images_of(subject)) == COUNT
-    ids = {image["name"]: image["id"] for image in images_of(subject)}
+    assert len(subject.everything) == COUNT
+    ids = {image["name"]: image["id"] for image in subject.everything}
     assert [result["ids"] for dummy, result in outcomes] == [ids, ids]

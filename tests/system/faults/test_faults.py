@@ -29,8 +29,6 @@ from ansible_collections.platform9.pcd.tests.support.glance_client import Server
 from ansible_collections.platform9.pcd.tests.system.faults.cases import Cell, Verdict, Worker, open_worker, play
 from ansible_collections.platform9.pcd.tests.system.faults.operations import BY_NAME, OPERATIONS
 
-pytest_plugins = ["ansible_collections.platform9.pcd.tests.support.fixtures"]
-
 # Operation; fault; when; request; retries.
 PART = (
     ("login", "redirect", "before", "login 1", 0),

@@ -5,17 +5,15 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from ansible_collections.platform9.pcd.tests.support.fault_proxy import Fault, Hold
 from ansible_collections.platform9.pcd.tests.support.watch import Watch
-from ansible_collections.platform9.pcd.tests.system.faults.cases import Worker, open_worker, unclear
+from ansible_collections.platform9.pcd.tests.system.faults.cases import Worker, unclear
 from ansible_collections.platform9.pcd.tests.system.faults.operations import FORMATS, RETIRED, Subject
-
-pytest_plugins = ["ansible_collections.platform9.pcd.tests.support.fixtures"]
 
 # The request that retires the old image, by the way of retiring.
 RETIRING = {"hide": ("update", 2), "rename": ("update", 2), "deactivate": ("action", 1), "delete": ("delete", 1)}
@@ -35,22 +33,6 @@ def strikes(how: str) -> list[tuple[Hold | None, Fault | None]]:
         (Hold("before", kind, nth), Fault("reset", "after", kind, 1)),
         (Hold("before", "update", last), None),
     ]
-
-
-@pytest.fixture(scope="module")
-def worker(sandbox: dict[str, Any]) -> Iterator[Worker]:
-    with open_worker(sandbox) as worker:
-        yield worker
-
-
-@pytest.fixture
-def subject(worker: Worker) -> Iterator[Subject]:
-    subject = worker.subject()
-    yield subject
-    for image in worker.server.everything().values():
-        if str(image["name"]).startswith(subject.name):
-            worker.server.remember(image["id"])
-    subject.clean_up()
 
 
 def options(subject: Subject, version: int, **more: Any) -> dict[str, Any]:
@@ -90,7 +72,7 @@ def test_the_name_has_an_active_image_at_every_moment(
     assert (watch.empty, watch.errors) == (0, [])
     # For a moment two of the name, and otherwise one.
     assert watch.most in (1, 2)
-    there = [image for image in worker.server.everything().values() if str(image["name"]).startswith(subject.name)]
+    there = subject.everything
     shown = [image["id"] for image in there if image["name"] == subject.name and not image["os_hidden"]]
     assert (shown, len(there)) == ([current], 1 if how == "delete" else 2)
 
