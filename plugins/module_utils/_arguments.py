@@ -161,10 +161,10 @@ def _check_hidden_names(option: str, value: Mapping[str, Any]) -> None:
 def _check_dictionaries(option: str, value: Any) -> None:
     """Raises unless it is a list of dictionaries; what is in them is checked by whoever knows their options."""
     if not isinstance(value, (list, tuple)):
-        raise ConfigurationError(f"{option}: it must be a list of dictionaries.")
+        raise ConfigurationError(f"{option}: it must be a list of dictionaries, such as - name: ubuntu-24.04.")
     for number, item in enumerate(value):
         if not isinstance(item, Mapping):
-            raise ConfigurationError(f"{option}[{number}]: it must be a dictionary.")
+            raise ConfigurationError(f"{option}[{number}]: it must be a dictionary, such as - name: ubuntu-24.04.")
 
 
 def _check_leaf(name: str, leaf: Any, rules: Mapping[str, Any]) -> None:

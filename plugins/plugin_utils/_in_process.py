@@ -249,6 +249,8 @@ class InProcess(OrdinaryAction):
             given = self._task.args.get(option)
             if isinstance(given, (list, tuple)):
                 self._task.args = {**self._task.args, option: [self._with_path(entry) for entry in given]}
+            elif isinstance(given, Mapping):
+                self._task.args = {**self._task.args, option: self._with_path(given)}
 
     def _with_path(self, entry: Any) -> Any:
         """The options of one of several images; what is wrong with their paths is reported for all of them together."""

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.validation import check_type_dict
 
-from .._arguments import check_arguments, without_nulls
+from .._arguments import FuturePath, check_arguments, without_nulls
 from .._client.options import CONNECTION_OPTIONS
 from .._data.options import IMAGE_CONSTRAINTS, IMAGE_OPTIONS, ImageRequest, parse_image
 from .._errors import ConfigurationError, DataError, MissingPath, PcdError, quoted
@@ -43,6 +43,7 @@ OF_ONE_IMAGE = ("id", "name")
 # A default has no effect on an entry that has none of the options after it, or that is without any use for it.
 NEEDS_URL = ("url_username", "url_password", "url_headers")
 NEEDS_DATA = ("checksum", "decompress", "method")
+NEEDS_OTHER = {"purge_properties": ("properties",), "all_stores_must_succeed": ("stores", "all_stores")}
 # A default has no effect on an entry that says the same in another way.
 INSTEAD = {
     "path": ("url",),
@@ -107,7 +108,7 @@ class _Problems:
         text = " ".join(shown) if len(shown) == 1 else "; ".join(text.rstrip(".") for text in shown) + "."
         message = f"{text} And {more} more." if more else text
         if len(self.missing) == len(self.found):
-            raise MissingPath(message, "path", self.missing)
+            raise MissingPath(message, "path", list(dict.fromkeys(self.missing)))
         raise ConfigurationError(message)
 
 
@@ -218,7 +219,8 @@ def _defaults(params: Params, problems: _Problems) -> dict[str, Any]:
 
 def _without_data(defaults: Mapping[str, Any]) -> dict[str, Any]:
     """The defaults without those that only an entry can be right or wrong with."""
-    return {key: value for key, value in defaults.items() if key not in (*NEEDS_URL, *NEEDS_DATA, "path", "url")}
+    without = (*NEEDS_URL, *NEEDS_DATA, *NEEDS_OTHER, "path", "url")
+    return {key: value for key, value in defaults.items() if key not in without}
 
 
 def _entry(
@@ -259,6 +261,8 @@ def _usable(defaults: Mapping[str, Any], own: Mapping[str, Any]) -> Iterator[str
             continue
         sources = {name for name in ("path", "url") if name in own or (name in defaults and not _is_other(name, own))}
         if (option in NEEDS_URL and "url" not in sources) or (option in NEEDS_DATA and not sources):
+            continue
+        if option in NEEDS_OTHER and not any(other in own or other in defaults for other in NEEDS_OTHER[option]):
             continue
         yield option
 
@@ -304,6 +308,9 @@ def _validated(
     if validation.error_messages:
         return None
     checked: dict[str, Any] = validation.validated_parameters
+    if isinstance(given.get("path"), FuturePath):
+        # Ansible's check of a path returns a mere text.
+        checked["path"] = FuturePath(checked["path"])
     return checked
 
 

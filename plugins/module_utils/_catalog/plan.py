@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 from .._data.image import plan_image
 from .._data.options import ImageRequest
-from .._data.replacement import plan_return, retirement_of
+from .._data.replacement import may_be_shown, plan_return, retirement_of
 from .._errors import PlanError, quoted
 from .._image.attributes import BOUND_TO, CATALOG, is_ours, without_converted
 from .._image.find import RetiredImages
-from .._image.marks import is_unfinished, mark_of, replaced_id
+from .._image.marks import is_unfinished, mark_of, replaced_id, retired_name
 from .._image.plan import (
     STATUS_AFTER,
     Create,
@@ -70,7 +70,8 @@ def check_claim(image: Image, catalog: str | None) -> None:
         return
     raise PlanError(
         f"catalog: {describe(image)} belongs to catalogue {quoted(str(claimed))}, so that it is not changed by "
-        f"catalogue {quoted(catalog)}. Declare it in one of both only; to hand it over, remove its property {CATALOG}."
+        f"catalogue {quoted(catalog)}. Declare it in one of both only; to hand it over, remove its property "
+        f"{CATALOG}: openstack image unset --property {CATALOG} {image['id']}"
     )
 
 
@@ -83,7 +84,8 @@ def _shown_again(request: ImageRequest, plan: Plan, session: Session, catalog: s
         return None
     retired = RetiredImages(session, request.target.name, renamed=request.data.retired == "rename")
     for image in reversed(retired.listed()):
-        if mark_of(image, CATALOG, session.project_id) == catalog:
+        is_pruned = mark_of(image, CATALOG, session.project_id) == catalog
+        if is_pruned and may_be_shown(image, request.desired.get("visibility")):
             wanted = without_converted(request.desired, image, session.project_id)
             return plan_return(None, image, wanted, request.purge, [])
     return None
@@ -138,7 +140,8 @@ def plan_pruning(
 
 def _is_adopted(image: Image, catalog: str, project_id: str | None) -> bool:
     is_marked = image.get(CATALOG) == catalog and image.get(BOUND_TO) == image["id"]
-    return is_marked and image.get("owner") == project_id and not is_ours(image["id"]) and _is_in_use(image)
+    is_own = is_marked and image.get("owner") == project_id
+    return is_own and not is_ours(image["id"]) and retired_name(image) is None and _is_in_use(image)
 
 
 def kept_entry(image: Image, reason: str) -> dict[str, Any]:

@@ -41,12 +41,14 @@ def entry_result(name: str | None, action: str, image_id: str | None = None, **g
 
 def result_of(name: str, plan: Plan, result: Mapping[str, Any]) -> Result:
     """The result of an image from that of its change."""
-    action = action_of(plan) if result["changed"] else "unchanged"
+    # If another run has finished what this one has begun, the plan does not know it.
+    action = str(result.get("action") or action_of(plan))
     image = result["image"]
     known: Image = image or plan.before or {}
     image_id = known.get("id")
     if not result["changed"]:
-        return entry_result(name, "unchanged", None if plan.after is None else image_id)
+        kept = result.get("retired") or []
+        return entry_result(name, "unchanged", None if plan.after is None else image_id, retired=kept)
     given = {key: result[key] for key in ("changed", "image", "patch", "retired", "prepared") if key in result}
     return entry_result(name, RENAMED.get(action, action), image_id, **given)
 

@@ -16,7 +16,7 @@ from .._apply import MAX_REST_SECONDS, MIN_REST_SECONDS, applier_of
 from .._change import ImageChange
 from .._client.retry import Clock
 from .._data.stream import File
-from .._errors import ConfigurationError, LostRace, NotFound, NotReady, PcdError, PlanError
+from .._errors import ConfigurationError, DataError, LostRace, NotFound, NotReady, PcdError, PlanError
 from .._image.attributes import image_shape
 from .._image.plan import Image, Plan, Update
 from .._replan import IN_CHECK_MODE, planned_again
@@ -35,6 +35,10 @@ from .plan import (
 from .results import checked, diff_of, entry_result, result_of, whole_result
 from .threads import Crew, Stop
 
+# Seconds after which a plan is made again before it is applied, because the images may have been changed since they
+# were listed. Patches that send attributes only are verified afterwards, and get more time.
+MAX_PLAN_AGE = 5.0
+MAX_PATCH_AGE = 30.0
 # Up to so many images, one look at each costs no more than a list.
 MAX_SINGLE_LOOKS = 2
 
@@ -49,11 +53,12 @@ class _Deferred(Exception):
 class _Item:
     """One image on its way. `plan` is None if it is made later; `sent` are changes of the record still to be verified.
 
-    `took` are the seconds that sending them took.
+    `seen_at` is when the clock showed the images as the plan knows them, `took` the seconds that sending changes took.
     """
 
     entry: Entry
     plan: Plan | None = None
+    seen_at: float = 0.0
     result: Result | None = None
     diff: dict[str, Any] | None = None
     error: PcdError | None = None
@@ -97,6 +102,7 @@ class CatalogChange:
         self._session = replace(session, warn=warn, clock=self._stop.clock(session.clock))
         self._crew = Crew(self._session, request.workers, self._stop)
         self._listings = Listings(session.images, session.project_id)
+        self._listed_at = self._session.clock.now()
         self._items = [_Item(entry) for entry in request.entries]
         self._plan()
         self._pruning = self._planned_pruning()
@@ -114,21 +120,41 @@ class CatalogChange:
             self._plan_item(self._session, item)
         self._crew.work(others, self._plan_item, lambda: True)
         self._refuse_same_image()
-        for item in self._items:
+        self._end_unchanged(self._items)
+
+    def _end_unchanged(self, items: Sequence[_Item]) -> None:
+        for item in items:
             if item.plan is not None and not item.plan.changed:
                 item.end(item.plan, ImageChange(self._session, item.plan, returns_patch=True).predicted())
+
+    def _is_older(self, item: _Item, seconds: float) -> bool:
+        return self._session.clock.now() - item.seen_at > seconds
+
+    def _plan_again(self, items: Sequence[_Item]) -> None:
+        """Plan changes of records from new lists; those of data are planned again one by one."""
+        self._listings = Listings(self._session.images, self._session.project_id)
+        self._listed_at = self._session.clock.now()
+        for item in items:
+            self._plan_item(self._session, item)
+        self._refuse_same_image()
+        self._end_unchanged(items)
 
     def _plan_item(self, session: Session, item: _Item) -> None:
         def wait(dummy_seconds: float) -> None:
             raise _Deferred
 
         planning = replace(self._listings.of(session), clock=Clock(session.clock.now, wait))
+        item.seen_at = self._listed_at
         try:
             item.plan = plan_entry(item.entry.request, planning, self._request.catalog)
         except (_Deferred, LostRace):
             item.plan = None
         except PcdError as error:
-            item.fail(error)
+            if isinstance(error, DataError) and error.is_outdated():
+                # The vendor has published meanwhile: the checksum is read again.
+                item.plan = None
+            else:
+                item.fail(error)
 
     def _refuse_same_image(self) -> None:
         """Raises if two entries mean the same image, one of them by its id."""
@@ -183,10 +209,17 @@ class CatalogChange:
         return self._result(pruned, kept)
 
     def _preview_item(self, session: Session, item: _Item) -> None:
+        plans = [item.plan] if item.plan is not None else []
+
+        def attempt() -> Result:
+            item.plan = plans.pop() if plans else plan_entry(item.entry.request, session, self._request.catalog)
+            change = ImageChange(session, item.plan, returns_patch=True)
+            return change.predicted() if _is_known(item.plan) else change.preview()
+
         try:
-            plan = item.plan or plan_entry(item.entry.request, session, self._request.catalog)
-            change = ImageChange(session, plan, returns_patch=True)
-            item.end(plan, change.predicted() if _is_known(plan) else change.preview())
+            result = planned_again(attempt)
+            if item.plan is not None:
+                item.end(item.plan, result)
         except NotReady as error:
             item.fail(error.with_note(IN_CHECK_MODE))
         except PcdError as error:
@@ -196,6 +229,9 @@ class CatalogChange:
 
     def apply(self) -> Result:
         records = [item for item in self._waits if item.plan is not None and not item.plan.sends_data]
+        if any(self._is_older(item, MAX_PLAN_AGE) for item in records):
+            self._plan_again(records)
+            records = [item for item in records if item.result is None]
         self._crew.work(records, self._apply_record, self._may_begin)
         self._verify([item for item in records if item.sent is not None])
         others = [item for item in self._waits if item not in records]
@@ -209,7 +245,7 @@ class CatalogChange:
         return self._result(*self._apply_pruning())
 
     def _apply_record(self, session: Session, item: _Item) -> None:
-        if item.plan is not None and _is_only_patch(item.plan):
+        if item.plan is not None and _is_only_patch(item.plan) and not self._is_older(item, MAX_PATCH_AGE):
             try:
                 self._send(session, item, item.plan)
                 return
@@ -229,7 +265,7 @@ class CatalogChange:
 
     def _apply_item(self, session: Session, item: _Item) -> None:
         """Apply the plan as a task for this image would; the image is planned again if another run was first."""
-        plans = [item.plan] if item.plan is not None else []
+        plans = [item.plan] if item.plan is not None and not self._is_older(item, MAX_PLAN_AGE) else []
 
         def attempt() -> Result:
             plan = plans.pop() if plans else plan_entry(item.entry.request, session, self._request.catalog)
@@ -255,7 +291,9 @@ class CatalogChange:
             seen = self._looked_at(items)
         except PcdError as error:
             for item in items:
+                plan = item.sent
                 item.fail(PcdError(f"The change was sent, and could not be verified: {error}"))
+                item.result = {**(item.result or {}), "changed": True, "patch": [] if plan is None else plan.patch}
             return
         again = []
         for item in items:
@@ -290,7 +328,7 @@ class CatalogChange:
         steps = [(step, step.patch_of(image)) for step in plan.steps if isinstance(step, Update)]
         left = tuple(Update(patch, step.desired, step.purge) for step, patch in steps if patch)
         if left:
-            item.plan = Plan(image, plan.after, left)
+            item.plan, item.seen_at = Plan(image, plan.after, left), self._session.clock.now()
             return False
         result = {"changed": True, "image": image_shape(image), "diff": plan.diff}
         item.end(plan, {**result, "patch": plan.patch, "retired": plan.retired})

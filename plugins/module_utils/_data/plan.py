@@ -56,6 +56,7 @@ from .methods import METHODS, choose_method, needs_offered, streamed_method
 from .options import DataRequest, ImageRequest
 from .replacement import (
     can_continue,
+    may_be_shown,
     plan_continuation,
     plan_replacement,
     plan_return,
@@ -401,13 +402,8 @@ class _Planner:
         return None
 
     def _may_be_shown(self, image: Image, old: Image | None) -> bool:
-        """Whether the retired image may get the visibility that the task or the current image says.
-
-        Only an administrator can make an image public. So one that is not public was never the public one, and is not
-        made public because of a mark that any member of the project can write.
-        """
-        visibility = self._desired.get("visibility") or (old or {}).get("visibility")
-        return visibility != "public" or image.get("visibility") == "public"
+        """Whether the retired image may get the visibility that the task or the current image says."""
+        return may_be_shown(image, self._desired.get("visibility") or (old or {}).get("visibility"))
 
     def _is_about_own(self, old: Image | None) -> bool:
         """Whether the image, or the one that is to be made, belongs to the project of the login, as retired ones do."""

@@ -45,7 +45,6 @@ except ImportError:  # the module says so with missing_required_lib before anyth
 
 MAX_REDIRECTS = 10
 REDIRECTS = (301, 302, 303, 307, 308)
-GONE = (404, 410)
 # Answers that say "not now"; of a vendor's server, nobody knows what a 500 means.
 BUSY = (408, 429, 502, 503, 504)
 MAX_LISTING_CHARACTERS = 4 << 20

@@ -11,7 +11,13 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes import BOUND_TO, CATALOG, is_ours, new_id
+from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes import (
+    BOUND_TO,
+    CATALOG,
+    RETIRED,
+    is_ours,
+    new_id,
+)
 from ansible_collections.platform9.pcd.tests.support.catalog import Catalog
 from ansible_collections.platform9.pcd.tests.support.glance_client import RAW, Server
 from ansible_collections.platform9.pcd.tests.support.module_runner import Outcome, Runner
@@ -166,6 +172,22 @@ def test_a_mark_that_others_could_have_written_counts_for_nothing(
     assert actions(outcome) == ["unchanged", "pruned"]
     assert {key: image for key, image in golden.everything().items() if key in planted} == before
     assert [each["name"] for each in outcome.result["not_pruned"]] == [golden.named("foreign")]
+
+
+def test_an_image_of_a_member_of_the_project_is_not_made_public_because_of_its_marks(
+    golden: Golden, server: Server, planted: list[str]
+) -> None:
+    image_id, name = new_id(), golden.named("a")
+    marks = {CATALOG: golden.prefix, BOUND_TO: image_id, RETIRED: name}
+    about = {"id": image_id, "name": name, "status": "active", "visibility": "private", "os_hidden": True}
+    planted.append(image_id)
+    server.plant([{**about, "owner": server.project_id("admin"), **marks}])
+    before = server.get(image_id)
+    for user, visibility, action in (("admin", "public", "created"), ("admin", "private", "updated")):
+        outcome = golden([golden.entry("a", visibility=visibility, **RAW)], user, prune=False)
+        assert actions(outcome) == [action]
+        assert outcome.result["ids"][name] != image_id
+    assert server.get(image_id) == before
 
 
 def test_an_image_that_another_tool_has_made_is_marked_and_stays(golden: Golden, server: Server) -> None:

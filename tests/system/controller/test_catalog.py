@@ -88,8 +88,11 @@ def test_each_transfer_has_its_lines_and_all_have_a_total(run: Player, name: str
 def test_relative_paths_are_found_beside_the_playbook(run: Player, name: str) -> None:
     (run.folder / "files").mkdir()
     (run.folder / "files" / "small.raw").write_bytes(b"small " * 500)
+    images = [{"name": f"{name}-a", "path": "small.raw", **RAW}]
+    shared = {"defaults": {"path": "small.raw", **RAW}, "images": [{"name": f"{name}-b"}]}
     played = run(
-        play(step("All", "pcd_image_catalog", {"images": [{"name": f"{name}-a", "path": "small.raw", **RAW}]})),
+        play(step("All", "pcd_image_catalog", {"images": images}), step("Shared", "pcd_image_catalog", shared)),
         platform9_pcd_in_process=True,
     )
-    assert played.tasks["All"]["images"][0]["image"]["size"] == 3000
+    for task in ("All", "Shared"):
+        assert played.tasks[task]["images"][0]["image"]["size"] == 3000

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.platform9.pcd.plugins.module_utils._arguments import FuturePath
 from ansible_collections.platform9.pcd.plugins.module_utils._catalog.options import (
     CATALOG_OPTIONS,
     MAX_LISTED,
@@ -82,6 +84,8 @@ def test_defaults_count_unless_an_entry_says_otherwise(
         {"tags": ["a"]},
         {"keep": 2},
         {"all_stores": True},
+        {"purge_properties": True},
+        {"all_stores_must_succeed": False},
     ],
 )
 @pytest.mark.parametrize("entry", ["path", "tags_present", "id", "stores"])
@@ -175,6 +179,26 @@ def test_an_error_about_missing_paths_has_their_places() -> None:
     with pytest.raises(ConfigurationError) as other:
         parse({"name": "a", "path": "/no/a"}, {"name": "b", "min_disk": "x"})
     assert not isinstance(other.value, MissingPath)
+
+
+def test_the_place_of_a_missing_path_in_the_defaults_is_named_once() -> None:
+    with pytest.raises(MissingPath) as caught:
+        parse({"name": "a"}, {"name": "b"}, defaults={"path": "/no/a"})
+    assert caught.value.places == [("defaults", "path")]
+
+
+@pytest.mark.parametrize("given", ["/no/a", "~/no-such-image"])
+def test_a_path_that_may_be_there_later_stays_one(given: str) -> None:
+    own = only({"name": "a", "path": FuturePath(given)})
+    shared = only({"name": "a"}, defaults={"path": FuturePath(given)})
+    assert [str(request.data.source) for request in (own, shared)] == [os.path.expanduser(given)] * 2
+
+
+def test_a_default_counts_for_the_entries_that_have_what_it_needs() -> None:
+    requests = parse(
+        {"name": "a", "properties": {"x": "y"}}, {"name": "b"}, defaults={"purge_properties": True}
+    ).entries
+    assert [entry.request.purge for entry in requests] == [True, False]
 
 
 def test_the_same_name_of_two_owners_is_two_images() -> None:

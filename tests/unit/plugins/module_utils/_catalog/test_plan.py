@@ -180,6 +180,25 @@ def test_what_was_pruned_is_shown_again_once_it_is_declared() -> None:
     assert any(isinstance(step, Update) for step in plan.steps)
 
 
+@pytest.mark.parametrize(
+    ("visibility", "desired", "action"),
+    [
+        ("private", {"visibility": "public"}, "created"),
+        ("community", {"visibility": "public"}, "created"),
+        ("public", {"visibility": "public"}, "restored"),
+        ("private", {}, "restored"),
+    ],
+)
+def test_a_mark_that_any_member_can_write_makes_no_image_public(
+    visibility: str, desired: dict[str, Any], action: str
+) -> None:
+    there = marked(name="a", os_hidden=True, visibility=visibility, **GOLDEN, **{RETIRED: "a"})
+    plan = plan_entry(request(**desired), session_with(Glance(there)), "golden")
+    assert action_of(plan) == action
+    assert plan.after is not None
+    assert (plan.after.get("id") == OUR_ID) is (action == "restored")
+
+
 def test_what_a_rotation_has_retired_is_not_shown_for_another_catalogue() -> None:
     there = marked(name="a", os_hidden=True, **{RETIRED: "a"})
     assert action_of(plan_entry(request(), session_with(Glance(there)), "golden")) == "created"

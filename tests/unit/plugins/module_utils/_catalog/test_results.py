@@ -31,6 +31,17 @@ def test_the_result_of_an_image_says_what_was_done() -> None:
     assert result_of("a", Plan(None, None), {**CHANGED, "changed": False, "image": None})["id"] is None
 
 
+def test_what_the_service_kept_is_told_though_nothing_else_changed() -> None:
+    kept = [{"id": ID, "name": "a", "action": "kept", "reason": "in use"}]
+    result = result_of("a", Plan(image(), image()), {**CHANGED, "changed": False, "retired": kept})
+    assert result == entry_result("a", "unchanged", ID, retired=kept)
+
+
+def test_an_image_that_another_run_has_finished_was_created_by_this_one() -> None:
+    result = result_of("a", Plan(image(), image()), {**CHANGED, "action": "created"})
+    assert (result["action"], result["changed"]) == ("created", True)
+
+
 def test_the_whole_counts_and_names() -> None:
     images = [
         entry_result("a", "updated", "1", changed=True),

@@ -12,11 +12,11 @@ import pytest
 
 from ansible_collections.platform9.pcd.plugins.module_utils._catalog.options import CATALOG_OPTIONS, parse_catalog
 from ansible_collections.platform9.pcd.plugins.module_utils._catalog.results import CatalogFailed
-from ansible_collections.platform9.pcd.plugins.module_utils._catalog.work import change_catalog
+from ansible_collections.platform9.pcd.plugins.module_utils._catalog.work import MAX_PLAN_AGE, change_catalog
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import ApiError, ConfigurationError, PlanError
 from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes import BOUND_TO, CATALOG, new_id
 from ansible_collections.platform9.pcd.tests.support.glance_in_memory import Glance, error, session_with
-from ansible_collections.platform9.pcd.tests.support.samples import options, queued
+from ansible_collections.platform9.pcd.tests.support.samples import Clock, options, queued
 
 RAW = {"disk_format": "raw", "container_format": "bare"}
 
@@ -138,6 +138,51 @@ def test_with_fail_fast_what_comes_later_is_not_begun(tmp_path: Path) -> None:
     with pytest.raises(CatalogFailed) as caught:
         change(service, images, fail_fast=True).apply()
     assert actions(caught.value.facts) == ["created", "failed", "not_begun", "not_begun"]
+
+
+def test_a_change_that_was_sent_and_is_not_verified_is_told_as_one() -> None:
+    service = Glance(*(there(name, min_ram=1) for name in "abcd"))
+    whole = change(service, [{"name": name, "min_ram": 2} for name in "abcd"])
+
+    def fail(*dummy: Any, **keywords: Any) -> Any:
+        raise error(ApiError, 503, "not now")
+
+    service.list = fail  # type: ignore[method-assign]
+    with pytest.raises(CatalogFailed) as caught:
+        whole.apply()
+    assert [(each["changed"], len(each["patch"])) for each in caught.value.facts["images"]] == [(True, 1)] * 4
+    assert caught.value.facts["changed"] is True
+
+
+@pytest.mark.parametrize("seconds", [0.0, MAX_PLAN_AGE + 1])
+def test_images_are_listed_again_if_planning_took_long(seconds: float, tmp_path: Path) -> None:
+    """Files were read meanwhile, for example."""
+    clock, service = Clock(), Glance(there("a", tags=["x"]), there("b"), there("c"))
+    images = [{"name": "a", "tags_present": ["y"]}, {"name": "b", "state": "absent"}, {"name": "c", "min_ram": 7}]
+    request = parse_catalog(options(CATALOG_OPTIONS, images=images, workers=1))
+    whole = change_catalog(request, session_with(service, clock=clock))
+    a, b, c = service.images.values()
+    clock.now += seconds
+    if seconds:
+        a["tags"], b["name"], c["min_ram"] = ["x", "z"], "other", 7
+    result = whole.apply()
+    assert actions(result) == (["updated", "unchanged", "unchanged"] if seconds else ["updated", "deleted", "updated"])
+    assert sorted(service.images[a["id"]]["tags"]) == (["x", "y", "z"] if seconds else ["x", "y"])
+    assert (b["id"] in service.images) is bool(seconds)
+
+
+def test_data_is_planned_again_if_it_has_waited_long(tmp_path: Path) -> None:
+    path = tmp_path / "data"
+    path.write_bytes(b"data" * 100)
+    clock, service = Clock(), Glance()
+    request = parse_catalog(options(CATALOG_OPTIONS, images=[{"name": "a", "path": str(path), **RAW}], workers=1))
+    whole = change_catalog(request, session_with(service, clock=clock))
+    clock.now += MAX_PLAN_AGE + 1
+    waiting = there("a")
+    service.images[waiting["id"]] = waiting
+    result = whole.apply()
+    assert actions(result) == ["filled"]
+    assert list(service.images) == [waiting["id"]]
 
 
 def test_two_entries_that_mean_one_image_are_refused() -> None:
