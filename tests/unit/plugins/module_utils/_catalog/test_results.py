@@ -31,7 +31,7 @@ def test_the_result_of_an_image_says_what_was_done() -> None:
     assert result_of("a", Plan(None, None), {**CHANGED, "changed": False, "image": None})["id"] is None
 
 
-def test_what_the_service_kept_is_told_though_nothing_else_changed() -> None:
+def test_what_the_service_kept_is_reported_though_nothing_else_changed() -> None:
     kept = [{"id": ID, "name": "a", "action": "kept", "reason": "in use"}]
     result = result_of("a", Plan(image(), image()), {**CHANGED, "changed": False, "retired": kept})
     assert result == entry_result("a", "unchanged", ID, retired=kept)

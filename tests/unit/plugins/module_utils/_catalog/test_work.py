@@ -140,7 +140,7 @@ def test_with_fail_fast_what_comes_later_is_not_begun(tmp_path: Path) -> None:
     assert actions(caught.value.facts) == ["created", "failed", "not_begun", "not_begun"]
 
 
-def test_a_change_that_was_sent_and_is_not_verified_is_told_as_one() -> None:
+def test_a_change_that_was_sent_and_is_not_verified_is_reported_as_one() -> None:
     service = Glance(*(there(name, min_ram=1) for name in "abcd"))
     whole = change(service, [{"name": name, "min_ram": 2} for name in "abcd"])
 
