@@ -14,7 +14,7 @@ description:
   - The options of all images are checked before anything is written. One error names all that is wrong.
   - All images are planned from two lists of the images of your project, and each checksum file is read once. A
     catalogue of 500 images that are as declared takes two or three requests.
-  - An image that has waited for more than five seconds is looked at again before it is changed, or after 30 seconds if
+  - An image that has waited for more than five seconds is looked at again before it is changed, or after 20 seconds if
     only its attributes are changed.
   - Several images are changed at the same time, with one authentication. Changes of attributes come first, and are
     verified together with one list. Then data is transferred, in the order of the list.

@@ -36,9 +36,9 @@ from .results import checked, diff_of, entry_result, result_of, whole_result
 from .threads import Crew, Stop
 
 # Seconds after which a plan is made again before it is applied, because the images may have been changed since they
-# were listed. Patches that send attributes only are verified afterwards, and get more time.
+# were listed; and those after which changes of attributes, which are verified afterwards, are planned from a new list.
 MAX_PLAN_AGE = 5.0
-MAX_PATCH_AGE = 30.0
+MAX_PATCH_AGE = 20.0
 # Up to so many images, one look at each costs no more than a list.
 MAX_SINGLE_LOOKS = 2
 
@@ -132,11 +132,12 @@ class CatalogChange:
 
     def _plan_again(self, items: Sequence[_Item]) -> None:
         """Plan changes of records from new lists; those of data are planned again one by one."""
+        if not items:
+            return
         self._listings = Listings(self._session.images, self._session.project_id)
         self._listed_at = self._session.clock.now()
         for item in items:
             self._plan_item(self._session, item)
-        self._refuse_same_image()
         self._end_unchanged(items)
 
     def _plan_item(self, session: Session, item: _Item) -> None:
@@ -231,8 +232,8 @@ class CatalogChange:
         records = [item for item in self._waits if item.plan is not None and not item.plan.sends_data]
         if any(self._is_older(item, MAX_PLAN_AGE) for item in records):
             self._plan_again(records)
-            records = [item for item in records if item.result is None]
-        self._crew.work(records, self._apply_record, self._may_begin)
+            self._refuse_same_image()
+        self._apply_records(records)
         self._verify([item for item in records if item.sent is not None])
         others = [item for item in self._waits if item not in records]
         shared = self._session.runtime.progress.together(len(others), self._stop.check)
@@ -244,8 +245,22 @@ class CatalogChange:
         self._crew.work(others, apply, self._may_begin)
         return self._result(*self._apply_pruning())
 
+    def _apply_records(self, records: Sequence[_Item]) -> None:
+        """Apply what is planned from lists; what has not begun when they are old is planned again from new ones."""
+        while left := [item for item in records if item.result is None and item.sent is None]:
+            first = left[0]
+
+            def may_begin(first: _Item = first) -> bool:
+                is_begun = first.result is not None or first.sent is not None
+                return self._may_begin() and not (is_begun and self._is_older(first, MAX_PATCH_AGE))
+
+            self._crew.work(left, self._apply_record, may_begin)
+            if not self._may_begin():
+                return
+            self._plan_again([item for item in left if item.result is None and item.sent is None])
+
     def _apply_record(self, session: Session, item: _Item) -> None:
-        if item.plan is not None and _is_only_patch(item.plan) and not self._is_older(item, MAX_PATCH_AGE):
+        if item.plan is not None and _is_only_patch(item.plan):
             try:
                 self._send(session, item, item.plan)
                 return

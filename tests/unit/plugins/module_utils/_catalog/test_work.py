@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.platform9.pcd.plugins.module_utils._catalog.options import CATALOG_OPTIONS, parse_catalog
 from ansible_collections.platform9.pcd.plugins.module_utils._catalog.results import CatalogFailed
-from ansible_collections.platform9.pcd.plugins.module_utils._catalog.work import MAX_PLAN_AGE, change_catalog
+from ansible_collections.platform9.pcd.plugins.module_utils._catalog.work import MAX_PATCH_AGE, MAX_PLAN_AGE, change_catalog
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import ApiError, ConfigurationError, PlanError
 from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes import BOUND_TO, CATALOG, new_id
 from ansible_collections.platform9.pcd.tests.support.glance_in_memory import Glance, error, session_with
@@ -169,6 +169,35 @@ def test_images_are_listed_again_if_planning_took_long(seconds: float, tmp_path:
     assert actions(result) == (["updated", "unchanged", "unchanged"] if seconds else ["updated", "deleted", "updated"])
     assert sorted(service.images[a["id"]]["tags"]) == (["x", "y", "z"] if seconds else ["x", "y"])
     assert (b["id"] in service.images) is bool(seconds)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_changes_that_have_not_begun_when_the_list_is_old_are_planned_from_a_new_one(workers: int) -> None:
+    clock, service = Clock(), Glance(*(there(f"n{number}", tags=["x"]) for number in range(9)))
+    images = [{"name": f"n{number}", "tags_present": ["y"]} for number in range(9)]
+    request = parse_catalog(options(CATALOG_OPTIONS, images=images, workers=workers))
+    lists: list[float] = []
+    listed = service.list
+
+    def counted(*arguments: Any, **keywords: Any) -> Any:
+        lists.append(clock.now)
+        return listed(*arguments, **keywords)
+
+    def grow_old(operation: str) -> None:
+        if operation == "update" and service.done.count("update") == 3:
+            clock.now += MAX_PATCH_AGE + 1
+            *dummy, last = service.images.values()
+            last["tags"] = ["x", "z"]
+
+    service.list, service.afterwards = counted, grow_old  # type: ignore[method-assign]
+    whole = change_catalog(request, session_with(service, clock=clock))
+    result = whole.apply()
+    assert actions(result) == ["updated"] * 9
+    assert service.done == ["update"] * 9
+    tags = [sorted(image["tags"]) for image in service.images.values()]
+    assert tags == [["x", "y"]] * 8 + [["x", "y", "z"]]
+    # For the first plans, for those that were old, and to verify.
+    assert len(lists) == 3
 
 
 def test_data_is_planned_again_if_it_has_waited_long(tmp_path: Path) -> None:
