@@ -12,7 +12,11 @@ import pytest
 
 from ansible_collections.platform9.pcd.plugins.module_utils._catalog.options import CATALOG_OPTIONS, parse_catalog
 from ansible_collections.platform9.pcd.plugins.module_utils._catalog.results import CatalogFailed
-from ansible_collections.platform9.pcd.plugins.module_utils._catalog.work import MAX_PATCH_AGE, MAX_PLAN_AGE, change_catalog
+from ansible_collections.platform9.pcd.plugins.module_utils._catalog.work import (
+    MAX_PATCH_AGE,
+    MAX_PLAN_AGE,
+    change_catalog,
+)
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import ApiError, ConfigurationError, PlanError
 from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes import BOUND_TO, CATALOG, new_id
 from ansible_collections.platform9.pcd.tests.support.glance_in_memory import Glance, error, session_with
