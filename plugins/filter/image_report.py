@@ -65,6 +65,7 @@ _value:
 import json
 import re
 from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
@@ -91,6 +92,19 @@ COLUMNS = (
 )
 # What an HTML parser could take for markup, what JavaScript takes for the end of a line, and what UTF-8 cannot hold.
 NOT_PLAIN = re.compile("[<>&\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
+# The attributes whose values a difference shows. Those of custom properties may be anything.
+SHOWN = (
+    "container_format",
+    "disk_format",
+    "min_disk",
+    "min_ram",
+    "name",
+    "os_hidden",
+    "owner",
+    "protected",
+    "tags",
+    "visibility",
+)
 # The actions of a catalogue's entry that say that nothing differs.
 AS_DECLARED = "unchanged"
 
@@ -98,7 +112,7 @@ AS_DECLARED = "unchanged"
 def image_report(
     images: Iterable[Mapping[str, Any]],
     title: str = "Images",
-    time: str | None = None,
+    time: str | date | None = None,
     projects: Mapping[str, str] | None = None,
     drift: Mapping[str, Any] | None = None,
 ) -> str:
@@ -109,7 +123,8 @@ def image_report(
         )
     data = {
         "title": str(title),
-        "time": time,
+        # YAML makes an object of a time without quotes.
+        "time": None if time is None else str(time.isoformat() if isinstance(time, date) else time),
         "projects": dict(projects or {}),
         "columns": COLUMNS,
         "images": [_row(image) for image in images],
@@ -147,7 +162,7 @@ def _drift(result: Mapping[str, Any]) -> dict[str, Any]:
     # The task of a loop fails because of an entry, which says so itself.
     failed = bool(result.get("failed")) and not entries
     return {
-        "declared": len(entries),
+        "declared": sum(entry.get("action") != "pruned" for entry in entries),
         "entries": [_difference(entry) for entry in [*entries, *left] if entry.get("action") != AS_DECLARED],
         "error": str(result.get("msg") or "The comparison failed.") if failed else None,
     }
@@ -184,6 +199,8 @@ def _operation(operation: Mapping[str, Any]) -> str:
     attribute = str(operation.get("path", "")).removeprefix("/").replace("~1", "/").replace("~0", "~")
     if operation.get("op") == "remove":
         return f"{attribute} is removed"
+    if attribute.partition("/")[0] not in SHOWN:
+        return f"{attribute} is set"
     return f"{attribute}: {json.dumps(operation.get('value'), ensure_ascii=False)}"
 
 

@@ -182,7 +182,12 @@ class Applier:
             raise error
         self._remove_made(made)
         again = self._created(create)
-        self._give_way(again, plan.sends_data)
+        try:
+            self._give_way(again, plan.sends_data)
+        except _GaveWay:
+            raise
+        except PcdError as second:
+            raise self._without_made(second, again) from None
         return again
 
     def _next(
@@ -521,7 +526,8 @@ class Applier:
         planned = step.image
         try:
             seen = self._images.get(planned["id"])
-            if not is_unfinished(seen) or seen["status"] != planned["status"]:
+            is_same = (seen["status"], replaced_id(seen)) == (planned["status"], replaced_id(planned))
+            if not is_unfinished(seen) or not is_same:
                 raise LostRace(
                     f"{describe(planned)}, which an earlier run has left unfinished, is changed by another run at the "
                     "same moment. Run the task again once that one has ended."
@@ -653,7 +659,7 @@ class Applier:
 
         Those that this collection has not made go before, because nobody removes them. Images of other owners are none.
         """
-        replaced, owner = replaced_id(made), ("owner", str(made["owner"]))
+        replaced, owner = replaced_id(made), ("owner", str(made.get("owner")))
         found: list[Image] = []
         if made.get("name"):
             hidden = bool(made.get("os_hidden")) and replaced is None

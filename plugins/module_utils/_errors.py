@@ -38,10 +38,11 @@ E = TypeVar("E", bound="ApiError")
 class PcdError(Exception):
     """The root: its text is the task's message, `facts` (plain JSON) become a part of the task's result.
 
-    `is_cut` says whether the data of an upload was not sent to its end.
+    `is_cut` says whether the data of an upload was not sent to its end; at the most `sent` bytes of it were.
     """
 
     is_cut = False
+    sent = 0
 
     def __init__(self, message: str, **facts: Any) -> None:
         super().__init__(_safe(message))

@@ -27,7 +27,7 @@ from ._errors import (
     TooLarge,
     quoted,
 )
-from ._image.find import MAX_LISTED, find_by_id, find_existing, id_forms, missing, two_candidates
+from ._image.find import find_by_id, find_existing, id_forms, missing, two_candidates
 from ._image.members import (
     Member,
     MembersPlan,
@@ -125,7 +125,23 @@ def _shared(sharing: Sharing, session: Session) -> tuple[Image, Sequence[Member]
     ids = ProjectIds(session, sharing.domain)
     project_ids = ids.resolved(sharing.projects or ())
     ids.check(added_by(plan_members(sharing, image, members, project_ids)))
+    if sharing.absent or sharing.purge:
+        _warn_of_unseen(session, image, members)
     return image, members, project_ids
+
+
+def _warn_of_unseen(session: Session, image: Image, members: Sequence[Member]) -> None:
+    """Warns if these may not be all members: a project that is one of them sees its own membership only."""
+    own = session.project_id
+    if own is None or [member["member_id"] for member in members] != [own]:
+        return
+    owner = (find_by_id(session, image["id"]) or {}).get("owner")
+    if owner not in (None, own):
+        session.warn(
+            f"{describe(image)} belongs to project {owner}. Project {own}, the one of the credentials, is a member: "
+            "unless it is that of an administrator, it sees its own membership only, and other projects may still have "
+            "access. To end that, use credentials of the owner."
+        )
 
 
 def _offered(target: Target, session: Session) -> tuple[Image, Sequence[Member], list[str]]:
@@ -183,7 +199,7 @@ def _members_if_shared(session: Session, image: Image) -> Sequence[Member]:
 
 def _offered_by_name(session: Session, name: str, own: str) -> tuple[Image, Sequence[Member]]:
     """The one image of this name that another project shares with the own one, whatever its status is."""
-    candidates = _shared_by_others(session, name, own)[:MAX_LISTED]
+    candidates = _shared_by_others(session, name, own)
     seen = [(image, _members_if_shared(session, image)) for image in candidates]
     # To an administrator, the list shows what is offered to others as well.
     found = [(image, members) for image, members in seen if _has(members, own)]

@@ -480,7 +480,7 @@ EXAMPLES = r"""
     name: debian-13
     disk_format: qcow2
     container_format: bare
-    path: /var/lib/images/debian-13-genericcloud-amd64-latest.qcow2
+    path: /var/lib/images/debian-13-genericcloud-amd64-daily.qcow2
     on_content_change: replace
     retired: rename
 

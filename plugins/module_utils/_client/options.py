@@ -193,7 +193,8 @@ def _warnings(sources: _Sources, login: _Login, transport: Transport) -> list[st
         filled = [key for key in ("interface", "region_name") if first(sources.order[:2], key) is None]
         filled = [key for key in filled if key in variables]
         # They are about another login, and so perhaps about another cloud.
-        if filled and not any(partner is variables for partner in login.partners):
+        is_of_others = WHO & variables.keys() and not any(partner is variables for partner in login.partners)
+        if filled and is_of_others:
             warnings.append(
                 f"The cloud {cloud.name} of clouds.yaml does not say {' and '.join(filled)}, so that OS_* variables of "
                 "another login do. Write it into the entry, or unset them."
@@ -201,8 +202,8 @@ def _warnings(sources: _Sources, login: _Login, transport: Transport) -> list[st
         return warnings
     variables = sources.order[1]
     overruled = sorted(key for key in variables if cloud.values.get(key, variables[key]) != variables[key])
-    # To work in another project with the same login is valid.
-    if overruled and WHO & variables.keys():
+    # To work in another project with the same login is valid. An address that was left over gets the entry's secret.
+    if overruled and (WHO & variables.keys() or set(ADDRESSES) & set(overruled)):
         warnings.append(
             f"OS_* variables go before the cloud {cloud.name} that OS_CLOUD names, and they say something else for "
             f"{', '.join(overruled)}. Name the cloud in the task if it is meant, or unset them."
@@ -288,9 +289,12 @@ def _partners(sources: _Sources, last: int) -> list[Source]:
     of what is said elsewhere: of the cloud that the task names, or else of any.
     """
     order = sources.order
-    if last == 0 and not sources.is_named:
+    if sources.is_named:
+        # The entry is complete, unless a variable has its secret.
+        return order[: max(last, 1) + 1]
+    if last == 0:
         return order
-    own = max(last, 1 if sources.is_named else 0) + 1
+    own = last + 1
     return [*order[:own], *(source for source in order[own:] if not WHO & source.keys())]
 
 

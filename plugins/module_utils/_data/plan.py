@@ -125,12 +125,13 @@ class _Planner:
 
     def plan(self, current: Image | None) -> Plan:
         stream = stream_of(self._data, self._session.transport, self._session.once)
+        if current is not None and current["status"] not in FULL_STATUSES:
+            self._refuse_record_of_another_project(current)
         if current is not None and self._needs_new_record(current):
             return self._recreated(current, stream)
         if current is None:
             return self._created(stream)
         if current["status"] == "queued":
-            self._refuse_record_of_another_project(current)
             return self._filled(current, stream)
         if current["status"] not in FULL_STATUSES:
             raise PlanError(
@@ -511,6 +512,9 @@ class _Planner:
             return set()
         try:
             return {member["member_id"] for member in self._session.images.members(image["id"])}
+        except NotFound:
+            # Another run has removed it meanwhile, which the next step notices.
+            return set()
         except Forbidden:
             # Nobody knows, so that it is taken for somebody.
             return {f"somebody who sees {image['id']}"}
@@ -518,6 +522,10 @@ class _Planner:
     def _difference(self, image: Image, stream: Stream) -> Content | None:
         """What is known of the stream, if that differs from the image's data; None if both are the same."""
         self._is_compared = False
+        is_claim = self._desired.get("visibility") == "public" and image.get("visibility") != "public"
+        if is_claim:
+            # Any member of the project can have written what it remembers, and must not get its data published by that.
+            image = {key: value for key, value in image.items() if key != SOURCE}
         if remembers(image, stream, self._session.project_id):
             return None
         known = stream.stated_content
@@ -528,7 +536,7 @@ class _Planner:
         if same is None:
             known = stream.known()
             same = is_same(image, known)
-        if same is None:
+        if same is None and not is_claim:
             told = self._told_by_others(image, stream)
             known, same = (known, None) if told is None else (told, is_same(image, told))
         if same is None and not stream.is_there:

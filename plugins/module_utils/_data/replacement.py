@@ -167,7 +167,7 @@ def plan_return(
         begun = {**shown, **marks, BOUND_TO: image["id"]}
         # What binds them stays if another mark needs it.
         gone = unmarking({key: value for key, value in {**image, **begun}.items() if value is not None}, *marks)
-        ended = {**shown, **dict.fromkeys(gone)}
+        ended = {**begun, **dict.fromkeys(gone)}
         steps = (
             Update(make_patch(begun, image, purge), begun, purge, verify=False),
             *(_without_look(retirement) for retirement in retirements),

@@ -9,6 +9,7 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from itertools import chain
 from typing import Any, Protocol, TypeVar
 
 from .._arguments import FuturePath
@@ -325,12 +326,14 @@ class Body:
         self._blocks = blocks
         self.size = size
         self.is_sent = False  # to its end
+        self.sent = 0  # bytes, at the most
         if size is not None:
             self.len = size
 
     def __iter__(self) -> Iterator[bytes]:
-        yield self._first
-        yield from self._blocks
+        for block in chain((self._first,), self._blocks):
+            self.sent += len(block)
+            yield block
         self.is_sent = True
 
 

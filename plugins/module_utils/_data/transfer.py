@@ -343,8 +343,8 @@ class Transfers:
             body = Body(meter.counted(opened), opened.size)
             try:
                 put(body)
-            except (ApiError, ConnectionFailed) as error:
-                error.is_cut = not body.is_sent
+            except (ApiError, ConnectionFailed, DataError) as error:
+                error.is_cut, error.sent = not body.is_sent, body.sent
                 raise
 
     def after_failure(self, image: Image, step: Upload | Stage | Import, error: PcdError) -> Image:
@@ -383,10 +383,10 @@ class Transfers:
             )
         return self.settled(image["id"], step.timeout)
 
-    def refuse_taken(self, image: Image, step: Upload | Stage) -> Image | None:
+    def refuse_taken(self, image: Image, step: Upload | Stage, sent: int) -> Image | None:
         """A source that turned out wrong was not sent to its end; nothing of it may be an active image.
 
-        The image as it is then; None if it was not read.
+        At the most so many bytes of it were sent. The image as it is then; None if it was not read.
         """
         if isinstance(step, Stage):
             return None
@@ -395,6 +395,8 @@ class Transfers:
         except PcdError:
             return None
         if after["status"] in FULL_STATUSES:
+            if (after.get("size") or 0) > sent:
+                raise _of_others(after, step)
             raise WrongData(
                 f"{describe(after)} has become {after['status']} with a part of {step.stream.source}, which turned out "
                 "to be wrong only at its end.",
@@ -559,7 +561,7 @@ class _Sending:
                 self._transfers.put_once(self._image, self._step, self._put)
                 return self._image
             except DataError as error:
-                after = self._transfers.refuse_taken(self._image, self._step)
+                after = self._transfers.refuse_taken(self._image, self._step, error.sent)
                 if is_transient(error) and not _takes_data(after or self._look(error)):
                     raise
                 self._step.stream.begin_again(error)
@@ -599,13 +601,9 @@ class _Sending:
             raise _half(after, error) from None
         if difference(after, content) is None:
             return
-        if (after.get("size") or 0) >= (content.size or 0):
+        if (after.get("size") or 0) >= (content.size or 0) or (after.get("size") or 0) > error.sent > 0:
             # Not a part, and no answer says that this run has sent it: it stays as it is.
-            raise LostRace(
-                f"{describe(after)} has other data than {self._step.stream.source}, which another run has probably "
-                f"sent at the same moment. {error} Run the task again once that one has ended.",
-                **error.facts,
-            ) from None
+            raise _of_others(after, self._step, error) from None
         if not (is_sent and isinstance(self._step, Upload)):
             raise _half(after, error) from None
 
@@ -707,6 +705,15 @@ def _lost_race(image: Image, error: PcdError) -> LostRace:
         f"Another run brings data into {describe(image)} at the same moment. {error} Run the task once that one has "
         "ended.",
         **error.facts,
+    )
+
+
+def _of_others(image: Image, step: Upload | Stage, error: PcdError | None = None) -> LostRace:
+    said = "" if error is None else f" {error}"
+    return LostRace(
+        f"{describe(image)} has other data than {step.stream.source}, which another run has probably sent at the same "
+        f"moment.{said} Run the task again once that one has ended.",
+        **({} if error is None else error.facts),
     )
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
 import ssl
 import warnings
@@ -381,7 +382,8 @@ def _session(transport: Transport) -> requests.Session:
         context = urllib3.util.ssl_.create_urllib3_context()
         context.load_default_certs()
         try:
-            context.load_verify_locations(transport.verify)
+            place = "capath" if os.path.isdir(transport.verify) else "cafile"
+            context.load_verify_locations(**{place: transport.verify})
         except (OSError, ValueError) as error:
             raise ConfigurationError(f"ca_cert: {transport.verify} is not a file of certificates: {error}.") from None
         session.mount("https://", _Trusting(context))

@@ -142,7 +142,7 @@ def _matches(request: ListRequest, image: Image) -> bool:
     return (
         request.name in (None, image.get("name"))
         and (request.name_pattern is None or fnmatchcase(image.get("name") or "", request.name_pattern))
-        and (request.tag is None or request.tag in image.get("tags", ()))
+        and (request.tag is None or request.tag in (image.get("tags") or ()))
         and all(image.get(key) == value for key, value in request.properties)
     )
 

@@ -12,7 +12,18 @@ from typing import Any, NamedTuple
 
 from .._errors import ConfigurationError, quoted
 from .._session import Params
-from .attributes import MAX_TEXT_LENGTH, OPTION_OF_ATTRIBUTE, OUR_PREFIX, SETTABLE, UUID, TagChange, folded, is_custom
+from .attributes import (
+    MAX_TEXT_LENGTH,
+    OPTION_OF_ATTRIBUTE,
+    OUR_PREFIX,
+    PROJECT_ID,
+    SETTABLE,
+    UUID,
+    TagChange,
+    folded,
+    is_custom,
+    plain_project_id,
+)
 
 CONTAINER_FORMATS = ["ami", "ari", "aki", "bare", "ovf", "ova", "docker", "compressed"]
 DISK_FORMATS = ["ami", "ari", "aki", "vhd", "vhdx", "vmdk", "raw", "qcow2", "vdi", "iso", "ploop"]
@@ -191,9 +202,12 @@ def property_name(key: str) -> str:
 
 
 def _owner(option: str, value: str) -> str:
-    if len(value.split()) > 1:
-        raise ConfigurationError(f"{option}: {quoted(value)} is not the id of a project, which has no blanks.")
-    return _trimmed(option, value)
+    if not PROJECT_ID.fullmatch(_trimmed(option, value)):
+        raise ConfigurationError(
+            f"{option}: {quoted(value)} is not the id of a project, which has 32 hexadecimal digits. The image service "
+            "takes any text, and the image would belong to nobody. Give the id (openstack project show NAME)."
+        )
+    return plain_project_id(value)
 
 
 def check_text(option: str, value: str) -> None:

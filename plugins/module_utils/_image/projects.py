@@ -4,16 +4,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from functools import cached_property
 
 from .._client.projects import Project, Projects
 from .._errors import ApiError, ConfigurationError, Forbidden, NotFound, quoted
 from .._session import Session
+from .attributes import PROJECT_ID, plain_project_id
 
-# Keystone makes ids of 32 hexadecimal digits; other tools write the same number as a UUID.
-PROJECT_ID = re.compile(r"[0-9a-fA-F]{32}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 # The id of Keystone's first domain, the only one that it does not make in that form.
 FIRST_DOMAIN = "default"
 # What Keystone answers to users who may not look up what they ask for.
@@ -34,7 +32,7 @@ class ProjectIds:
 
     def resolved(self, texts: Sequence[str]) -> list[str]:
         """The ids of the projects, each once. What looks like an id is one: a name never stands in for it."""
-        ids = [_plain(text) if PROJECT_ID.fullmatch(text) else self._id_of(text) for text in texts]
+        ids = [plain_project_id(text) if PROJECT_ID.fullmatch(text) else self._id_of(text) for text in texts]
         return list(dict.fromkeys(ids))
 
     def check(self, project_ids: Sequence[str]) -> None:
@@ -112,7 +110,7 @@ class ProjectIds:
         if wanted == FIRST_DOMAIN:
             return wanted
         if PROJECT_ID.fullmatch(wanted):
-            return _plain(wanted)
+            return plain_project_id(wanted)
         return self._other_domain
 
     @cached_property
@@ -150,8 +148,3 @@ class ProjectIds:
             if error.status not in NOT_ALLOWED:
                 raise
             return []
-
-
-def _plain(uuid: str) -> str:
-    """The id as Keystone writes it: the image service compares texts, and another form would be nobody's."""
-    return uuid.replace("-", "").lower()

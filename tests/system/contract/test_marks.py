@@ -589,3 +589,42 @@ def test_no_data_goes_into_a_record_that_another_project_has_prepared(
         assert server.get(image_id) == record
     filled = run("pcd_image", "admin", **{**task, "owner": server.project_id("other"), "visibility": "private"})
     assert filled.image["status"] == "active"
+
+
+def test_a_record_of_another_project_that_takes_no_data_any_more_is_not_made_again(
+    run: Runner, server: Server, name: str, file: Path, planted: list[str]
+) -> None:
+    """A record like it would have the owner and the properties of that project, and would be public."""
+    image_id, other = new_id(), server.project_id("other")
+    about = {"id": image_id, "name": name, "owner": other, "visibility": "private", "status": "queued", **RAW}
+    planted.append(image_id)
+    server.plant([{**about, "checksum": "a" * 32, "kernel_id": str(uuid.uuid4())}])
+    before = server.everything()
+    for check in (True, False):
+        task = {"name": name, "match": "visible", "path": str(file), "visibility": "public", **RAW}
+        refused = run("pcd_image", "admin", **task, check=check)
+        assert f"belongs to project {other}" in refused.msg
+        assert server.everything() == before
+
+
+@pytest.mark.parametrize("converted", ["", " from qcow2"])
+def test_what_a_member_writes_about_the_source_publishes_no_data(
+    converted: str, run: Runner, server: Server, name: str, file: Path, planted: list[str]
+) -> None:
+    evil, image_id = b"evil" * 1000, str(uuid.uuid4())
+    hashed, stated = hashlib.sha512(evil).hexdigest(), hashlib.sha256(NEW).hexdigest()
+    sent = f"sha512:{hashlib.sha512(NEW).hexdigest()}" if converted else f"sha256:{stated}"
+    about = {"id": image_id, "name": name, "owner": server.project_id("admin"), "visibility": "private", **RAW}
+    data = {"size": len(evil), "checksum": hashlib.md5(evil).hexdigest(), "os_hash_algo": "sha512"}
+    mark = {"pcd_source": f"{sent}=sha512:{hashed}{converted}"}
+    planted.append(image_id)
+    server.plant([{**about, **data, "os_hash_value": hashed, "status": "active", **mark}])
+    before = server.get(image_id)
+    task = {"name": name, "path": str(file), "checksum": f"sha256:{stated}", "visibility": "public", **RAW}
+    for check in (True, False):
+        assert "has other data than the source" in run("pcd_image", "admin", **task, check=check).msg
+        assert server.get(image_id) == before
+    replaced = run("pcd_image", "admin", **task, on_content_change="replace")
+    server.remember(replaced.image["id"])
+    assert (replaced.image["visibility"], replaced.image["size"]) == ("public", len(NEW))
+    assert server.get(image_id)["visibility"] == "private"

@@ -502,6 +502,19 @@ def test_a_member_can_neither_share_nor_end_a_membership(run: Runner, server: Se
     assert members_of(server, image["id"]) == told(server, {OTHER: ACCEPTED})
 
 
+@pytest.mark.parametrize("options", [{"state": "absent"}, {"purge": True}])
+def test_a_member_is_warned_that_it_does_not_see_the_other_members(
+    options: dict[str, Any], run: Runner, server: Server, name: str
+) -> None:
+    before = told(server, {OTHER: PENDING, SERVICE: PENDING})
+    image = shared(server, name, before)
+    meant = server.project_id("admin" if "state" in options else "other")
+    outcome = run(MODULE, "other", id=image["id"], projects=[meant], **options)
+    assert outcome.changed is False
+    assert any("it sees its own membership only" in str(each) for each in outcome.result["warnings"])
+    assert members_of(server, image["id"]) == before
+
+
 @pytest.mark.parametrize("by", ["name", "id"])
 @pytest.mark.parametrize("options", [{"projects": ["a"]}, {"status": ACCEPTED}])
 def test_an_image_that_is_not_there_is_an_error(

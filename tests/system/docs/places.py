@@ -27,7 +27,7 @@ QCOW2_TOOL = COLLECTION / "tests" / "tools" / "qcow2.py"
 # The files of the documents, and what tells their content apart.
 DISKS = {
     "debian-13-genericcloud-amd64": "debian",
-    "debian-13-genericcloud-amd64-latest": "debian, the next build",
+    "debian-13-genericcloud-amd64-daily": "debian, the next build",
     "appliance": "the first build",
     "appliance-first": "the first build",
     "appliance-next": "the next build",

@@ -97,6 +97,7 @@ def test_drift_is_what_the_catalogue_would_change() -> None:
             {"name": "same", "id": "1", "action": "unchanged", "patch": []},
             {"name": "other", "id": "2", "action": "updated", "patch": patch},
             {"name": "broken", "id": None, "action": "failed", "error": "no such file"},
+            {"name": "gone", "id": "4", "action": "pruned", "patch": []},
             {"name": "refused", "id": None, "action": "failed", "error": {"msg": "403", "status": 403}},
         ],
         not_pruned=[{"id": "3", "name": "adopted", "reason": "this collection has not made it"}],
@@ -105,8 +106,9 @@ def test_drift_is_what_the_catalogue_would_change() -> None:
         "declared": 4,
         "error": None,
         "entries": [
-            {"id": "2", "name": "other", "action": "updated", "lines": ['a/b~c: {"x": 1}', "min_ram is removed"]},
+            {"id": "2", "name": "other", "action": "updated", "lines": ["a/b~c is set", "min_ram is removed"]},
             {"id": None, "name": "broken", "action": "failed", "lines": ["no such file"]},
+            {"id": "4", "name": "gone", "action": "pruned", "lines": []},
             {"id": None, "name": "refused", "action": "failed", "lines": ["403"]},
             {"id": "3", "name": "adopted", "action": "not pruned", "lines": ["this collection has not made it"]},
         ],

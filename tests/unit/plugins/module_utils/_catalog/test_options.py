@@ -202,7 +202,7 @@ def test_a_default_counts_for_the_entries_that_have_what_it_needs() -> None:
 
 
 def test_the_same_name_of_two_owners_is_two_images() -> None:
-    assert len(parse({"name": "a", "owner": "x"}, {"name": "a", "owner": "y"}).entries) == 2
+    assert len(parse({"name": "a", "owner": "0" * 32}, {"name": "a", "owner": "1" * 32}).entries) == 2
 
 
 def test_pruned_images_are_retired_as_the_defaults_say() -> None:

@@ -1158,6 +1158,25 @@ def test_what_variables_of_another_login_say_of_a_named_cloud_is_warned_of(cloud
     assert connection({"OS_REGION_NAME": "r"}, cloud="pcd").warnings == ()
 
 
+def test_a_named_cloud_with_a_secret_takes_nothing_of_its_login_from_variables(clouds_yaml: Path) -> None:
+    given = entry()
+    write(clouds_yaml, pcd=given)
+    unmixed = connection(cloud="pcd")
+    left_over = {"OS_PROJECT_DOMAIN_NAME": "corp", "OS_USER_DOMAIN_NAME": "corp", "OS_PROJECT_ID": "0" * 32}
+    found = connection(left_over, cloud="pcd")
+    assert (found.credential, found.project, found.auth_url) == (unmixed.credential, unmixed.project, unmixed.auth_url)
+
+
+@pytest.mark.parametrize("variable", ["OS_AUTH_URL", "OS_IMAGE_ENDPOINT_OVERRIDE"])
+def test_an_address_that_was_left_over_beside_a_cloud_of_the_shell_is_warned_of(
+    variable: str, clouds_yaml: Path
+) -> None:
+    write(clouds_yaml, pcd={**entry(), "image_endpoint_override": "https://images.example.com"})
+    found = connection({"OS_CLOUD": "pcd", variable: "https://other.example.com"})
+    (warning,) = found.warnings
+    assert "OS_* variables go before the cloud pcd that OS_CLOUD names" in warning
+
+
 @pytest.mark.parametrize("token", [f"{TOKEN}\nX-Other: 1", f"{TOKEN} x", f"{TOKEN}\x00", f"{TOKEN}ü", " ", "\n"])
 def test_a_token_that_cannot_be_one_is_an_error_that_does_not_quote_it(token: str) -> None:
     assert refused(token=token).startswith("token: ")

@@ -481,6 +481,12 @@ def test_an_image_that_became_full_of_a_wrong_source_is_reported(status: str, be
     assert caught.value.image_id == ID
 
 
+def test_an_image_with_more_data_than_was_sent_has_it_from_another_run(bench: Any, tmp_path: Path) -> None:
+    made = bench(shown(active(b"x" * len(DATA))))
+    with pytest.raises(LostRace, match="another run has probably sent"):
+        made.upload(of(tmp_path, DATA, Digest("sha256", "0" * 64)))
+
+
 def test_the_source_is_still_reported_if_nobody_can_look(bench: Any, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="^checksum: "):
         bench(Reply(500)).upload(of(tmp_path, DATA, Digest("sha256", "0" * 64)))

@@ -867,9 +867,18 @@ def test_a_file_of_ones_own_authority_without_a_certificate_is_reported(
     assert caught.value.__cause__ is None
 
 
-def test_a_folder_is_not_a_file_of_certificates(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=f"^ca_cert: {tmp_path} is not a file of certificates: "):
-        fetched(url("https://vendor.invalid/x", verify=str(tmp_path)))
+def test_a_file_without_certificates_is_an_error_of_ca_cert(tmp_path: Path) -> None:
+    path = tmp_path / "ca.crt"
+    path.write_text("no certificate")
+    with pytest.raises(ConfigurationError, match=f"^ca_cert: {path} is not a file of certificates: "):
+        fetched(url("https://vendor.invalid/x", verify=str(path)))
+
+
+def test_a_folder_is_one_of_certificates(tmp_path: Path, certificates: Certificates, serve: Serve) -> None:
+    """As for the cloud, REQUESTS_CA_BUNDLE may name one; here it does not have the authority of the server."""
+    with pytest.raises(DataError, match="certificate") as caught:
+        fetched(url(serve(Reply(200, DATA), tls=certificates), verify=str(tmp_path)))
+    assert "is not a file of certificates" not in str(caught.value)
 
 
 def test_any_certificate_will_do_if_nothing_is_verified_and_nothing_is_printed(
