@@ -120,8 +120,8 @@ options:
     choices: [public, private, community, shared]
   owner:
     description:
-      - The id of the project that owns the image. A name is refused. If omitted, a new image belongs to your project,
-        the one that the credentials are for. An image of another project requires the administrator role.
+      - The id of the project that owns the image, not its name. If omitted, a new image belongs to your project, the
+        one that the credentials are for. An image of another project requires the administrator role.
       - With O(name), only an image of this project is found, changed, deleted or created. Images of other projects are
         left unchanged, so a loop over several owners manages one image for each of them.
       - With O(id), the owner of the image is changed to this project if it differs.

@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-from .._errors import PlanError
-from .._image.attributes import FIXED_BY_DATA, without_converted
+from .._errors import PlanError, quoted
+from .._image.attributes import FIXED_BY_DATA, PROJECT_ID, without_converted
 from .._image.find import UPDATED, RetiredImages, find, find_existing
 from .._image.marks import replaced_id
 from .._image.plan import Plan, describe, plan_absent, plan_present
@@ -20,10 +20,21 @@ def plan_image(request: ImageRequest, session: Session) -> Plan:
         return _plan_absent(request, session)
     retired = RetiredImages(session, request.target.name, renamed=request.data.retired == "rename")
     plan = _plan_present(request, session, retired)
+    _warn_of_owner(request, plan, session)
     if request.data.keep is None:
         return plan
     _check_owner(request, plan, session)
     return with_rotation(plan, retired.listed(), request.data.keep, request.force)
+
+
+def _warn_of_owner(request: ImageRequest, plan: Plan, session: Session) -> None:
+    owner = request.desired.get("owner")
+    if owner is None or PROJECT_ID.fullmatch(owner) or owner == (plan.before or {}).get("owner"):
+        return
+    session.warn(
+        f"owner: {quoted(owner)} is not the id of a project, which has 32 hexadecimal digits. The image service takes "
+        "any text, and the image belongs to nobody then. Give the id (openstack project show NAME)."
+    )
 
 
 def _check_owner(request: ImageRequest, plan: Plan, session: Session) -> None:

@@ -45,6 +45,16 @@ def test_a_new_record_without_any_format_is_likely_a_mistake() -> None:
     assert "create: false" in warned[0]
 
 
+@pytest.mark.parametrize(("owner", "count"), [("web", 1), ("0" * 31, 1), (OTHER_PROJECT, 0)])
+def test_an_owner_that_is_no_project_is_warned_of_once_it_is_written(owner: str, count: int) -> None:
+    warned: list[str] = []
+    glance = Glance(image(name=NAME, owner=owner))
+    assert plan(glance, warned, owner=owner).changed is False
+    assert warned == []
+    plan(Glance(), warned, owner=owner, disk_format="raw")
+    assert len([text for text in warned if text.startswith("owner: ")]) == count
+
+
 def test_an_image_that_is_only_updated_is_not_created() -> None:
     with pytest.raises(NotReady, match="could be updated"):
         plan(Glance(), create=False)
