@@ -46,7 +46,7 @@ def test_a_new_record_without_any_format_is_likely_a_mistake() -> None:
 
 
 @pytest.mark.parametrize(("owner", "count"), [("web", 1), ("0" * 31, 1), (OTHER_PROJECT, 0)])
-def test_an_owner_that_is_no_project_is_warned_of_once_it_is_written(owner: str, count: int) -> None:
+def test_an_owner_that_is_not_a_project_is_warned_of_once_it_is_written(owner: str, count: int) -> None:
     warned: list[str] = []
     glance = Glance(image(name=NAME, owner=owner))
     assert plan(glance, warned, owner=owner).changed is False
