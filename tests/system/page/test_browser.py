@@ -188,7 +188,7 @@ def test_duplicates_retired_images_and_drift_have_sections(page: Page, images: I
     (about,) = page.texts("#retired > p:first-of-type")
     assert about.startswith(f"{retired} images, ")
     assert page.texts("#drift tbody td:last-child") == [
-        'min_disk: 20\nhw_disk_bus is removed\nnote: "</script><b>"',
+        "min_disk: 20\nhw_disk_bus is removed\nnote is set",
         "",
         "windows: <no> file.",
     ]
