@@ -151,7 +151,7 @@ certify: build ## Check the requirements of Galaxy and its certification (1 minu
 test-core: venv ## Run units, sanity and integration on each ansible-core (CORES=2.16.19 CHECKS=units for some)
 	@$(in_venv) $(tools)/with-sandbox.sh core env CORES="$(CORES)" CHECKS="$(CHECKS)" $(tools)/test-core.sh
 
-test-faults: build ## Run the whole table of faults, and write its figures into the guide (20 to 45 minutes)
+test-faults: build ## Run the whole table of faults, and write its figures into the guide (an hour)
 	@$(in_tree) $(tools)/with-sandbox.sh test-faults \
 	    python .build/tree/$(collection)/tests/system/faults/whole_table.py --figures docs/docsite/rst/guide_faults.rst \
 	    --lock tests/sandbox/requirements.lock $(ARGS)

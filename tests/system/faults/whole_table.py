@@ -29,7 +29,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="play only the cells whose name has this in it")
     parser.add_argument("--workers", type=int, default=4, help="how many cells are played side by side")
-    parser.add_argument("--minutes", type=float, default=45, help="begin no cell after so many minutes")
+    parser.add_argument("--minutes", type=float, default=90, help="begin no cell after so many minutes")
     parser.add_argument("--list", action="store_true", help="name the cells and play none")
     parser.add_argument("--figures", type=Path, help="write the figures of the whole table into this guide")
     parser.add_argument("--lock", type=Path, help="the lock of the sandbox, which names the release of Glance")
