@@ -70,6 +70,8 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
+from ..module_utils._image.attributes import SETTABLE
+
 # What stands in the row of an image, in this order: a key for each of 5,000 images would double the page.
 COLUMNS = (
     "id",
@@ -92,19 +94,6 @@ COLUMNS = (
 )
 # What an HTML parser could take for markup, what JavaScript takes for the end of a line, and what UTF-8 cannot hold.
 NOT_PLAIN = re.compile("[<>&\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
-# The attributes whose values a difference shows. Those of custom properties may be anything.
-SHOWN = (
-    "container_format",
-    "disk_format",
-    "min_disk",
-    "min_ram",
-    "name",
-    "os_hidden",
-    "owner",
-    "protected",
-    "tags",
-    "visibility",
-)
 # The actions of a catalogue's entry that say that nothing differs.
 AS_DECLARED = "unchanged"
 
@@ -199,7 +188,8 @@ def _operation(operation: Mapping[str, Any]) -> str:
     attribute = str(operation.get("path", "")).removeprefix("/").replace("~1", "/").replace("~0", "~")
     if operation.get("op") == "remove":
         return f"{attribute} is removed"
-    if attribute.partition("/")[0] not in SHOWN:
+    if attribute.partition("/")[0] not in SETTABLE:
+        # The value of a custom property may be anything.
         return f"{attribute} is set"
     return f"{attribute}: {json.dumps(operation.get('value'), ensure_ascii=False)}"
 

@@ -8,7 +8,7 @@ A failure stops no other image.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -69,10 +69,10 @@ class _Item:
     def name(self) -> str:
         return self.entry.name
 
-    def fail(self, error: PcdError) -> None:
+    def fail(self, error: PcdError, **given: Any) -> None:
         before = None if self.plan is None or self.plan.before is None else self.plan.before["id"]
         self.error = error
-        self.result = entry_result(self.name, "failed", before, error=str(error))
+        self.result = entry_result(self.name, "failed", before, error=str(error), **given)
 
     def end(self, plan: Plan, result: Result) -> None:
         self.result = result_of(self.name, plan, result)
@@ -210,17 +210,12 @@ class CatalogChange:
         return self._result(pruned, kept)
 
     def _preview_item(self, session: Session, item: _Item) -> None:
-        plans = [item.plan] if item.plan is not None else []
-
-        def attempt() -> Result:
-            item.plan = plans.pop() if plans else plan_entry(item.entry.request, session, self._request.catalog)
-            change = ImageChange(session, item.plan, returns_patch=True)
-            return change.predicted() if _is_known(item.plan) else change.preview()
+        def preview(plan: Plan) -> Result:
+            change = ImageChange(session, plan, returns_patch=True)
+            return change.predicted() if _is_known(plan) else change.preview()
 
         try:
-            result = planned_again(attempt)
-            if item.plan is not None:
-                item.end(item.plan, result)
+            self._end(session, item, item.plan, preview)
         except NotReady as error:
             item.fail(error.with_note(IN_CHECK_MODE))
         except PcdError as error:
@@ -280,19 +275,23 @@ class CatalogChange:
 
     def _apply_item(self, session: Session, item: _Item) -> None:
         """Apply the plan as a task for this image would; the image is planned again if another run was first."""
-        plans = [item.plan] if item.plan is not None and not self._is_older(item, MAX_PLAN_AGE) else []
-
-        def attempt() -> Result:
-            plan = plans.pop() if plans else plan_entry(item.entry.request, session, self._request.catalog)
-            item.plan = plan
-            return ImageChange(session, plan, returns_patch=True).apply()
-
+        plan = None if self._is_older(item, MAX_PLAN_AGE) else item.plan
         try:
-            result = planned_again(attempt)
-            if item.plan is not None:
-                item.end(item.plan, result)
+            self._end(session, item, plan, lambda plan: ImageChange(session, plan, returns_patch=True).apply())
         except PcdError as error:
             item.fail(error)
+
+    def _end(self, session: Session, item: _Item, plan: Plan | None, do: Callable[[Plan], Result]) -> None:
+        """End with what is done by the plan; by a new one if there is none, or if another run was first."""
+        plans = [] if plan is None else [plan]
+
+        def attempt() -> Result:
+            item.plan = plans.pop() if plans else plan_entry(item.entry.request, session, self._request.catalog)
+            return do(item.plan)
+
+        result = planned_again(attempt)
+        if item.plan is not None:
+            item.end(item.plan, result)
 
     # --- what was sent is looked at
 
@@ -306,9 +305,9 @@ class CatalogChange:
             seen = self._looked_at(items)
         except PcdError as error:
             for item in items:
-                plan = item.sent
-                item.fail(PcdError(f"The change was sent, and could not be verified: {error}"))
-                item.result = {**(item.result or {}), "changed": True, "patch": [] if plan is None else plan.patch}
+                patch = [] if item.sent is None else item.sent.patch
+                unverified = PcdError(f"The change was sent, and could not be verified: {error}")
+                item.fail(unverified, changed=True, patch=patch)
             return
         again = []
         for item in items:

@@ -522,7 +522,7 @@ class _Planner:
     def _difference(self, image: Image, stream: Stream) -> Content | None:
         """What is known of the stream, if that differs from the image's data; None if both are the same."""
         self._is_compared = False
-        is_claim = self._desired.get("visibility") == "public" and image.get("visibility") != "public"
+        is_claim = not may_be_shown(image, self._desired.get("visibility"))
         if is_claim:
             # Any member of the project can have written what it remembers, and must not get its data published by that.
             image = {key: value for key, value in image.items() if key != SOURCE}

@@ -133,7 +133,7 @@ def with_ending(plan: Plan, shall_be_hidden: bool, retirements: Sequence[Retire]
 
 
 def may_be_shown(image: Image, visibility: object) -> bool:
-    """Whether a retired image may be shown again with the visibility that is desired.
+    """Whether what an image says of itself suffices to show it with the visibility that is desired.
 
     Only an administrator can make an image public. So one that is not public was never the public one, and is not made
     public because of a mark that any member of the project can write.

@@ -383,10 +383,10 @@ class Transfers:
             )
         return self.settled(image["id"], step.timeout)
 
-    def refuse_taken(self, image: Image, step: Upload | Stage, sent: int) -> Image | None:
+    def refuse_taken(self, image: Image, step: Upload | Stage, error: DataError) -> Image | None:
         """A source that turned out wrong was not sent to its end; nothing of it may be an active image.
 
-        At the most so many bytes of it were sent. The image as it is then; None if it was not read.
+        The image as it is then; None if it was not read.
         """
         if isinstance(step, Stage):
             return None
@@ -395,8 +395,8 @@ class Transfers:
         except PcdError:
             return None
         if after["status"] in FULL_STATUSES:
-            if (after.get("size") or 0) > sent:
-                raise _of_others(after, step)
+            if (after.get("size") or 0) > error.sent:
+                raise _of_others(after, step, error)
             raise WrongData(
                 f"{describe(after)} has become {after['status']} with a part of {step.stream.source}, which turned out "
                 "to be wrong only at its end.",
@@ -561,7 +561,7 @@ class _Sending:
                 self._transfers.put_once(self._image, self._step, self._put)
                 return self._image
             except DataError as error:
-                after = self._transfers.refuse_taken(self._image, self._step, error.sent)
+                after = self._transfers.refuse_taken(self._image, self._step, error)
                 if is_transient(error) and not _takes_data(after or self._look(error)):
                     raise
                 self._step.stream.begin_again(error)
@@ -601,7 +601,8 @@ class _Sending:
             raise _half(after, error) from None
         if difference(after, content) is None:
             return
-        if (after.get("size") or 0) >= (content.size or 0) or (after.get("size") or 0) > error.sent > 0:
+        size = after.get("size") or 0
+        if size >= (content.size or 0) or size > error.sent > 0:
             # Not a part, and no answer says that this run has sent it: it stays as it is.
             raise _of_others(after, self._step, error) from None
         if not (is_sent and isinstance(self._step, Upload)):
@@ -708,12 +709,11 @@ def _lost_race(image: Image, error: PcdError) -> LostRace:
     )
 
 
-def _of_others(image: Image, step: Upload | Stage, error: PcdError | None = None) -> LostRace:
-    said = "" if error is None else f" {error}"
+def _of_others(image: Image, step: Upload | Stage, error: PcdError) -> LostRace:
     return LostRace(
         f"{describe(image)} has other data than {step.stream.source}, which another run has probably sent at the same "
-        f"moment.{said} Run the task again once that one has ended.",
-        **({} if error is None else error.facts),
+        f"moment. {error} Run the task again once that one has ended.",
+        **error.facts,
     )
 
 

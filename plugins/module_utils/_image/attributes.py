@@ -105,9 +105,9 @@ SETTABLE = (
 # The options whose attribute has another name.
 OPTION_OF_ATTRIBUTE = {"os_hidden": "hidden"}
 
-# Keystone makes ids of 32 hexadecimal digits; other tools write the same number as a UUID.
-PROJECT_ID = re.compile(r"[0-9a-fA-F]{32}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+# Keystone makes ids of 32 hexadecimal digits; other tools write the same number as a UUID.
+PROJECT_ID = re.compile(f"[0-9a-fA-F]{{32}}|{UUID.pattern}")
 MAX_TEXT_LENGTH = 255
 
 

@@ -159,7 +159,7 @@ def test_a_change_that_was_sent_and_is_not_verified_is_reported_as_one() -> None
 
 
 @pytest.mark.parametrize("seconds", [0.0, MAX_PLAN_AGE + 1])
-def test_images_are_listed_again_if_planning_took_long(seconds: float, tmp_path: Path) -> None:
+def test_images_are_listed_again_if_planning_took_long(seconds: float) -> None:
     """Files were read meanwhile, for example."""
     clock, service = Clock(), Glance(there("a", tags=["x"]), there("b"), there("c"))
     images = [{"name": "a", "tags_present": ["y"]}, {"name": "b", "state": "absent"}, {"name": "c", "min_ram": 7}]
