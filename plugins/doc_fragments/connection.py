@@ -127,8 +127,8 @@ options:
     description:
       - A file with the certificates of the trusted authorities. A relative path starts at the folder of the playbook,
         or at the current folder of the module if it runs on another host.
-      - If not set, the environment variable E(OS_CACERT) is used, and after C(clouds.yaml) also
-        E(REQUESTS_CA_BUNDLE).
+      - If not set, the environment variable E(OS_CACERT) is used, and then C(cacert) in C(clouds.yaml). If neither names
+        a file, E(REQUESTS_CA_BUNDLE) is used, and then E(CURL_CA_BUNDLE).
     type: path
   client_cert:
     description:
@@ -149,8 +149,8 @@ options:
   retries:
     description:
       - How often a request that only reads is repeated after a transient error. Transient errors are a broken
-        connection, an answer that says that the service is busy (408, 429, 500, 502, 503, 504, and 413 with
-        C(Retry-After)), and an answer that is empty or incomplete.
+        connection, an answer with the status 408, 429, 500, 502, 503 or 504 (or 413 with C(Retry-After)), and an answer
+        that is empty or incomplete.
       - A request that changes something is repeated only if it has not reached the service, or if a check shows that
         the change was not made.
       - The pauses between attempts grow, and their length is random. C(Retry-After) is respected up to 30 seconds.

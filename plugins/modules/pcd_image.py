@@ -12,13 +12,15 @@ description:
   - Creates, updates or deletes an image (its record and its data) to match the options.
   - An option that is not given leaves an existing image unchanged. No option that the service stores has a default.
   - An update sends the smallest possible JSON patch. It sends nothing if nothing differs.
-  - With O(path) or O(url), the image gets its data, which is read in one pass and verified. Without both, a new image
-    has the status V(queued), and no instance can boot from it. The task warns about that if it gives neither
-    O(disk_format) nor O(container_format), because an update was probably intended; see O(create).
+  - With O(path) or O(url), the image gets its data, and its size and hashes are verified. Without both, a new image
+    has the status V(queued), and no instance can boot from it. The task warns about that if neither O(disk_format)
+    nor O(container_format) is given, because an update was probably intended; see O(create).
   - The data of an image is immutable. O(on_content_change) controls what happens if the source has other data than
     the image.
-  - An image that the task has created is deleted again if its data cannot be transferred or verified.
-  - Data is sent to the admin endpoint of the catalogue if there is one. On PCD, that is the image library endpoint,
+  - An image that the task has created is deleted again if its data cannot be transferred or verified. If
+    O(wait_timeout) expires, the image stays, and the next run continues.
+  - Data is sent to the admin endpoint of the catalogue if there is one, unless O(interface) or
+    O(image_endpoint_override) selects another endpoint. On PCD, the admin endpoint is the image library endpoint,
     which the hypervisors read from.
 author:
   - Platform9 Systems (@platform9)
@@ -42,7 +44,8 @@ options:
       - The name of the image, at most 255 characters. Without O(id), the name selects the image; see O(match).
       - With O(id), the image is renamed if its name differs. With O(id) and O(state=absent), the name is ignored.
       - Names need not be unique. If the name matches several images, the task fails and lists them.
-      - A hidden image is selected only if no other image has this name.
+      - A hidden image is selected only if no other image has this name. An image that this collection has retired is never
+        selected by its name.
     type: str
   match:
     description:
@@ -82,26 +85,26 @@ options:
       - The disk format. It cannot be changed after the image has data.
       - If it is omitted for new data without a container, it is found in the first bytes of the data, after
         O(decompress). Recognised are V(qcow2), V(vmdk), V(vhd), V(vhdx), V(vdi), V(iso) and V(ploop). All other data is
-        V(raw). A VHD of fixed size has its mark at its end, so that it has to be declared.
+        V(raw). A VHD of fixed size is not recognised, because its signature is at its end. Declare V(vhd) for it.
       - Data that contradicts the declared format is refused before anything is sent, also in check mode. V(raw) is
         accepted for an ISO.
-      - A qcow2 with a backing file or an external data file, and a VMDK that refers to other files or to a parent, are
-        refused. So is data with the marks of several formats.
-      - An HTML page, and an XML or JSON document, is never taken for a disk, whatever is declared. Web servers answer
-        so with a login or an error, with status 200 at times.
-      - With O(method=web-download), the task asks O(url) for its first 64 KiB. If it cannot reach O(url), the format
-        has to be given.
+      - A qcow2 with a backing file or an external data file, and a VMDK that refers to other files or to a parent, are refused. Data with the signatures of several formats is refused, too.
+      - An HTML page and an XML or JSON document are refused, whatever disk format is declared, because some web servers
+        return a page for authentication or an error with the status 200. If O(container_format) is not V(bare), the
+        content is not checked.
+      - With O(method=web-download), the task asks O(url) for its first 64 KiB. If the task cannot reach O(url),
+        O(disk_format) is required.
       - An image that exists keeps its format. A replacement inherits the format, unless its data contradicts it.
     type: str
     choices: [ami, ari, aki, vhd, vhdx, vmdk, raw, qcow2, vdi, iso, ploop]
   min_disk:
     description:
-      - The disk space in GB that an instance needs to boot from the image. If the disk in new data is larger than
+      - The disk space in GiB that an instance needs to boot from the image. If the disk in new data is larger than
         that, the task warns.
     type: int
   min_ram:
     description:
-      - The memory in MB that an instance needs to boot from the image.
+      - The memory in MiB that an instance needs to boot from the image.
     type: int
   protected:
     description:
@@ -135,14 +138,15 @@ options:
     elements: str
   tags_present:
     description:
-      - Tags that the image has in addition to its other tags. It cannot be combined with O(tags).
-      - Other tags stay, including a tag that somebody else adds while the task verifies its change.
+      - Tags to add. Other tags stay. It cannot be combined with O(tags).
+      - A tag that somebody else adds at the moment of the change can be lost, because the service replaces all tags of
+        an image at once. The guide about failures and races has the details.
     type: list
     elements: str
   tags_absent:
     description:
-      - Tags that the image does not have. Other tags stay. It cannot be combined with O(tags), and must not
-        contain a tag of O(tags_present).
+      - Tags to remove if the image has them. Other tags stay. It cannot be combined with O(tags), and must not contain a
+        tag of O(tags_present).
     type: list
     elements: str
   properties:
@@ -160,7 +164,7 @@ options:
       - The file with the data of the image, on the host where the task runs. It is read in one pass, and must not
         change while the task runs.
       - An image that already has this data is left unchanged. The task compares O(checksum) if the service uses the
-        same algorithm (usually V(sha512), also V(md5)), or if the image remembers it. Otherwise it compares the size,
+        same algorithm (usually V(sha512), also V(md5)), or if the property C(pcd_source) of the image stores it. Otherwise it compares the size,
         and reads the file only if the sizes are equal.
       - If the file does not exist in check mode, an earlier task may create it in a real run. The task then warns, and
         predicts as much as it can without the file.
@@ -199,22 +203,22 @@ options:
     description:
       - The checksum of the file at O(path) or O(url), before O(decompress), as V(<algorithm>:<checksum>) or
         V(<algorithm>:<URL of a checksum file>).
-      - In a checksum file, the line with the file name is used (in the format of C(sha256sum) or of BSD). A name with
-        folders counts by its last part if no line has the name itself. Two different checksums of the file are an
-        error. A checksum file can also contain only a checksum.
-      - If the name of the checksum file is that of the data with an ending for the algorithm, such as C(.sha256) or
-        C(.sha256sum), or with C(.CHECKSUM), a single checksum in it counts, whatever name it has.
-      - If the service does not compute this algorithm, or if the file was decompressed, the image remembers the
-        checksum in the property C(pcd_source). The next run compares it without reading the data. An image of your
-        project that lacks it gets it after one complete comparison.
+      - In a checksum file, the line with the file name is used (in the format of C(sha256sum) or of BSD). If no
+        line has exactly this name, a line with a path that ends with it is used. Two different checksums of the file are
+        an error. A checksum file can also contain only a checksum.
+      - If the checksum file is named after the data file, such as C(disk.iso.sha256), C(disk.iso.sha256sum) or
+        C(disk.iso.CHECKSUM), and has no line for it, its only checksum is used, whatever name is in that line.
+      - If the service does not compute this algorithm, or if the file was decompressed, the property C(pcd_source) of the
+        image stores the checksum. The next run compares it without reading the data. An image of your project without
+        this property gets it after one complete comparison.
       - If the data does not have the checksum of the checksum file, the task reads the checksum file once more. If it
         has changed, the task begins again, once.
       - The checksum file can be on the host where the task runs (C(file:///path)), as a regular file of at most 4 MiB.
       - A O(url) that ends without a file name, such as C(https://vendor.example.com/latest/), has no line in a checksum
         file. Give the checksum itself.
-      - If the data has another checksum, the task fails and the image does not become active. With
-        O(method=web-download), this is known only after the service has fetched the data. An image that the task has
-        created is then deleted.
+      - If the data has another checksum, the task fails. Data that the task sends does not become active then. With
+        O(method=web-download), the checksum is compared when the image is already active; the image is then deleted if
+        the task has created it, and deactivated otherwise.
     type: str
   decompress:
     description:
@@ -268,16 +272,16 @@ options:
         can be tested by its id. The image that O(name) selects stays as it is. A later task with V(replace) and the
         same data publishes the prepared image without sending data again. If no image has this name yet, V(prepare)
         creates it, because there is nothing to replace.
-      - If the data is that of an image of this name that was retired before, V(replace) shows that image again and
-        retires the current one. No data is sent, and the image has the id that instances refer to. The same applies if
-        no current image has this name. The image that is shown again gets the attributes that the task declares, and
-        keeps all others, its members too. With O(retired=rename), only renamed images are looked at, otherwise only
-        hidden ones. An image that was not public is not shown again if it would become public.
+      - If the data is that of an image of this name that was retired before, V(replace) restores that image and retires
+        the current one. No data is sent, and the image has the id that instances refer to. The same applies if
+        no current image has this name. The restored image gets the attributes that the task declares, and keeps all others, its members
+        too. With O(retired=rename), only renamed images are considered, otherwise only hidden ones. A retired image that
+        was not public is not restored if that would make it public.
       - An interrupted replacement is continued by the next run. If the unfinished image cannot become what the task
         declares now, it is deleted.
-      - The members of a shared image become members of its replacement before that one is shown. If they had accepted
-        the old image, they have accepted the new one if the credentials may set that, as those of an administrator.
-        Otherwise they have to accept it again, and the task warns.
+      - The replacement of a shared image is shared with the same projects before it is shown. With the credentials of an
+        administrator, projects that had accepted the old image have also accepted the new one. Otherwise they have to
+        accept it again, and the task warns.
       - A replacement requires O(name) without O(id), because the new image has another id.
       - This option also applies if the data is right, but is in a store that this image service cannot read, for
         example because it was uploaded through the public endpoint of PCD. No instance can boot from such data. V(fail)
@@ -300,10 +304,10 @@ options:
     type: str
   keep:
     description:
-      - How many retired images of this name stay beside the current one. Older ones are deleted, the oldest first, by
-        the time of their creation. If omitted, all stay.
-      - This is checked in each run, so that a deletion that failed is made up for.
-      - Only images of your own project are deleted that this collection has created and retired from this name. Images
+      - The number of retired images of this name to keep besides the current one. Older ones are deleted, the oldest
+        first, by the time of their creation. If omitted, all stay.
+      - This is checked in each run, so a deletion that failed is repeated.
+      - Only images of your own project that this collection has created and retired from this name are deleted. Images
         that were renamed count only with O(retired=rename), and hidden ones only with the other values of O(retired).
       - A protected image stays, unless O(force=true). An image that the service does not delete because it is in use
         stays, and the task does not fail. RV(retired) contains both with the reason.
@@ -536,8 +540,8 @@ action:
     - V(updated) means that attributes or stores were changed, or only that retired images were deleted because of
       O(keep).
     - V(replaced) means that another image with other data took its place, V(prepared) that such an image is ready and
-      hidden, and V(restored) that a retired image was put back.
-    - V(deleted) and V(unchanged) mean what they say.
+      hidden, and V(restored) that a retired image has the name again.
+    - V(deleted) means that the image was deleted, and V(unchanged) that nothing was changed.
   returned: success
   type: str
   sample: updated
@@ -690,7 +694,7 @@ image:
 patch:
   description:
     - The operations of the JSON patch that was sent, or would be sent in check mode. Empty if none was needed, as for
-      a new image. What a new image remembers of its source is not shown.
+      a new image. The property C(pcd_source) of a new image is not included.
   returned: success
   type: list
   elements: dict
@@ -719,7 +723,7 @@ replaced_id:
 retired:
   description:
     - The other images of this name that the task has retired or deleted, or would retire or delete in check mode, in
-      this order. Empty if there are none, as without O(on_content_change=replace) and O(keep).
+      the order of these actions. Empty if there are none, as without O(on_content_change=replace) and O(keep).
     - The diff shows the same list in C(retired).
   returned: success
   type: list
@@ -741,7 +745,7 @@ retired:
     action:
       description:
         - What was done to the image, V(hidden), V(deactivated) (and hidden), V(renamed) or V(deleted). V(kept) means
-          that the image is one more than O(keep) and is still there.
+          that it should be deleted because of O(keep), but is still there; RV(retired[].reason) says why.
       returned: always
       type: str
     reason:

@@ -3,12 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # production.sh [PART...]: runs parts of the tests on MariaDB behind HAProxy with several workers, one sandbox for all,
-# and prints a table with their durations. All parts if none is named: integration contract races faults.
+# and prints a table with their durations. All parts if none is named: integration contract races faults. After these, it
+# measures some tasks and writes the figures into the guide; `figures` does only that, and prints them.
 set -uo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 tests=$root/.build/tree/ansible_collections/platform9/pcd/tests
 export PYTHONPATH=$root/.build/tree
-[ $# -gt 0 ] || set -- integration contract races faults
+whole=''
+[ $# -gt 0 ] || { whole=1; set -- integration contract races faults; }
 
 run() {
     case $1 in
@@ -17,16 +19,28 @@ run() {
         races) pytest -q "$tests/system/contract/test_races.py" "$tests/system/contract/test_production.py" ;;
         faults) pytest -q "$tests/system/faults" ;;
         smoke) pytest -q "$tests/system/contract/test_production.py" -k smoke ;;
+        figures) figures ;;
         *) echo "no such part: $1" >&2 && return 1 ;;
     esac
 }
 
+figures() {
+    ANSIBLE_COLLECTIONS_PATH=$PYTHONPATH python "$tests/system/load/control_plane.py" "$@"
+}
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
 failed=0 table=''
 for part; do
     echo "== production: $part"
-    start=$SECONDS result=passed
-    run "$part" || { result=FAILED failed=1; }
-    table+=$(printf '%-12s %-8s %5s s' "$part" "$result" $((SECONDS - start)))$'\n'
+    start=$SECONDS
+    run "$part" 2>&1 | tee "$log" || failed=1
+    # The last line of pytest says how many tests passed, and how long it took.
+    result=$(tail -n 1 "$log" | sed 's/ in [0-9.]*s.*//; s/;.*//')
+    table+=$part$'\t'$result$'\t'$((SECONDS - start))$'\n'
 done
 printf '\n%s' "$table"
+if [ -n "$whole" ] && [ "$failed" = 0 ]; then
+    figures --parts "$table" --record "$root/docs/docsite/rst/guide_releases.rst" || failed=1
+fi
 exit "$failed"

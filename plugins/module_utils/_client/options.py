@@ -146,7 +146,7 @@ def connection_from(params: Mapping[str, Any], environ: Mapping[str, str]) -> Co
             "exchanged for one of a trust. Leave image_endpoint_override out, or give a token of the trust."
         )
     _check_version(login.partners)
-    transport = _transport(params, sources.order, environ)
+    transport = _transport(params, sources.order, _speaking_for(sources, login), environ)
     return Connection(
         auth_url=auth_url,
         credential=login.credential,
@@ -192,9 +192,7 @@ def _warnings(sources: _Sources, login: _Login, transport: Transport) -> list[st
         variables = sources.order[2]
         filled = [key for key in ("interface", "region_name") if first(sources.order[:2], key) is None]
         filled = [key for key in filled if key in variables]
-        # They are about another login, and so perhaps about another cloud.
-        is_of_others = WHO & variables.keys() and not any(partner is variables for partner in login.partners)
-        if filled and is_of_others:
+        if filled and not any(source is variables for source in _speaking_for(sources, login)):
             warnings.append(
                 f"The cloud {cloud.name} of clouds.yaml does not say {' and '.join(filled)}, so that OS_* variables of "
                 "another login do. Write it into the entry, or unset them."
@@ -209,6 +207,15 @@ def _warnings(sources: _Sources, login: _Login, transport: Transport) -> list[st
             f"{', '.join(overruled)}. Name the cloud in the task if it is meant, or unset them."
         )
     return warnings
+
+
+def _speaking_for(sources: _Sources, login: _Login) -> list[Source]:
+    """The sources without variables of another login, and so perhaps of another cloud, than the one the task names."""
+    if not sources.is_named:
+        return sources.order
+    variables = sources.order[2]
+    is_of_others = WHO & variables.keys() and not any(partner is variables for partner in login.partners)
+    return sources.order[:2] if is_of_others else sources.order
 
 
 def _plain_http(auth_url: str | None, override: str | None) -> list[str]:
@@ -385,7 +392,10 @@ def _scope(login: _Login) -> tuple[Project | None, str | None]:
     return None, None
 
 
-def _transport(params: Mapping[str, Any], sources: list[Source], environ: Mapping[str, str]) -> Transport:
+def _transport(
+    params: Mapping[str, Any], sources: list[Source], own: list[Source], environ: Mapping[str, str]
+) -> Transport:
+    """How the services are reached. Authorities come from all sources, and what weakens or identifies from `own`."""
     timeout, retries = params["timeout"], params["retries"]
     if not 0 < timeout <= 86400:
         raise ConfigurationError(f"timeout: {timeout:g} is not a number of seconds from above 0 to 86400.")
@@ -394,12 +404,12 @@ def _transport(params: Mapping[str, Any], sources: list[Source], environ: Mappin
     if not 0 <= params["deadline"] <= 86400:
         raise ConfigurationError(f"deadline: {params['deadline']:g} is not a number of seconds from 0 to 86400.")
     # Who names a CA wants it to be used, unless the same source says otherwise.
-    verification = {} if params["validate_certs"] else group(sources, "insecure", "ca_cert")
+    verification = {} if params["validate_certs"] else group(own, "insecure", "ca_cert")
     if params["validate_certs"] is False or is_true(verification.get("insecure", "")):
         verify: bool | str = False
     else:
         verify = _file("ca_cert", first(sources, "ca_cert")) or _bundle(environ) or True
-    client = group(sources, "client_cert", "client_key")
+    client = group(own, "client_cert", "client_key")
     client_cert = _file("client_cert", client.get("client_cert"))
     client_key = _file("client_key", client.get("client_key"))
     if client_key and not client_cert:

@@ -1158,6 +1158,21 @@ def test_what_variables_of_another_login_say_of_a_named_cloud_is_warned_of(cloud
     assert connection({"OS_REGION_NAME": "r"}, cloud="pcd").warnings == ()
 
 
+def test_variables_of_another_login_do_not_weaken_a_named_cloud(clouds_yaml: Path, tmp_path: Path) -> None:
+    write(clouds_yaml, pcd=entry())
+    certificate = tmp_path / "client.pem"
+    certificate.touch()
+    weak = {"OS_INSECURE": "true", "OS_CERT": str(certificate)}
+    found = connection({**LOGIN, **weak}, cloud="pcd").transport
+    assert (found.verify, found.client_cert) == (True, None)
+    # They belong to no login here, or to this one.
+    for environ in (weak, {**weak, "OS_CLOUD": "pcd"}):
+        given = {} if "OS_CLOUD" in environ else {"cloud": "pcd"}
+        found = connection(environ, **given).transport
+        assert (found.verify, found.client_cert) == (False, str(certificate))
+    assert connection({**LOGIN, **weak}).transport.verify is False
+
+
 def test_a_named_cloud_with_a_secret_takes_nothing_of_its_login_from_variables(clouds_yaml: Path) -> None:
     given = entry()
     write(clouds_yaml, pcd=given)
