@@ -120,15 +120,15 @@ options:
   validate_certs:
     description:
       - Whether the certificates of the cloud are verified. V(false) causes a warning in each run.
-      - If not set, they are verified unless the environment variable E(OS_INSECURE) is true, or C(verify) is false
-        in C(clouds.yaml).
+      - If not set, they are verified unless the environment variable E(OS_INSECURE) is true, or C(verify) is false in
+        C(clouds.yaml).
     type: bool
   ca_cert:
     description:
       - A file with the certificates of the trusted authorities. A relative path starts at the folder of the playbook,
         or at the current folder of the module if it runs on another host.
-      - If not set, the environment variable E(OS_CACERT) is used, and then C(cacert) in C(clouds.yaml). If neither names
-        a file, E(REQUESTS_CA_BUNDLE) is used, and then E(CURL_CA_BUNDLE).
+      - If not set, the environment variable E(OS_CACERT) is used, and then C(cacert) in C(clouds.yaml). If neither
+        names a file, E(REQUESTS_CA_BUNDLE) is used, and then E(CURL_CA_BUNDLE).
     type: path
   client_cert:
     description:

@@ -16,8 +16,8 @@ options:
   name:
     description:
       - The name of the image. If it matches several images, the task fails and lists them; see O(match).
-      - A hidden image is selected only if no other image has this name. An image that this collection has retired is never
-        selected by its name.
+      - A hidden image is selected only if no other image has this name. An image that this collection has retired is
+        never selected by its name.
     type: str
   match:
     description:

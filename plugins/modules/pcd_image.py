@@ -12,11 +12,11 @@ description:
   - Creates, updates or deletes an image (its record and its data) to match the options.
   - An option that is not given leaves an existing image unchanged. No option that the service stores has a default.
   - An update sends the smallest possible JSON patch. It sends nothing if nothing differs.
-  - With O(path) or O(url), the image gets its data, and its size and hashes are verified. Without both, a new image
-    has the status V(queued), and no instance can boot from it. The task warns about that if neither O(disk_format)
-    nor O(container_format) is given, because an update was probably intended; see O(create).
-  - The data of an image is immutable. O(on_content_change) controls what happens if the source has other data than
-    the image.
+  - With O(path) or O(url), the image gets its data, and its size and hashes are verified. Without both, a new image has
+    the status V(queued), and no instance can boot from it. The task warns about that if neither O(disk_format) nor
+    O(container_format) is given, because an update was probably intended; see O(create).
+  - The data of an image is immutable. O(on_content_change) controls what happens if the source has other data than the
+    image.
   - An image that the task has created is deleted again if its data cannot be transferred or verified. If
     O(wait_timeout) expires, the image stays, and the next run continues.
   - Data is sent to the admin endpoint of the catalogue if there is one, unless O(interface) or
@@ -44,8 +44,8 @@ options:
       - The name of the image, at most 255 characters. Without O(id), the name selects the image; see O(match).
       - With O(id), the image is renamed if its name differs. With O(id) and O(state=absent), the name is ignored.
       - Names need not be unique. If the name matches several images, the task fails and lists them.
-      - A hidden image is selected only if no other image has this name. An image that this collection has retired is never
-        selected by its name.
+      - A hidden image is selected only if no other image has this name. An image that this collection has retired is
+        never selected by its name.
     type: str
   match:
     description:
@@ -88,7 +88,8 @@ options:
         V(raw). A VHD of fixed size is not recognised, because its signature is at its end. Declare V(vhd) for it.
       - Data that contradicts the declared format is refused before anything is sent, also in check mode. V(raw) is
         accepted for an ISO.
-      - A qcow2 with a backing file or an external data file, and a VMDK that refers to other files or to a parent, are refused. Data with the signatures of several formats is refused, too.
+      - A qcow2 with a backing file or an external data file, and a VMDK that refers to other files or to a parent, are
+        refused. Data with the signatures of several formats is refused, too.
       - An HTML page and an XML or JSON document are refused, whatever disk format is declared, because some web servers
         return a page for authentication or an error with the status 200. If O(container_format) is not V(bare), the
         content is not checked.
@@ -145,8 +146,8 @@ options:
     elements: str
   tags_absent:
     description:
-      - Tags to remove if the image has them. Other tags stay. It cannot be combined with O(tags), and must not contain a
-        tag of O(tags_present).
+      - Tags to remove if the image has them. Other tags stay. It cannot be combined with O(tags), and must not contain
+        a tag of O(tags_present).
     type: list
     elements: str
   properties:
@@ -164,8 +165,8 @@ options:
       - The file with the data of the image, on the host where the task runs. It is read in one pass, and must not
         change while the task runs.
       - An image that already has this data is left unchanged. The task compares O(checksum) if the service uses the
-        same algorithm (usually V(sha512), also V(md5)), or if the property C(pcd_source) of the image stores it. Otherwise it compares the size,
-        and reads the file only if the sizes are equal.
+        same algorithm (usually V(sha512), also V(md5)), or if the property C(pcd_source) of the image stores it.
+        Otherwise it compares the size, and reads the file only if the sizes are equal.
       - If the file does not exist in check mode, an earlier task may create it in a real run. The task then warns, and
         predicts as much as it can without the file.
       - It has no effect with O(state=absent). The file need not exist then.
@@ -203,14 +204,14 @@ options:
     description:
       - The checksum of the file at O(path) or O(url), before O(decompress), as V(<algorithm>:<checksum>) or
         V(<algorithm>:<URL of a checksum file>).
-      - In a checksum file, the line with the file name is used (in the format of C(sha256sum) or of BSD). If no
-        line has exactly this name, a line with a path that ends with it is used. Two different checksums of the file are
-        an error. A checksum file can also contain only a checksum.
+      - In a checksum file, the line with the file name is used (in the format of C(sha256sum) or of BSD). If no line
+        has exactly this name, a line with a path that ends with it is used. Two different checksums of the file are an
+        error. A checksum file can also contain only a checksum.
       - If the checksum file is named after the data file, such as C(disk.iso.sha256), C(disk.iso.sha256sum) or
         C(disk.iso.CHECKSUM), and has no line for it, its only checksum is used, whatever name is in that line.
-      - If the service does not compute this algorithm, or if the file was decompressed, the property C(pcd_source) of the
-        image stores the checksum. The next run compares it without reading the data. An image of your project without
-        this property gets it after one complete comparison.
+      - If the service does not compute this algorithm, or if the file was decompressed, the property C(pcd_source) of
+        the image stores the checksum. The next run compares it without reading the data. An image of your project
+        without this property gets it after one complete comparison.
       - If the data does not have the checksum of the checksum file, the task reads the checksum file once more. If it
         has changed, the task begins again, once.
       - The checksum file can be on the host where the task runs (C(file:///path)), as a regular file of at most 4 MiB.
@@ -273,15 +274,15 @@ options:
         same data publishes the prepared image without sending data again. If no image has this name yet, V(prepare)
         creates it, because there is nothing to replace.
       - If the data is that of an image of this name that was retired before, V(replace) restores that image and retires
-        the current one. No data is sent, and the image has the id that instances refer to. The same applies if
-        no current image has this name. The restored image gets the attributes that the task declares, and keeps all others, its members
-        too. With O(retired=rename), only renamed images are considered, otherwise only hidden ones. A retired image that
-        was not public is not restored if that would make it public.
+        the current one. No data is sent, and the image has the id that instances refer to. The same applies if no
+        current image has this name. The restored image gets the attributes that the task declares, and keeps all
+        others, its members too. With O(retired=rename), only renamed images are considered, otherwise only hidden ones.
+        A retired image that was not public is not restored if that would make it public.
       - An interrupted replacement is continued by the next run. If the unfinished image cannot become what the task
         declares now, it is deleted.
-      - The replacement of a shared image is shared with the same projects before it is shown. With the credentials of an
-        administrator, projects that had accepted the old image have also accepted the new one. Otherwise they have to
-        accept it again, and the task warns.
+      - The replacement of a shared image is shared with the same projects before it is shown. With the credentials of
+        an administrator, projects that had accepted the old image have also accepted the new one. Otherwise they have
+        to accept it again, and the task warns.
       - A replacement requires O(name) without O(id), because the new image has another id.
       - This option also applies if the data is right, but is in a store that this image service cannot read, for
         example because it was uploaded through the public endpoint of PCD. No instance can boot from such data. V(fail)

@@ -79,7 +79,9 @@ def text(parts: str, production: Mapping[str, Stage], plain: Mapping[str, Stage]
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="control_plane.py", description=__doc__)
-    parser.add_argument("--parts", default="", help="a line for each part of the tests: name, result, seconds, with tabs")
+    parser.add_argument(
+        "--parts", default="", help="a line for each part of the tests: name, result, seconds, with tabs"
+    )
     parser.add_argument("--record", type=Path, metavar="GUIDE", help="write the figures into this guide")
     options = parser.parse_args()
     production = measured(running_sandbox())

@@ -102,7 +102,9 @@ class Run:
         self.stages.append(Stage(stage, tasks, seconds, len(failed) + len(broken), counts, tokens))
         say(f"{stage}: {tasks} tasks in {seconds:.1f} s, {sum(counts.values())} requests, {tokens} logins")
         # A module logs in for itself; what runs within the controller shares one login.
-        assert self._options.as_modules or tokens < max(tasks, 2), f"{stage}: {tasks} tasks with {tokens} logins ran as modules"
+        assert self._options.as_modules or tokens < max(tasks, 2), (
+            f"{stage}: {tasks} tasks with {tokens} logins ran as modules"
+        )
         if status or failed or broken:
             for line in [*failed[:5], *map(str, broken[:5])]:
                 say(line[:1000])
