@@ -70,7 +70,7 @@ class Run:
         return self._server.pages("admin", [("tag", self.name), ("visibility", "all")])
 
     def play(self, stage: str, hosts: int, forks: int, total: int, tag: str = "", **variables: Any) -> None:
-        """Run a stage on the hosts, each with its share of the images; `tag` in the playbook, if it has another name."""
+        """Run a stage (in the playbook: `tag`) on the hosts, each with its share of the images."""
         share, rest = divmod(total, hosts)
         assert not rest, f"{total} images cannot be shared evenly among {hosts} hosts"
         inventory = self._folder / f"{stage}-inventory.json"
