@@ -9,6 +9,7 @@ rewritten on its way, so that a client who logs in through the proxy asks for im
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import re
 import socket
@@ -291,6 +292,12 @@ def open_proxy(sandbox: Mapping[str, Any], tls: bool = True) -> Iterator[Proxy]:
             elif what.startswith("html"):
                 number = status if what == "html 200" else int(what.removeprefix("html "))
                 self.answer(Answer(number, [("Content-Type", "text/html")], self.page(sent)))
+            elif what.startswith("json"):
+                # As the service itself says it.
+                number = int(what.removeprefix("json "))
+                document = {"message": "Not as things are.<br /><br />\n\n\n", "title": HTTPStatus(number).phrase}
+                headers = [("Content-Type", "application/json; charset=UTF-8")]
+                self.answer(Answer(number, headers, json.dumps({**document, "code": str(number)}).encode()))
             elif what in ("empty", "null", "half"):
                 body = {"empty": b"", "null": b"null", "half": reply.body[: len(reply.body) // 2 + 1] or b'{"id": "0'}
                 self.answer(Answer(status, [("Content-Type", "application/json"), *self.kept(reply)], body[what]))

@@ -47,6 +47,11 @@ T = TypeVar("T")
 
 MAX_ERROR_BODY_BYTES = 20_000
 STILL_AWAY = "It was tried only once, because the service did not answer the task before, either, after all retries."
+# What to do after a response that says something of an image, if the service itself did not give it.
+OF_OTHERS = {
+    404: "Check the address: the service itself did not answer this.",
+    409: "Check what is in front of the service: it did not answer this itself.",
+}
 # A number of bytes in a header: 64 bits have no more digits, and Python does not read several thousand of them.
 COUNT = re.compile(r"[0-9]{1,19}")
 
@@ -310,9 +315,10 @@ class Http:
         message += f": {server_message}" if server_message not in ("", answered) else "."
         kind = BY_STATUS.get(status, ApiError)
         advice = advice_for(status, request_id)
-        if status == 404 and not is_json_object(body):
-            # OpenStack services say in JSON what they have not found; this is somebody else, who knows nothing of it.
-            kind, advice = ApiError, "Check the address: the service itself did not answer this."
+        if status in OF_OTHERS and not is_json_object(body):
+            # OpenStack services say in JSON what they have not found, or what is in the way; this is somebody else, who
+            # knows nothing of it.
+            kind, advice = ApiError, OF_OTHERS[status]
         if advice:
             message += ("" if message.endswith((".", "!", "?")) else ".") + f" {advice}"
         return kind(

@@ -1289,7 +1289,7 @@ def test_an_upload_that_is_spoilt_each_time_leaves_no_image(
 
 
 @pytest.mark.parametrize("method", ["upload", "glance-direct"])
-@pytest.mark.parametrize("status", [403, 404, 413])
+@pytest.mark.parametrize("status", [403, 404, 409, 413])
 def test_data_that_is_refused_before_its_end_over_tls_is_sent_once(
     run: Runner, server: Server, tls_proxy: Proxy, name: str, tmp_path: Path, status: int, method: str
 ) -> None:

@@ -90,31 +90,33 @@ def test_a_name_that_is_empty_for_a_moment_is_seen_to_be(
     assert watch.empty > 0
 
 
-@pytest.mark.parametrize("what", ["403", "409"])
-def test_what_the_service_does_not_delete_is_kept_with_its_reason(what: str, worker: Worker, subject: Subject) -> None:
+@pytest.mark.parametrize("status", ["403", "409"])
+def test_what_the_service_does_not_delete_is_kept_with_its_reason(
+    status: str, worker: Worker, subject: Subject
+) -> None:
     """In use, above all: a store such as Ceph keeps the data that instances were cloned from (409)."""
     first, second = (done(worker, options(subject, version))["image"]["id"] for version in (1, 2))
     task = options(subject, 2, keep=0)
-    run = worker.run("pcd_image", task, Fault(what, "before", "delete", 1, times=9))
+    run = worker.run("pcd_image", task, Fault(f"json {status}", "before", "delete", 1, times=9))
     assert unclear(worker, run) == []
     assert run.result is not None
     (kept,) = run.result["retired"]
     assert (run.failed, run.result["changed"], kept["id"], kept["action"]) == (False, False, first, "kept")
-    assert what in kept["reason"]
+    assert status in kept["reason"]
     assert worker.server.is_there(first)
     assert [entry["action"] for entry in done(worker, task)["retired"]] == ["deleted"]
     assert not worker.server.is_there(first)
     assert worker.server.get(second)["os_hidden"] is False
 
 
-@pytest.mark.parametrize("what", ["403", "409"])
+@pytest.mark.parametrize("status", ["403", "409"])
 def test_a_prepared_image_that_is_in_use_is_kept_and_stops_no_other_version(
-    what: str, worker: Worker, subject: Subject
+    status: str, worker: Worker, subject: Subject
 ) -> None:
     """People create instances from a prepared image to try it; a store such as Ceph then keeps its data (409)."""
     first = done(worker, options(subject, 0))["image"]["id"]
     tried = done(worker, options(subject, 1, on_content_change="prepare"))["prepared"]["id"]
-    in_use = Fault(what, "before", "delete", 1, times=9)
+    in_use = Fault(f"json {status}", "before", "delete", 1, times=9)
     found: list[Mapping[str, Any]] = []
     for how in ("prepare", "prepare", "replace"):
         run = worker.run("pcd_image", options(subject, 2, on_content_change=how), in_use)
@@ -122,7 +124,7 @@ def test_a_prepared_image_that_is_in_use_is_kept_and_stops_no_other_version(
         assert not run.failed, run.stdout
         assert run.result is not None
         kept = next(entry for entry in run.result["retired"] if entry["id"] == tried)
-        assert (kept["action"], what in kept["reason"]) == ("kept", True)
+        assert (kept["action"], status in kept["reason"]) == ("kept", True)
         found.append(run.result)
     prepared, again, published = found
     assert [result["changed"] for result in found] == [True, False, True]

@@ -47,6 +47,7 @@ from ansible_collections.platform9.pcd.tests.support.scripted_server import Repl
 
 MEMBERS = f"/images/{ID}/members"
 GONE, DOWN, NO = Reply(404, {"message": "not here"}), Reply(503), Reply(403, {"message": "not for you"})
+TAKEN = Reply(409, {"message": "Member is duplicated for image"})
 FULL = Reply(413, {"message": "the limit has been exceeded"})
 
 
@@ -82,7 +83,7 @@ def applied(service: Service, *steps: MemberStep, before: tuple[dict[str, str], 
     ("step", "before", "replies", "status"),
     [
         pytest.param(Share("a"), None, [DOWN, done("a")], "pending", id="shared after all"),
-        pytest.param(Share("a"), None, [Reply(409), done("a", "accepted")], "accepted", id="somebody else was first"),
+        pytest.param(Share("a"), None, [TAKEN, done("a", "accepted")], "accepted", id="somebody else was first"),
         pytest.param(SetMemberStatus("a", "rejected"), "pending", [DOWN, done("a", "rejected")], "rejected", id="set"),
         pytest.param(Unshare("a"), "accepted", [DOWN, GONE], None, id="removed after all"),
         pytest.param(Unshare("a"), "accepted", [GONE], None, id="somebody else has removed it"),
@@ -115,7 +116,7 @@ def test_a_status_that_is_another_one_in_the_answer_is_an_error(serve: Serve) ->
     ("step", "replies"),
     [
         pytest.param(Share("a"), [GONE], id="the image is gone"),
-        pytest.param(Share("a"), [Reply(409), GONE], id="the member came and went"),
+        pytest.param(Share("a"), [TAKEN, GONE], id="the member came and went"),
         pytest.param(Share("a"), [NO, Reply(200, image(visibility="private"))], id="the image is private by now"),
         pytest.param(SetMemberStatus("a", "accepted"), [GONE], id="the member is gone"),
     ],
@@ -142,7 +143,7 @@ def test_what_others_have_changed_is_planned_again(
     ],
 )
 def test_a_refusal_half_way_takes_back_only_what_this_task_has_done(removal: Reply, words: str, serve: Serve) -> None:
-    service = serve(done("a"), Reply(409), done("b"), FULL, removal)
+    service = serve(done("a"), TAKEN, done("b"), FULL, removal)
     with pytest.raises(TooLarge) as caught:
         applied(service, Share("a"), Share("b"), Share("c"), before=(member("old"),))
     assert "has 3 members, and the image service takes no more. (the limit has been exceeded)" in str(caught.value)

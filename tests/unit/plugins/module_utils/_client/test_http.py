@@ -371,17 +371,20 @@ def test_a_500_that_stays_is_not_reported_as_an_outage(serve: Serve, sleep: Slee
     assert "later" not in str(caught.value)
 
 
+@pytest.mark.parametrize(("status", "advice"), [(404, "Check the address"), (409, "what is in front of the service")])
 @pytest.mark.parametrize(
     "body", ["", "<html><h1>404 Not Found</h1><hr>nginx</html>", "404 page not found", "null", "[]", '{"message": ']
 )
-def test_a_404_of_somebody_else_does_not_say_that_there_is_no_image(body: str, serve: Serve) -> None:
-    """A wrong address or a proxy answers so; were it taken for "no such image", a second one would be created."""
-    images = images_of(serve(Reply(404, body)))
+def test_a_404_or_409_of_somebody_else_says_nothing_of_an_image(
+    body: str, status: int, advice: str, serve: Serve
+) -> None:
+    """A wrong address or a proxy answers so; taken for "no such image", it would cause another one to be created."""
+    images = images_of(serve(Reply(status, body)))
     for ask in OPERATIONS.values():
-        with pytest.raises(ApiError, match="Check the address") as caught:
+        with pytest.raises(ApiError, match=advice) as caught:
             ask(images)
         assert caught.value.__class__ is ApiError
-        assert caught.value.status == 404
+        assert caught.value.status == status
 
 
 def test_without_a_request_id_none_is_shown(serve: Serve) -> None:

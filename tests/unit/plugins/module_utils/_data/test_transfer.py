@@ -219,6 +219,14 @@ def test_the_task_looks_again_if_another_run_sends_data_too(bench: Any, stream: 
     assert made.asked == ["PUT file"]
 
 
+def test_a_conflict_that_a_proxy_tells_of_is_no_other_run(bench: Any, stream: Stream) -> None:
+    """It would be planned again and again."""
+    made = bench(Reply(409, "<html><h1>Blocked by policy 7</h1></html>"), shown(queued()), repeats=3)
+    with pytest.raises(ApiError, match="Blocked by policy 7"):
+        made.upload(stream)
+    assert made.asked == ["PUT file", LOOK]
+
+
 @pytest.mark.parametrize(("status", "kind"), [(400, ApiError), (403, Forbidden), (413, TooLarge)])
 def test_what_stays_refused_is_not_sent_again(status: int, kind: type[ApiError], bench: Any, stream: Stream) -> None:
     made = bench(Reply(status, {"message": "no such luck"}), shown(queued()), repeats=3)
@@ -246,7 +254,7 @@ def test_an_answer_that_is_lost_does_not_hide_that_bytes_are_lacking(bench: Any,
 
 
 @pytest.mark.parametrize("size", [len(DATA), len(DATA) + 1])
-@pytest.mark.parametrize("lost", [Reply(502), Reply(409), BrokenReply(reads=BLOCK)])
+@pytest.mark.parametrize("lost", [Reply(502), Reply(409, {"message": "no"}), BrokenReply(reads=BLOCK)])
 def test_an_image_with_the_data_of_another_run_is_that_of_a_lost_race(
     lost: Reply | BrokenReply, size: int, bench: Any, stream: Stream
 ) -> None:
