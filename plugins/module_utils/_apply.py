@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from ._client.images import Images, Query, name_filter
 from ._client.retry import SYSTEM_CLOCK, Attempts, Clock, is_transient, poll, settle
-from ._client.transport import Transport
+from ._client.transport import Transport, attempts_of
 from ._errors import (
     Abandoned,
     ApiError,
@@ -248,7 +248,7 @@ class Applier:
         return self._cleared(error, made)
 
     def _attempts(self) -> Attempts:
-        return self._transport.attempts(self._clock)
+        return attempts_of(self._transport, self._clock)
 
     # --- a new record
 

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ._image.attributes import image_shape
-from ._image.plan import Image, Plan, action_of, replaced_id_of
+from ._image.plan import Image, Plan, action_of, replaced_id_of, without_refused
 from ._session import Result, Session
 
 
@@ -37,7 +37,7 @@ class ImageChange:
 
         applier = applier_of(self._session)
         after = applier.apply(self._plan)
-        return self._result(self._plan.without_refused(applier.refused), after)
+        return self._result(without_refused(self._plan, applier.refused), after)
 
     def _result(self, plan: Plan, after: Image | None) -> Result:
         image = plan.before if plan.prepares else after

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import NamedTuple
 
 from ._client.images import name_filter
 from ._client.retry import settle
+from ._client.transport import attempts_of
 from ._errors import (
     ApiError,
     ConfigurationError,
@@ -52,17 +52,18 @@ SHARED = "shared"
 OFFERED = "accepted or rejected"
 
 
-class MembersChange(NamedTuple):
+class MembersChange:
     """A plan for the members of an image as the change that a task previews or applies."""
 
-    session: Session
-    plan: MembersPlan
+    def __init__(self, session: Session, plan: MembersPlan) -> None:
+        self._session = session
+        self.plan = plan
 
     def preview(self) -> Result:
         return self._result(self.plan.after)
 
     def apply(self) -> Result:
-        return self._result(_Writer(self.session, self.plan).apply() if self.plan.changed else self.plan.before)
+        return self._result(_Writer(self._session, self.plan).apply() if self.plan.changed else self.plan.before)
 
     def _result(self, members: Sequence[Member]) -> Result:
         image = {key: self.plan.image.get(key) for key in ("id", "name", "owner", "visibility")}
@@ -261,13 +262,14 @@ class _Writer:
     def _apply(self, step: MemberStep) -> None:
         project = step.project_id
         try:
-            if isinstance(step, Unshare):
-                self._settled(project, lambda: self._removed(project), lambda seen: seen is None)
-                self._members.pop(project, None)
-            elif isinstance(step, SetMemberStatus):
-                self._members[project] = self._with_status(project, step.status)
-            else:
-                self._members[project] = self._shared_with(project)
+            match step:
+                case Share():
+                    self._members[project] = self._shared_with(project)
+                case SetMemberStatus():
+                    self._members[project] = self._with_status(project, step.status)
+                case Unshare():
+                    self._settled(project, lambda: self._removed(project), lambda seen: seen is None)
+                    self._members.pop(project, None)
         except NotFound:
             raise self._lost_race() from None
 
@@ -302,7 +304,7 @@ class _Writer:
         self, project: str, write: Callable[[], Member | None], is_reached: Callable[[Member | None], bool]
     ) -> Member | None:
         """What the service says of the member; a look decides after an error that does not say what was done."""
-        attempts = self._session.transport.attempts(self._session.clock)
+        attempts = attempts_of(self._session.transport, self._session.clock)
         return settle(attempts, write, lambda error: self._looked_up(project, error), is_reached)
 
     def _looked_up(self, project: str, error: PcdError) -> Member | None:

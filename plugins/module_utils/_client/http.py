@@ -33,7 +33,7 @@ from .._redact import (
 from .connections import read_early_responses
 from .proxies import proxies_for, unusable_proxy
 from .retry import SYSTEM_CLOCK, Clock, is_away, is_transient
-from .transport import Transport, decoded
+from .transport import Transport, attempts_of, decoded
 
 try:
     import requests
@@ -200,7 +200,7 @@ class Http:
 
     def _repeated(self, ask: Callable[[], T], may_repeat: Callable[[PcdError], bool]) -> T:
         """What `ask` gives, which is called again after an error of which that is true, and once with a new token."""
-        attempts, renewed = self._transport.attempts(self._clock), False
+        attempts, renewed = attempts_of(self._transport, self._clock), False
         while True:
             try:
                 answer = ask()

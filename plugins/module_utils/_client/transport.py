@@ -34,8 +34,10 @@ class Transport(NamedTuple):
         """The seconds for a connection, TLS included, and those without a byte of an answer."""
         return min(self.timeout, MAX_CONNECT_SECONDS), self.timeout
 
-    def attempts(self, clock: Clock) -> Attempts:
-        return Attempts(self.retries, clock, self.deadline)
+
+def attempts_of(transport: Transport, clock: Clock) -> Attempts:
+    """Counts the attempts of one request."""
+    return Attempts(transport.retries, clock, transport.deadline)
 
 
 def decoded(text: str | bytes) -> Any:

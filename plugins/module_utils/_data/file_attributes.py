@@ -14,6 +14,8 @@ from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
+from ansible.module_utils.basic import AnsibleModule
+
 from .._errors import ConfigurationError, DataError, quoted
 
 # What Ansible sets by the path of the file, because the system has no other way or Ansible knows none.
@@ -227,8 +229,6 @@ def _number(option: str, text: str) -> int | None:
 
 def _symbolic(mode: int, asked: str) -> int | None:
     """The mode after symbols, which mean here what they mean to every module of Ansible; None if they mean nothing."""
-    from ansible.module_utils.basic import AnsibleModule
-
     if not any(operator in asked for operator in "+-="):
         return None
     try:

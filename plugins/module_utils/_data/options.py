@@ -11,6 +11,7 @@ import os
 import stat
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import unquote, urlsplit
 
 from .._arguments import FuturePath
 from .._errors import ConfigurationError, MissingPath, quoted
@@ -309,12 +310,13 @@ def _address(params: Params) -> Address | None:
 def _checksum(params: Params, url: Address | None) -> Digest | ChecksumFile | None:
     if params["checksum"] is None:
         return None
-    from .address import Address
     from .digest import digest_from, digest_of
 
     algorithm, rest = digest_from("checksum", params["checksum"])
     if "://" not in rest:
         return digest_of("checksum", algorithm, rest)
+    from .address import Address
+
     place: Address | str
     if rest.startswith("file://"):
         place = _path_of(rest)
@@ -329,8 +331,6 @@ def _checksum(params: Params, url: Address | None) -> Digest | ChecksumFile | No
 
 
 def _path_of(address: str) -> str:
-    from urllib.parse import unquote, urlsplit
-
     try:
         parts = urlsplit(address)
     except ValueError:

@@ -19,7 +19,7 @@ from .._client.failures import is_timeout, may_recover, reason_for
 from .._client.http import announced_length, count_in, new_session
 from .._client.proxies import proxies_for
 from .._client.retry import SYSTEM_CLOCK, Attempts, Clock, is_transient
-from .._client.transport import Transport
+from .._client.transport import Transport, attempts_of
 from .._errors import (
     BrokenOff,
     ConfigurationError,
@@ -215,7 +215,7 @@ class Url:
             **(self._trusted_headers() if trusted else {}),
             "Accept-Encoding": "identity",
         }
-        attempts = self._transport.attempts(self._clock)
+        attempts = attempts_of(self._transport, self._clock)
         waited_for = f"fetch {self}: no answer from {host_in(address)}"
         while True:
             try:

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 from unicodedata import combining, normalize
 
@@ -122,14 +123,13 @@ class TagChange(NamedTuple):
     present: frozenset[str]
     absent: frozenset[str]
 
-    def applied_to(self, tags: Iterable[str] | None) -> list[str]:
-        return sorted({*(tags or ()), *self.present} - self.absent)
-
 
 def with_tags_of(desired: Mapping[str, Any], image: Mapping[str, Any]) -> dict[str, Any]:
     """The desired attributes for this image: a change of its tags becomes the tags that it then has."""
     change = desired.get("tags")
-    return {**desired, "tags": change.applied_to(image.get("tags"))} if isinstance(change, TagChange) else {**desired}
+    if not isinstance(change, TagChange):
+        return {**desired}
+    return {**desired, "tags": sorted({*(image.get("tags") or ()), *change.present} - change.absent)}
 
 
 def folded(text: str) -> str:
@@ -226,7 +226,6 @@ def new_id() -> str:
     of `created_at`, so that the id decides which image of a second is the first.
     """
     # Only needed if something is created.
-    import time
     import uuid
 
     time_field, random_fields = f"{time.time_ns() // 1_000_000:012x}"[-12:], uuid.uuid4().hex[13:24]

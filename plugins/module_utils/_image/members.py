@@ -77,27 +77,30 @@ class MembersPlan(NamedTuple):
     def after(self) -> tuple[Member, ...]:
         members = {member["member_id"]: dict(member) for member in self.before}
         for step in self.steps:
-            if isinstance(step, Share):
-                members[step.project_id] = {"member_id": step.project_id, "status": "pending"}
-            elif isinstance(step, SetMemberStatus):
-                members[step.project_id].update(status=step.status, updated_at=None)
-            else:
-                del members[step.project_id]
+            match step:
+                case Share(project):
+                    members[project] = {"member_id": project, "status": "pending"}
+                case SetMemberStatus(project, status):
+                    members[project].update(status=status, updated_at=None)
+                case Unshare(project):
+                    del members[project]
         return tuple(members.values())
 
     @property
     def diff(self) -> dict[str, Any]:
         header = header_of(self.image)
         return {
-            "before": self._visible(self.before),
-            "after": self._visible(self.after),
+            "before": _visible(self.image, self.before),
+            "after": _visible(self.image, self.after),
             "before_header": header,
             "after_header": header,
         }
 
-    def _visible(self, members: Iterable[Member]) -> dict[str, Any]:
-        statuses = {member["member_id"]: member["status"] for member in shape_of(members)}
-        return {"id": self.image["id"], "name": self.image.get("name"), "members": statuses}
+
+def _visible(image: Image, members: Iterable[Member]) -> dict[str, Any]:
+    """What a diff shows of the members."""
+    statuses = {member["member_id"]: member["status"] for member in shape_of(members)}
+    return {"id": image["id"], "name": image.get("name"), "members": statuses}
 
 
 def parse_sharing(params: Mapping[str, Any]) -> Sharing:

@@ -246,16 +246,6 @@ class Plan(NamedTuple):
     def changed(self) -> bool:
         return bool(self.steps)
 
-    def without_refused(self, refused: Mapping[str, str]) -> Plan:
-        """The plan as it was applied: these other images, by their ids, stay for a reason that the service gave."""
-        ends = [step for step in self.steps if isinstance(step, (Discard, Prune)) and step.image["id"] in refused]
-        kept = (retired_entry(step.image, "kept", refused[step.image["id"]]) for step in ends)
-        steps = tuple(step for step in self.steps if step not in ends)
-        if all(isinstance(step, Resume) for step in steps):
-            # To go on with an image changes nothing, if nothing follows.
-            steps = ()
-        return self._replace(steps=steps, kept=(*self.kept, *kept))
-
     @property
     def sends_data(self) -> bool:
         return any(isinstance(step, (Upload, Stage, Import)) for step in self.steps)
@@ -336,6 +326,17 @@ def action_of(plan: Plan) -> str:
         return RETURNED_ACTIONS[plan.steps[0].action]
     is_filled = plan.before.get("status") == "queued" and plan.sends_data
     return "uploaded" if is_filled else "updated"
+
+
+def without_refused(plan: Plan, refused: Mapping[str, str]) -> Plan:
+    """The plan as it was applied: these other images, by their ids, stay for a reason that the service gave."""
+    ends = [step for step in plan.steps if isinstance(step, (Discard, Prune)) and step.image["id"] in refused]
+    kept = (retired_entry(step.image, "kept", refused[step.image["id"]]) for step in ends)
+    steps = tuple(step for step in plan.steps if step not in ends)
+    if all(isinstance(step, Resume) for step in steps):
+        # To go on with an image changes nothing, if nothing follows.
+        steps = ()
+    return plan._replace(steps=steps, kept=(*plan.kept, *kept))
 
 
 def replaced_id_of(plan: Plan) -> str | None:

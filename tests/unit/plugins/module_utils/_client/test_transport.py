@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.platform9.pcd.plugins.module_utils._client.transport import (
     MAX_CONNECT_SECONDS,
     Transport,
+    attempts_of,
     decoded,
 )
 from ansible_collections.platform9.pcd.tests.support.samples import Clock
@@ -21,9 +22,9 @@ def test_a_connection_gets_no_more_time_than_it_can_need(timeout: float, connect
 
 def test_attempts_have_the_retries_and_the_deadline_of_the_transport() -> None:
     clock = Clock()
-    attempts = Transport(retries=1, deadline=100).attempts(clock.hands)
+    attempts = attempts_of(Transport(retries=1, deadline=100), clock.hands)
     assert [attempts.again(), attempts.again()] == [True, False]
-    assert not Transport(retries=9, deadline=1).attempts(clock.hands).again(retry_after="2")
+    assert not attempts_of(Transport(retries=9, deadline=1), clock.hands).again(retry_after="2")
 
 
 def test_json_is_read_and_anything_else_is_a_value_error() -> None:

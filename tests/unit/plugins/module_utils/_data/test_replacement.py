@@ -47,6 +47,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image.plan import (
     Update,
     Upload,
     plan_present,
+    without_refused,
 )
 from ansible_collections.platform9.pcd.tests.support.samples import (
     ID,
@@ -276,8 +277,8 @@ def test_a_prepared_image_is_what_the_plan_is_about_if_only_another_one_goes() -
     attributes = replacement_attributes(full(), {}, False, PROJECT)
     plan = plan_continuation(full(), attributes, begun, None, RETIREMENTS, [leftover], prepares=True)
     assert plan.steps == (leftover, Resume(begun))
-    assert plan.without_refused({other["id"]: "it is in use"}).steps == ()
-    assert plan.without_refused({}).changed
+    assert without_refused(plan, {other["id"]: "it is in use"}).steps == ()
+    assert without_refused(plan, {}).changed
 
 
 def test_a_purge_does_not_take_the_mark_of_a_replacement_early(stream: Stream) -> None:

@@ -22,6 +22,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image.plan import (
     Resume,
     Retire,
     plan_present,
+    without_refused,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._image.rotation import (
     is_about_old_data,
@@ -122,7 +123,7 @@ def test_what_the_service_refuses_to_delete_is_reported_as_kept_and_changes_noth
     plan = with_rotation(plan_present({}, current), [old], 0, False)
     assert [(entry["id"], entry["action"]) for entry in plan.retired] == [(old["id"], "deleted")]
     assert "2026-11-01" in str(plan.diff["after"]["retired"])
-    after = plan.without_refused({old["id"]: "it is in use"})
+    after = without_refused(plan, {old["id"]: "it is in use"})
     assert after.retired == [{"id": old["id"], "name": NAME, "action": "kept", "reason": "it is in use"}]
     assert (plan.changed, after.changed) == (True, False)
 
@@ -131,7 +132,7 @@ def test_a_prepared_image_that_the_service_does_not_delete_is_reported_as_kept()
     current, prepared = image(id=new_id(), name=NAME), image(id=new_id(), name=NAME, os_hidden=True)
     plan = Plan(current, prepared, (Discard(prepared, (Delete([]),)),))
     assert [entry["action"] for entry in plan.retired] == ["deleted"]
-    after = plan.without_refused({prepared["id"]: "it is in use"})
+    after = without_refused(plan, {prepared["id"]: "it is in use"})
     assert [(entry["id"], entry["action"]) for entry in after.retired] == [(prepared["id"], "kept")]
     assert not after.changed
 
