@@ -34,8 +34,9 @@ options:
     default: {}
   drift:
     description:
-      - The registered result of M(platform9.pcd.pcd_image_catalog) in check mode, or of a loop of
-        M(platform9.pcd.pcd_image) in check mode. Everything that it would change is drift, and what cannot be pruned.
+      - The registered result of M(platform9.pcd.pcd_image_catalog) or M(platform9.pcd.pcd_image) in check mode, or of a
+        loop of one of them. Everything that it would change is drift, and what cannot be pruned.
+      - Skipped items of a loop do not count. Another result, or a part of one, is an error.
     type: dict
 seealso:
   - ref: ansible_collections.platform9.pcd.docsite.guide_report
@@ -144,31 +145,70 @@ def _hash_of(image: Mapping[str, Any]) -> str | None:
     return f"md5:{image['checksum']}" if image.get("checksum") else None
 
 
-def _drift(result: Mapping[str, Any]) -> dict[str, Any]:
+def _drift(result: Any) -> dict[str, Any]:
     """What differs from what was declared, and why it may not be all."""
-    entries = [_entry(found) for found in result.get("images") or result.get("results") or ()]
-    left = [{**image, "action": "not pruned", "error": image.get("reason")} for image in result.get("not_pruned") or ()]
-    # The task of a loop fails because of an entry, which says so itself.
-    failed = bool(result.get("failed")) and not entries
+    results = _results(result)
+    entries = [entry for found in results for entry in _entries(found)]
+    left = [
+        {**image, "action": "not pruned", "error": image.get("reason")}
+        for found in results
+        for image in found.get("not_pruned") or ()
+    ]
     return {
         "declared": sum(entry.get("action") != "pruned" for entry in entries),
         "entries": [_difference(entry) for entry in [*entries, *left] if entry.get("action") != AS_DECLARED],
-        "error": str(result.get("msg") or "The comparison failed.") if failed else None,
+        # The task of a loop fails because of an entry, which says so itself.
+        "error": None if entries else _no_comparison(result),
     }
 
 
+def _results(result: Any) -> list[Mapping[str, Any]]:
+    """The results of the items of a loop, or the only one; without those that were skipped."""
+    items = result.get("results", [result]) if isinstance(result, Mapping) else [result]
+    for item in items:
+        if not isinstance(item, Mapping):
+            raise _no_result(f"{item!r:.100}")
+    return [item for item in items if not item.get("skipped")]
+
+
+def _no_comparison(result: Mapping[str, Any]) -> str | None:
+    if result.get("skipped"):
+        return "The comparison was skipped."
+    return str(result.get("msg") or "The comparison failed.") if result.get("failed") else None
+
+
+def _entries(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The entries of a catalogue, or the only one of pcd_image. A task that failed as a whole has none."""
+    listed = found.get("images")
+    if listed is None:
+        failed = bool(found.get("failed"))
+        if failed and "ansible_loop_var" not in found:
+            return []
+        if failed or {"image", "action"} <= found.keys():
+            return [_entry(found)]
+    elif all(isinstance(entry, Mapping) and "action" in entry for entry in listed) and (listed or "summary" in found):
+        return list(listed)
+    raise _no_result(f"a result with {', '.join(sorted(map(str, found))) or 'nothing'}")
+
+
+def _no_result(given: str) -> AnsibleFilterError:
+    return AnsibleFilterError(
+        "platform9.pcd.image_report: drift takes the whole registered result of pcd_image_catalog or pcd_image in "
+        f"check mode, or of a loop of one of them. This is not such a result: {given}"
+    )
+
+
 def _entry(found: Mapping[str, Any]) -> Mapping[str, Any]:
-    """An entry as a catalogue has it, of one, or of what pcd_image has returned for one item of a loop."""
-    if "ansible_loop_var" not in found:
-        return found
-    image, item = found.get("image") or {}, found.get(found["ansible_loop_var"])
-    declared = item.get("name") if isinstance(item, Mapping) else item
+    """A result of pcd_image in the form of an entry of a catalogue."""
+    image, item = found.get("image") or {}, found.get(found.get("ansible_loop_var", ""))
+    # An image that is gone, or that could not be compared, has the name that was declared.
+    options = item if isinstance(item, Mapping) else {"name": item}
+    given = (found.get("invocation") or {}).get("module_args") or {}
     failed = bool(found.get("failed"))
-    done = found.get("action") or ("changed" if found.get("changed") else AS_DECLARED)
     return {
         "id": image.get("id"),
-        "name": image.get("name") or declared,
-        "action": "failed" if failed else done,
+        "name": image.get("name") or given.get("name") or options.get("name"),
+        "action": "failed" if failed else found["action"],
         "patch": found.get("patch"),
         "error": found.get("msg") if failed else None,
     }

@@ -116,9 +116,9 @@ def test_drift_is_what_the_catalogue_would_change() -> None:
 
 
 def test_drift_is_what_a_loop_of_pcd_image_would_change() -> None:
-    same = {"ansible_loop_var": "item", "item": "same", "changed": False, "image": {"id": "1", "name": "same"}}
+    same = {"ansible_loop_var": "item", "item": "same", "action": "unchanged", "image": {"id": "1", "name": "same"}}
     patch = [{"op": "replace", "path": "/min_disk", "value": 20}]
-    other = {"changed": True, "image": {"id": "2", "name": "other"}, "patch": patch}
+    other = {"changed": True, "action": "updated", "image": {"id": "2", "name": "other"}, "patch": patch}
     new = {"changed": True, "action": "created", "image": {"id": None, "name": "new"}, "patch": []}
     broken = {"failed": True, "msg": "no such file"}
     loop = [{"ansible_loop_var": "each", "each": {"name": "broken"}, **found} for found in (other, new, broken)]
@@ -127,11 +127,106 @@ def test_drift_is_what_a_loop_of_pcd_image_would_change() -> None:
         "declared": 4,
         "error": None,
         "entries": [
-            {"id": "2", "name": "other", "action": "changed", "lines": ["min_disk: 20"]},
+            {"id": "2", "name": "other", "action": "updated", "lines": ["min_disk: 20"]},
             {"id": None, "name": "new", "action": "created", "lines": []},
             {"id": None, "name": "broken", "action": "failed", "lines": ["no such file"]},
         ],
     }
+
+
+def test_drift_is_what_one_task_of_pcd_image_would_change() -> None:
+    patch = [{"op": "replace", "path": "/min_disk", "value": 20}]
+    result = {
+        "changed": True,
+        "action": "updated",
+        "image": {"id": "2", "name": "other"},
+        "patch": patch,
+        "retired": [],
+    }
+    entry = {"id": "2", "name": "other", "action": "updated", "lines": ["min_disk: 20"]}
+    assert drift(**result) == {"declared": 1, "error": None, "entries": [entry]}
+    assert drift(**{**result, "action": "unchanged", "patch": []}) == {"declared": 1, "error": None, "entries": []}
+
+
+def test_an_image_that_would_be_deleted_has_the_name_that_was_declared() -> None:
+    gone: dict[str, Any] = {"action": "deleted", "image": None, "patch": []}
+    options = {"invocation": {"module_args": {"name": "gone", "state": "absent"}}}
+    (entry,) = drift(**gone, **options)["entries"]
+    assert entry == {"id": None, "name": "gone", "action": "deleted", "lines": []}
+    results = [
+        {**gone, "ansible_loop_var": "item", "item": "one"},
+        {**gone, "ansible_loop_var": "item", "item": {"name": "two"}},
+        {**gone, **options, "ansible_loop_var": "item", "item": {"key": "gone", "value": {}}},
+    ]
+    assert [entry["name"] for entry in drift(results=results)["entries"]] == ["one", "two", "gone"]
+
+
+def test_skipped_items_of_a_loop_are_not_declared() -> None:
+    item = {"ansible_loop_var": "item", "item": "same"}
+    same = {**item, "action": "unchanged", "image": {"id": "1", "name": "same"}}
+    skipped = {**item, "changed": False, "skipped": True, "skip_reason": "Conditional result was False"}
+    assert drift(results=[same, skipped]) == {"declared": 1, "error": None, "entries": []}
+
+
+def test_a_skipped_comparison_does_not_say_that_nothing_differs() -> None:
+    skipped = {"changed": False, "skipped": True, "skip_reason": "Conditional result was False"}
+    loop = {
+        "results": [{**skipped, "ansible_loop_var": "item", "item": 1}],
+        "skipped": True,
+        "msg": "All items skipped",
+    }
+    for result in (skipped, loop, {"results": [], "skipped": True, "skipped_reason": "No items in the list"}):
+        assert drift(**result) == {"declared": 0, "error": "The comparison was skipped.", "entries": []}
+
+
+def test_drift_is_what_a_loop_of_catalogues_would_change() -> None:
+    def catalogue(name: str, action: str) -> dict[str, Any]:
+        entry = {"name": name, "id": name, "action": action, "patch": []}
+        left = [{"id": "9", "name": f"{name}-old", "reason": "this collection has not made it"}]
+        return {
+            "ansible_loop_var": "item",
+            "item": name,
+            "images": [entry],
+            "summary": {"total": 1},
+            "not_pruned": left,
+        }
+
+    wrong = {"ansible_loop_var": "item", "item": {"name": "third"}, "failed": True, "msg": "images: it is empty."}
+    found = drift(results=[catalogue("a", "updated"), catalogue("b", "unchanged"), wrong], failed=True)
+    assert (found["declared"], found["error"]) == (3, None)
+    assert [(entry["name"], entry["action"]) for entry in found["entries"]] == [
+        ("a", "updated"),
+        ("third", "failed"),
+        ("a-old", "not pruned"),
+        ("b-old", "not pruned"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("result", "given"),
+    [
+        ({"images": [IMAGE], "changed": False}, "a result with changed, images"),  # of pcd_image_info
+        ({"images": [], "changed": False}, "a result with changed, images"),
+        ({"images": ["debian-13"]}, "a result with images"),
+        ({"dest": "/tmp/a", "image": {"id": "1"}, "changed": True}, "a result with changed, dest, image"),
+        ({"results": [{"stdout": "fine", "item": 1, "ansible_loop_var": "item"}]}, "a result with ansible_loop_var,"),
+        ({"results": ["fine"]}, "'fine'"),
+        ({"results": {"a": 1}}, "'a'"),
+        ({}, "a result with nothing"),
+        ([{"name": "a", "action": "updated"}], "[{'name': 'a', 'action': 'updated'}]"),
+        ("planned", "'planned'"),
+    ],
+)
+def test_what_is_not_a_result_of_a_comparison_is_refused(result: Any, given: str) -> None:
+    with pytest.raises(
+        AnsibleFilterError, match="drift takes the whole registered result of pcd_image_catalog"
+    ) as error:
+        image_report([], drift=result)
+    assert f"This is not such a result: {given}" in str(error.value)
+
+
+def test_a_catalogue_without_entries_has_no_drift() -> None:
+    assert drift(images=[], summary={"total": 0}) == {"declared": 0, "error": None, "entries": []}
 
 
 def test_a_comparison_that_failed_says_why() -> None:
