@@ -26,6 +26,11 @@ _NAME: Advice = (("name", "Write name for a name, or id for an id."),)
 _PROPERTIES: Advice = (("properties", None),)
 _VISIBILITY: Advice = (("visibility", "Write visibility: {}."),)
 _LOGIN_PROJECT: Advice = ((None, "Write project_name, or project_id."),)
+_OWNER_ID: Advice = (("owner", "Write owner with the id of the project, which needs none."),)
+_DOMAIN = "Write user_domain_{0} for the domain of the user, or project_domain_{0} for that of the project."
+_NO_SDK: Advice = (
+    (None, "Leave it out: openstacksdk is not used. A failed task returns status, request_id, method and url."),
+)
 
 NAMES: dict[str, Advice] = {
     "filename": _PATH,
@@ -42,7 +47,11 @@ NAMES: dict[str, Advice] = {
     "use_import": (("method", "Write method: glance-direct."),),
     "web_download": (("method", "Write method: web-download."),),
     "verify_checksum": (("checksum", "Write checksum with the checksum that the data must have."),),
+    "image_source_username": (("url_username", None),),
+    "image_source_password": (("url_password", None),),
     "store": (("stores", None),),
+    "backend": (("stores", None),),
+    "format": (("disk_format", "Write disk_format, and container_format if the data has a container."),),
     "is_public": (
         ("visibility", "Write visibility: public for true. For false, write private, or leave it out to keep it."),
     ),
@@ -83,7 +92,11 @@ NAMES: dict[str, Advice] = {
     "member": (("projects", None),),
     "members": (("projects", None),),
     "member_id": (("projects", None),),
-    "owner_domain": (("project_domain", None), ("owner", "Write owner with the id of the project, which needs none.")),
+    "owner_domain": (("project_domain", None), *_OWNER_ID),
+    "project_domain": (*_OWNER_ID, (None, "Write project_domain_name, or project_domain_id.")),
+    "user_domain": ((None, "Write user_domain_name, or user_domain_id."),),
+    "domain_name": ((None, _DOMAIN.format("name")),),
+    "domain_id": ((None, _DOMAIN.format("id")),),
     "public": _VISIBILITY,
     "private": _VISIBILITY,
     "community": _VISIBILITY,
@@ -104,18 +117,36 @@ NAMES: dict[str, Advice] = {
     "verify": ((None, "Write validate_certs."),),
     "insecure": ((None, "Write validate_certs: false, which trusts everybody on the way."),),
     "cacert": ((None, "Write ca_cert."),),
+    "cacert_file": ((None, "Write ca_cert."),),
     "cert": ((None, "Write client_cert."),),
     "key": ((None, "Write client_key."),),
+    "sdk_log_path": _NO_SDK,
+    "sdk_log_level": _NO_SDK,
 }
+
+# How the names of custom properties begin that services and guests know; other tools take some of them as options.
+PROPERTY_PREFIXES = ("hw_", "os_", "img_", "vmware_")
+PROPERTY_NAMES = ("architecture", "hypervisor_type", "vm_mode")
+
+_DEACTIVATE: Advice = (
+    ("path", _STATE.format("deactivated")),
+    ("projects", _STATE.format("deactivated")),
+    ("state", "Write state: deactivated."),
+)
+_ACTIVATE: Advice = (
+    ("path", _STATE.format("active")),
+    ("projects", _STATE.format("active")),
+    ("state", "Write state: active."),
+)
 
 # Values of `state` -> the option that tells which module it is, and the advice.
 STATES: dict[str, Advice] = {
-    "inactive": (
-        ("path", _STATE.format("deactivated")),
-        ("state", "Write state: deactivated."),
-    ),
-    "deactivated": (("path", _STATE.format("deactivated")),),
-    "active": (("path", _STATE.format("active")),),
+    "inactive": _DEACTIVATE,
+    "deactivate": _DEACTIVATE,
+    "deactivated": _DEACTIVATE,
+    "activate": _ACTIVATE,
+    "reactivate": _ACTIVATE,
+    "active": _ACTIVATE,
     "present": (("state", "Use the module pcd_image to create or update an image."),),
     "absent": (("state", "Use the module pcd_image with state: absent to delete an image."),),
     "accepted": (("status", "Write status: accepted."),),
@@ -128,6 +159,12 @@ def advice_on_name(name: str, options: Collection[str]) -> str | None:
     found = _advice(NAMES.get(name, ()), options, name)
     if found is not None:
         return found
+    bare = name.removeprefix("os_")
+    if bare != name and (bare in options or bare in NAMES):
+        # Named like a variable, such as OS_AUTH_URL.
+        return f"Write {bare} instead." if bare in options else advice_on_name(bare, options)
+    if "properties" in options and (name.startswith(PROPERTY_PREFIXES) or name in PROPERTY_NAMES):
+        return f"Write properties: {{{name}: ...}}."
     near = get_close_matches(name, options, 1, 0.75)
     return f"Did you mean {near[0]}?" if near else None
 

@@ -27,6 +27,8 @@ options:
   name:
     description:
       - Only images with exactly this name. The comparison is case-sensitive. See O(name_pattern) for a part of a name.
+      - If there is none and the name has one of the characters C(*), C(?) and C([), the task warns that it is not a
+        pattern.
     type: str
   name_pattern:
     description:
@@ -107,6 +109,8 @@ options:
       - Only images created at this time, with an operator in front of it, such as V(gte:2026-01-31T12:00:00Z) or
         V(lt:2026-01-31). The operators are C(gt), C(gte), C(eq), C(neq), C(lt) and C(lte). A time without a time zone
         is in UTC.
+      - A date without a time means midnight. C(eq) and C(neq) are refused with it, because they compare with this very
+        second.
     type: str
   updated_at:
     description:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import date, time
+from datetime import date, time, timedelta
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
@@ -105,6 +105,8 @@ NEWEST_FIRST = (("sort_key", "created_at"), ("sort_dir", "desc"))
 
 # How a time is compared. Without an operator, it means this very second.
 OPERATORS = ("gt", "gte", "eq", "neq", "lt", "lte")
+# With these, no image matches a moment that has not come yet.
+LATER = ("gt", "gte", "eq")
 MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2})([T ](\d{2}:\d{2}(:\d{2})?)([.,]\d+)?(Z|[+-]\d{2}(:?\d{2})?)?)?", re.ASCII)
 
 
@@ -209,6 +211,19 @@ def _check_moment(option: str, value: str) -> None:
             f"{option}: {quoted(value)} is not an operator ({', '.join(OPERATORS)}), a colon and a time. "
             f"Write for example {option}=gte:2026-01-31 or {option}=lt:2026-01-31T12:00:00Z."
         )
+    if operator in ("eq", "neq") and found[2] is None:
+        what = "no image matches" if operator == "eq" else "every image matches"
+        raise ConfigurationError(
+            f"{option}: {quoted(value)} means midnight exactly and not the whole day, so that {what}. Write "
+            f"{option}=gte:{moment} for images from that day on, or {option}=lt:{moment} for those before it."
+        )
+
+
+def is_to_come(value: str, today: date) -> bool:
+    """Whether a checked filter asks for a time that is in the future, even if the clock of this host is a day late."""
+    operator, dummy, moment = value.partition(":")
+    # Two days, because the days of time zones differ.
+    return operator in LATER and date.fromisoformat(moment[:10]) - today > timedelta(days=2)
 
 
 def _check_order(params: Params) -> None:

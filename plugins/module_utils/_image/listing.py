@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from datetime import datetime, timezone
 from fnmatch import fnmatchcase
 from functools import cmp_to_key
 from heapq import merge
@@ -12,16 +13,19 @@ from itertools import chain, islice
 from typing import Any
 
 from .._client.images import NO_SUCH_PAGE, Image, Query
-from .._errors import ApiError, Forbidden, NotFound
+from .._errors import ApiError, Forbidden, NotFound, quoted
 from .._session import Result, Session
 from .attributes import folded, image_shape
-from .filters import ListRequest
+from .filters import ListRequest, is_to_come
 from .find import find_by_id
 from .marks import is_unfinished, replaced_id, retired_name
 
 # Keys that an image may have no value of. Behind such an image, Glance's pages leave out others, or come again and
 # again, because the database compares others with null (glance/db/sqlalchemy/api.py, _paginate_query).
 MAY_LACK = ("name", "container_format", "disk_format", "size")
+
+# What makes a text a shell pattern.
+WILDCARDS = frozenset("*?[")
 
 # Texts of the users, which each database sorts in its own way.
 ORDERED_BY_DATABASE = ("name",)
@@ -34,7 +38,7 @@ def read_listing(request: ListRequest, session: Session) -> Result:
         return {"images": [] if image is None else _shown([image], request, session)}
     request = _with_owner(request, session)
     try:
-        return {"images": _shown(islice(_found(request, session), request.limit), request, session)}
+        images = _shown(islice(_found(request, session), request.limit), request, session)
     except ApiError as error:
         if request.marker is None or error.status not in NO_SUCH_PAGE or find_by_id(session, request.marker):
             raise
@@ -42,6 +46,25 @@ def read_listing(request: ListRequest, session: Session) -> Result:
             f"marker: no image has the id {request.marker}, or these credentials do not show it. Give the id of an "
             "image of the list, usually the last one that was listed before."
         ) from None
+    if not images:
+        _warn_of_mistakes(request, session)
+    return {"images": images}
+
+
+def _warn_of_mistakes(request: ListRequest, session: Session) -> None:
+    """Warns of options that may be the reason why no image was found."""
+    if request.name is not None and WILDCARDS.intersection(request.name):
+        session.warn(
+            f"name: no image was found. {quoted(request.name)} is compared as it is; write name_pattern instead of "
+            "name if it is a shell pattern."
+        )
+    today = datetime.now(timezone.utc).date()
+    for option, value in request.query:
+        if option in ("created_at", "updated_at") and is_to_come(value, today):
+            session.warn(
+                f"{option}: no image was found, because {quoted(value)} is in the future, if the clock of this host is "
+                "right. Check the date."
+            )
 
 
 def _found(request: ListRequest, session: Session) -> Iterable[Image]:

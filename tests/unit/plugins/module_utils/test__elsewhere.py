@@ -40,6 +40,26 @@ def options_of(module: str) -> dict[str, dict[str, object]]:
         ("pcd_image_member", "project", "Write projects instead."),
         ("pcd_image_state", "project", "Write project_name, or"),
         ("pcd_image_state", "auth", "Write its entries as options"),
+        ("pcd_image", "project_domain", "Write owner with the id of the project, which needs none."),
+        ("pcd_image_state", "project_domain", "Write project_domain_name, or project_domain_id."),
+        ("pcd_image_info", "owner_domain", "Write project_domain instead."),
+        ("pcd_image", "owner_domain", "Write owner with the id"),
+        ("pcd_image", "domain_name", "Write user_domain_name for the domain of the user, or project_domain_name for"),
+        ("pcd_image_info", "domain_id", "Write user_domain_id for the domain of the user, or project_domain_id for"),
+        ("pcd_image", "cacert_file", "Write ca_cert."),
+        ("pcd_image", "sdk_log_path", "Leave it out: openstacksdk is not used."),
+        ("pcd_image_info", "sdk_log_level", "Leave it out: openstacksdk is not used."),
+        ("pcd_image", "image_source_username", "Write url_username instead."),
+        ("pcd_image", "image_source_password", "Write url_password instead."),
+        ("pcd_image", "backend", "Write stores instead."),
+        ("pcd_image", "format", "Write disk_format, "),
+        ("pcd_image", "os_distro", "Write properties: {os_distro: ...}."),
+        ("pcd_image", "os_hidden", "Write hidden instead."),
+        ("pcd_image", "os_auth_url", "Write auth_url instead."),
+        ("pcd_image", "os_cacert", "Write ca_cert."),
+        ("pcd_image", "user_domain", "Write user_domain_name, or user_domain_id."),
+        ("pcd_image", "hw_disk_bus", "Write properties: {hw_disk_bus: ...}."),
+        ("pcd_image_info", "architecture", "Write properties: {architecture: ...}."),
         ("pcd_image", "nmae", "Did you mean name?"),
         ("pcd_image", "disk_fromat", "Did you mean disk_format?"),
     ],
@@ -48,7 +68,15 @@ def test_the_advice_names_an_option_that_the_module_has(module: str, name: str, 
     assert str(advice_on_name(name, options_of(module))).startswith(advice)
 
 
-@pytest.mark.parametrize(("module", "name"), [("pcd_image_state", "filename"), ("pcd_image", "whatever"), ("x", "y")])
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("pcd_image_state", "filename"),
+        ("pcd_image_member", "hw_disk_bus"),
+        ("pcd_image", "whatever"),
+        ("x", "y"),
+    ],
+)
 def test_nothing_is_said_about_what_the_module_cannot_do(module: str, name: str) -> None:
     assert advice_on_name(name, options_of(module) if module != "x" else ()) is None
 
@@ -71,7 +99,14 @@ def test_no_name_of_another_tool_is_an_alias() -> None:
     [
         ("pcd_image", "inactive", "Use the module pcd_image_state with state: deactivated."),
         ("pcd_image", "active", "Use the module pcd_image_state with state: active."),
+        ("pcd_image", "deactivate", "Use the module pcd_image_state with state: deactivated."),
+        ("pcd_image", "activate", "Use the module pcd_image_state with state: active."),
+        ("pcd_image", "reactivate", "Use the module pcd_image_state with state: active."),
+        ("pcd_image_member", "inactive", "Use the module pcd_image_state with state: deactivated."),
+        ("pcd_image_member", "active", "Use the module pcd_image_state with state: active."),
         ("pcd_image_state", "inactive", "Write state: deactivated."),
+        ("pcd_image_state", "deactivate", "Write state: deactivated."),
+        ("pcd_image_state", "activate", "Write state: active."),
         ("pcd_image_state", "absent", "Use the module pcd_image with state: absent"),
         ("pcd_image_member", "accepted", "Write status: accepted."),
         ("pcd_image_state", "active", None),

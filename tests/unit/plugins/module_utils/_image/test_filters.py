@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image.filters impor
     DETAIL_OPTIONS,
     FILTER_OPTIONS,
     SORT_KEYS,
+    is_to_come,
     parse_listing,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._image.options import IDENTITY_OPTIONS
@@ -148,6 +150,11 @@ def test_every_option_has_an_effect() -> None:
         ({"created_at": "gte:2026-02-30"}, "created_at: .*Write for example"),
         ({"created_at": "gte:2026-01-31T25:00:00Z"}, "created_at: .*Write for example"),
         ({"created_at": "gte:"}, "created_at: .*Write for example"),
+        (
+            {"created_at": "eq:2026-01-31"},
+            "created_at: .*no image matches. Write created_at=gte:2026-01-31 .* or created_at=lt:2026-01-31 ",
+        ),
+        ({"updated_at": "neq:2026-01-31"}, "updated_at: .*every image matches. Write updated_at=gte:2026-01-31 "),
         ({"sort": "nmae:asc"}, "sort: 'nmae' .*Write name"),
         ({"sort": "-created_at"}, "sort: .*Write sort=created_at:desc"),
         ({"sort": "+size"}, "sort: .*Write sort=size:asc"),
@@ -207,8 +214,9 @@ def test_what_cannot_be_asked_is_an_error_that_names_the_option(given: dict[str,
         *[
             {"created_at": f"{operator}:2026-01-31{rest}"}
             for operator in ("gt", "gte", "eq", "neq", "lt", "lte")
-            for rest in ("", "T12:00", "T12:00:00Z", " 12:00:00", "T12:00:00.123456+02:00", "T12:00:00-0530")
+            for rest in ("T12:00", "T12:00:00Z", " 12:00:00", "T12:00:00.123456+02:00", "T12:00:00-0530")
         ],
+        *[{"created_at": f"{operator}:2026-01-31"} for operator in ("gt", "gte", "lt", "lte")],
     ],
 )
 def test_valid_filters_are_accepted(given: dict[str, Any]) -> None:
@@ -219,3 +227,19 @@ def test_members_that_are_asked_for_are_returned_whatever_the_fields_are() -> No
     assert parse_listing(params(members=True, fields=["id"])).fields == ("id", "members")
     assert parse_listing(params(members=True, fields=["members", "id"])).fields == ("members", "id")
     assert parse_listing(params(members=True)).fields is None
+
+
+@pytest.mark.parametrize(
+    ("value", "is_future"),
+    [
+        ("gte:2026-02-03", True),
+        ("gt:2026-02-03T00:00:00+14:00", True),
+        ("eq:2026-02-03T12:00", True),
+        ("gte:2026-02-02", False),
+        ("gte:2026-01-01", False),
+        ("lt:2027-01-01", False),
+        ("neq:2027-01-01T12:00", False),
+    ],
+)
+def test_a_time_is_to_come_if_it_is_more_than_a_day_away_in_every_time_zone(value: str, is_future: bool) -> None:
+    assert is_to_come(value, date(2026, 1, 31)) is is_future

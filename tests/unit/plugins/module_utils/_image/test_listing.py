@@ -213,7 +213,7 @@ def test_a_name_is_compared_exactly_even_if_the_database_does_not() -> None:
     assert read(shelf, name="ubuntu", limit=1) == ["2"]
 
 
-# --- patterns, fields and marks ----------------------------------------------------------------------------------
+# --- patterns ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -242,6 +242,37 @@ def test_a_limit_counts_the_images_that_match_the_pattern() -> None:
     shelf = RecordingImages(*named("a 1", "b 2", "a 3", "a 4"))
     assert read(shelf, name_pattern="a*", limit=2) == ["1", "3"]
     assert read(shelf, name_pattern="b*", most_recent=True) == ["2"]
+
+
+# --- warnings ----------------------------------------------------------------------------------------------------
+
+
+def warnings_of(*images: Image, **given: Any) -> list[str]:
+    said: list[str] = []
+    session = Session(RecordingImages(*images), PROJECT, Transport(), said.append)
+    read_listing(parse_listing(params(**given)), session)
+    return said
+
+
+@pytest.mark.parametrize("name", ["ubuntu-*", "ubuntu-2?.04", "ubuntu-[a]"])
+def test_a_name_that_looks_like_a_pattern_and_finds_nothing_is_warned_of(name: str) -> None:
+    (warning,) = warnings_of(image(), name=name)
+    assert warning.startswith(f"name: no image was found. '{name}' is compared as it is; write name_pattern instead")
+    assert warnings_of(image(name=name), name=name) == []
+
+
+def test_a_time_in_the_future_is_warned_of_if_nothing_is_found() -> None:
+    (warning,) = warnings_of(updated_at="gte:2999-01-31")
+    assert warning.startswith("updated_at: no image was found, because 'gte:2999-01-31' is in the future")
+    assert warnings_of(image(), created_at="gte:2999-01-31") == []
+
+
+@pytest.mark.parametrize("given", [{"name": "ubuntu"}, {"created_at": "gte:2026-01-31"}, {"name_pattern": "x*"}, {}])
+def test_other_empty_lists_are_not_warned_of(given: dict[str, Any]) -> None:
+    assert warnings_of(**given) == []
+
+
+# --- fields and marks --------------------------------------------------------------------------------------------
 
 
 def test_only_the_fields_that_are_named_are_returned_in_their_order() -> None:
