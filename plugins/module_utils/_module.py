@@ -136,3 +136,5 @@ def _set_attributes(module: AnsibleModule, result: dict[str, Any]) -> None:
     arguments = module.load_file_common_arguments(module.params, result["dest"])
     arguments.update(owner=None, group=None, mode=None)
     result["changed"] = module.set_fs_attributes_if_different(arguments, result["changed"], known_diff)
+    if result["changed"] and result["action"] == "unchanged":
+        result["action"] = "updated"

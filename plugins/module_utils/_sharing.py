@@ -69,6 +69,7 @@ class MembersChange:
         image = {key: self.plan.image.get(key) for key in ("id", "name", "owner", "visibility")}
         return {
             "changed": self.plan.changed,
+            "action": self.plan.action,
             "image": image,
             "members": shape_of(members),
             "diff": self.plan.diff,

@@ -305,6 +305,7 @@ images:
         - op: replace
           path: /min_ram
           value: 2048
+      replaced_id: null
       retired: []
       error: null
   contains:
@@ -337,6 +338,11 @@ images:
       returned: always
       type: list
       elements: dict
+    replaced_id:
+      description:
+        - The id of the image that had the name before, if the action is V(replaced) or V(restored). V(null) otherwise.
+      returned: always
+      type: str
     retired:
       description:
         - The other images of this name that were retired or deleted, in the form of M(platform9.pcd.pcd_image).

@@ -100,6 +100,14 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+action:
+  description:
+    - What the task did to the file, or would do in check mode.
+    - V(downloaded) means that the file got the data of the image, V(updated) that it had the data and that only its
+      attributes were changed, such as O(mode), and V(unchanged) that nothing was changed.
+  returned: success
+  type: str
+  sample: downloaded
 dest:
   description:
     - The absolute path of the file.
@@ -136,11 +144,35 @@ image:
     size: 3145728
 """
 
-from ..module_utils._data.download import plan_download
-from ..module_utils._data.options import parse_download
+from ..module_utils._data.download import Download, plan_download
+from ..module_utils._data.options import DownloadRequest, parse_download
 from ..module_utils._image.options import TARGET_CONSTRAINTS, TARGET_OPTIONS
 from ..module_utils._module import run_module
+from ..module_utils._session import Result, Session
 from ..module_utils._task import Task
+
+
+class FileChange:
+    """A download as the change that a task previews or applies, with one word for what becomes of the file."""
+
+    def __init__(self, download: Download) -> None:
+        self._download = download
+
+    def preview(self) -> Result:
+        return self._with_action(self._download.preview())
+
+    def apply(self) -> Result:
+        return self._with_action(self._download.apply())
+
+    def _with_action(self, result: Result) -> Result:
+        if self._download.lacks_data:
+            return {"action": "downloaded", **result}
+        return {"action": "updated" if result["changed"] else "unchanged", **result}
+
+
+def change_file(request: DownloadRequest, session: Session) -> FileChange:
+    return FileChange(plan_download(request, session))
+
 
 TASK = Task(
     options={
@@ -149,7 +181,7 @@ TASK = Task(
     },
     constraints=TARGET_CONSTRAINTS,
     parse=parse_download,
-    work=plan_download,
+    work=change_file,
     writes_file=True,
 )
 

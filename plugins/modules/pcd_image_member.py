@@ -144,6 +144,15 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+action:
+  description:
+    - What the task did to the members of the image, or would do in check mode.
+    - V(shared) means that projects became members, with or without a status of their own, and V(removed) that
+      memberships were ended. V(updated) means that statuses were set, or that some projects became members and others
+      were removed. V(unchanged) means that nothing was changed.
+  returned: success
+  type: str
+  sample: shared
 image:
   description:
     - The image whose members the task is about.

@@ -35,7 +35,7 @@ class CatalogFailed(PcdError):
 
 def entry_result(name: str | None, action: str, image_id: str | None = None, **given: Any) -> Result:
     """The result of one image."""
-    empty: Result = {"changed": False, "image": None, "patch": [], "retired": [], "error": None}
+    empty: Result = {"changed": False, "image": None, "patch": [], "replaced_id": None, "retired": [], "error": None}
     return {"name": name, "id": image_id, "action": action, **empty, **given}
 
 
@@ -49,7 +49,9 @@ def result_of(name: str, plan: Plan, result: Mapping[str, Any]) -> Result:
     if not result["changed"]:
         kept = result.get("retired") or []
         return entry_result(name, "unchanged", None if plan.after is None else image_id, retired=kept)
-    given = {key: result[key] for key in ("changed", "image", "patch", "retired", "prepared") if key in result}
+    given = {
+        key: result[key] for key in ("changed", "image", "patch", "replaced_id", "retired", "prepared") if key in result
+    }
     return entry_result(name, RENAMED.get(action, action), image_id, **given)
 
 

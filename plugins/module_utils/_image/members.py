@@ -74,6 +74,16 @@ class MembersPlan(NamedTuple):
         return bool(self.steps)
 
     @property
+    def action(self) -> str:
+        """What the plan does, in one word."""
+        kinds = {type(step) for step in self.steps}
+        if not kinds:
+            return "unchanged"
+        if kinds == {Unshare}:
+            return "removed"
+        return "shared" if Share in kinds and Unshare not in kinds else "updated"
+
+    @property
     def after(self) -> tuple[Member, ...]:
         members = {member["member_id"]: dict(member) for member in self.before}
         for step in self.steps:

@@ -72,9 +72,11 @@ def test_defaults_are_for_all_images_and_properties_are_merged(catalog: Catalog)
 
 def test_a_rotation_is_the_same_as_that_of_one_image(catalog: Catalog, server: Server) -> None:
     options = {"on_content_change": "replace", "keep": 1}
+    outcome = None
     for number, action in ((1, "created"), (2, "replaced"), (3, "replaced"), (2, "restored")):
+        before = outcome.images[0]["id"] if outcome else None
         outcome = catalog([catalog.entry("a", data=number)], defaults=options)
-        assert outcome.images[0]["action"] == action
+        assert (outcome.images[0]["action"], outcome.images[0]["replaced_id"]) == (action, before)
         server.space_out(sorted(catalog.everything(), key=lambda key: server.get(key)["os_hidden"], reverse=True))
     assert len(catalog.everything()) == 2
 

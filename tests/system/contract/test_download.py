@@ -72,7 +72,8 @@ def test_check_mode_predicts_what_is_done_once(
     assert done.image == shape_of(image)
     assert (done.result["dest"], done.result["size"]) == (str(dest), len(BYTES))
     assert done.result["checksum"] == f"sha512:{SHA512}"
-    for part in ("changed", "diff", "dest", "checksum", "image"):
+    assert done.result["action"] == "downloaded"
+    for part in ("changed", "action", "diff", "dest", "checksum", "image"):
         assert preview.result[part] == done.result[part], part
     assert done.result["diff"]["before"] != done.result["diff"]["after"]
 
@@ -81,7 +82,7 @@ def test_check_mode_predicts_what_is_done_once(
         run("pcd_image_download", name=name, dest=str(dest)),
         run("pcd_image_download", name=name, dest=str(dest), check=True),
     ):
-        assert again.changed is False
+        assert (again.changed, again.result["action"]) == (False, "unchanged")
         assert (again.lookups, downloads(again)) == (1, 0)
         assert again.result["diff"]["before"] == again.result["diff"]["after"] == done.result["diff"]["after"]
         assert (dest.stat().st_ino, dest.stat().st_ctime_ns) == written
@@ -130,6 +131,7 @@ def test_a_file_gets_the_mode_that_is_asked_for(run: Runner, server: Server, nam
     assert mode_of(dest) == 0o600
     assert downloads(changed) == 0
     assert preview.changed is changed.changed is True
+    assert preview.result["action"] == changed.result["action"] == "updated"
     assert preview.result["diff"] == changed.result["diff"]
     assert (changed.result["diff"]["before"]["mode"], changed.result["diff"]["after"]["mode"]) == ("0640", "0600")
     assert run("pcd_image_download", name=name, dest=str(dest), mode="u=rw,go=").changed is False

@@ -201,7 +201,9 @@ def test_check_mode_predicts_what_is_done_once(row: Row, by: str, run: Runner, s
     assert (done.changed, done.lookups, done.writes) == (bool(row.writes), lookups, list(row.writes))
     assert members_of(server, image["id"]) == after
     assert result_of(done) == after
-    for part in ("changed", "image", "diff"):
+    actions = {(): "unchanged", ("DELETE",): "removed", ("POST",): "shared", ("POST", "PUT"): "shared"}
+    assert done.result["action"] == actions.get(tuple(row.writes), "updated")
+    for part in ("changed", "action", "image", "diff"):
         assert preview.result[part] == done.result[part], part
     for predicted, real in zip(preview.result["members"], done.result["members"], strict=True):
         known = {key: value for key, value in predicted.items() if value is not None}
@@ -215,7 +217,7 @@ def test_check_mode_predicts_what_is_done_once(row: Row, by: str, run: Runner, s
     again = run(MODULE, row.user, **options)
     expected = {"name": row.lookups_by_name, "id": 1}[by]
     assert (again.changed, again.writes, again.lookups) == (False, [], expected)
-    assert again.result["members"] == done.result["members"]
+    assert (again.result["action"], again.result["members"]) == ("unchanged", done.result["members"])
     assert run(MODULE, row.user, check=True, **options).result == again.result
 
 

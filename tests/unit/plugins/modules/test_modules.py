@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 import pytest
 import yaml
@@ -22,6 +22,7 @@ from ansible_collections.platform9.pcd.plugins.doc_fragments.connection import M
 from ansible_collections.platform9.pcd.plugins.doc_fragments.target import ModuleDocFragment as Target
 from ansible_collections.platform9.pcd.plugins.module_utils._client.options import CONNECTION_OPTIONS, VARIABLES
 from ansible_collections.platform9.pcd.plugins.module_utils._task import Task
+from ansible_collections.platform9.pcd.plugins.modules.pcd_image_download import FileChange
 from ansible_collections.platform9.pcd.tests.support.module_process import run
 from ansible_collections.platform9.pcd.tests.support.samples import ID
 
@@ -204,9 +205,9 @@ def test_every_module_can_be_run_in_check_mode_and_is_in_the_action_group(text: 
 RETURNED = {
     "pcd_image": {"action", "image", "patch", "prepared", "replaced_id", "retired"},
     "pcd_image_catalog": {"images", "ids", "summary", "not_pruned"},
-    "pcd_image_download": {"dest", "size", "checksum", "image"},
+    "pcd_image_download": {"action", "dest", "size", "checksum", "image"},
     "pcd_image_info": {"images"},
-    "pcd_image_member": {"image", "members"},
+    "pcd_image_member": {"action", "image", "members"},
     "pcd_image_service_info": {
         *("endpoint", "project", "user", "roles", "region", "regions", "versions", "import_methods", "stores")
     },
@@ -218,6 +219,27 @@ RETURNED = {
 def test_a_module_documents_what_it_returns(module: str) -> None:
     returned = yaml.safe_load(import_module(f"{PACKAGE}.{module}").RETURN)
     assert returned.keys() == RETURNED[module]
+
+
+class MadeDownload(NamedTuple):
+    """A download of which only the result counts."""
+
+    lacks_data: bool
+    is_changed: bool
+
+    def preview(self) -> dict[str, Any]:
+        return {"changed": self.is_changed}
+
+    apply = preview
+
+
+@pytest.mark.parametrize(
+    ("lacks_data", "is_changed", "action"),
+    [(True, True, "downloaded"), (False, True, "updated"), (False, False, "unchanged")],
+)
+def test_one_word_tells_what_becomes_of_a_file(lacks_data: bool, is_changed: bool, action: str) -> None:
+    change = FileChange(cast(Any, MadeDownload(lacks_data, is_changed)))
+    assert change.preview() == change.apply() == {"action": action, "changed": is_changed}
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -16,16 +16,17 @@ from ansible_collections.platform9.pcd.plugins.module_utils._catalog.results imp
     whole_result,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._image.plan import Delete, Plan, Update
-from ansible_collections.platform9.pcd.tests.support.samples import ID, image
+from ansible_collections.platform9.pcd.tests.support.samples import ID, OTHER_ID, image
 
-CHANGED = {"changed": True, "image": {"id": ID}, "patch": [1], "retired": []}
+CHANGED = {"changed": True, "image": {"id": ID}, "patch": [1], "replaced_id": OTHER_ID, "retired": []}
 
 
 def test_the_result_of_an_image_says_what_was_done() -> None:
     updated = result_of("a", Plan(image(), image(), (Update([]),)), CHANGED)
-    assert updated == entry_result("a", "updated", ID, changed=True, image={"id": ID}, patch=[1])
+    assert updated == entry_result("a", "updated", ID, changed=True, image={"id": ID}, patch=[1], replaced_id=OTHER_ID)
     unchanged = result_of("a", Plan(image(), image()), {**CHANGED, "changed": False})
     assert unchanged == entry_result("a", "unchanged", ID)
+    assert unchanged["replaced_id"] is None
     gone = result_of("a", Plan(image(), None, (Delete([]),)), {**CHANGED, "image": None})
     assert (gone["action"], gone["id"], gone["image"]) == ("deleted", ID, None)
     assert result_of("a", Plan(None, None), {**CHANGED, "changed": False, "image": None})["id"] is None

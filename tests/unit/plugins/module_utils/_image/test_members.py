@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError
 from ansible_collections.platform9.pcd.plugins.module_utils._image.members import (
     USUAL_QUOTA,
+    MembersPlan,
     MemberStep,
     SetMemberStatus,
     Share,
@@ -64,6 +65,7 @@ def test_the_steps_are_what_is_left_to_do(
     plan = plan_members(sharing(**options), IMAGE, members(**before), project_ids)
     assert list(plan.steps) == steps
     assert plan.changed is bool(steps)
+    assert (plan.action == "unchanged") is not plan.changed
     again = plan_members(sharing(**options), IMAGE, plan.after, project_ids)
     assert again.steps == ()
 
@@ -76,6 +78,22 @@ def test_a_member_that_makes_room_goes_first() -> None:
     # There are too many of them anyway: the refusal comes before anybody is removed.
     plan = plan_members(sharing(purge=True), IMAGE, before, [*wanted, "newer"])
     assert plan.steps == (Share("new"), Share("newer"), Unshare("p0"))
+
+
+@pytest.mark.parametrize(
+    ("steps", "action"),
+    [
+        ((), "unchanged"),
+        ((Share("a"),), "shared"),
+        ((Share("a"), SetMemberStatus("a", "accepted"), SetMemberStatus("b", "accepted")), "shared"),
+        ((SetMemberStatus("a", "rejected"),), "updated"),
+        ((Unshare("a"), Unshare("b")), "removed"),
+        ((Share("a"), Unshare("b")), "updated"),
+        ((SetMemberStatus("a", "accepted"), Unshare("b")), "updated"),
+    ],
+)
+def test_one_word_tells_what_a_plan_does(steps: tuple[MemberStep, ...], action: str) -> None:
+    assert MembersPlan(IMAGE, (), steps).action == action
 
 
 def test_the_diff_and_the_prediction_tell_the_steps() -> None:
