@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import pytest
 import yaml
@@ -221,16 +221,18 @@ def test_a_module_documents_what_it_returns(module: str) -> None:
     assert returned.keys() == RETURNED[module]
 
 
-class MadeDownload(NamedTuple):
+class MadeDownload:
     """A download of which only the result counts."""
 
-    lacks_data: bool
-    is_changed: bool
+    def __init__(self, lacks_data: bool, is_changed: bool) -> None:
+        self.lacks_data = lacks_data
+        self._is_changed = is_changed
 
     def preview(self) -> dict[str, Any]:
-        return {"changed": self.is_changed}
+        return {"changed": self._is_changed}
 
-    apply = preview
+    def apply(self) -> dict[str, Any]:
+        return self.preview()
 
 
 @pytest.mark.parametrize(
