@@ -30,7 +30,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from ._redact import printable, redacted_text
+from ._redact import printable, redacted, redacted_text
 
 E = TypeVar("E", bound="ApiError")
 
@@ -234,8 +234,11 @@ class LostRace(PcdError):
 
 
 def quoted(text: str) -> str:
-    """A word of a user or a service within a message, on one line and without control characters."""
-    return f"'{printable(text)}'"
+    """A word of a user or a service within a message, on one line and without control characters.
+
+    If it is an address, it is redacted here, because one with a blank has no known end within a message.
+    """
+    return f"'{printable(redacted(text) if '://' in text else text)}'"
 
 
 def _safe(message: str) -> str:

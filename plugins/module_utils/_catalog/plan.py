@@ -53,7 +53,7 @@ def plan_entry(request: ImageRequest, session: Session, catalog: str | None) -> 
         session.warn(warning)
     plan = returned or plan
     for image in images_of(plan):
-        check_claim(image, catalog)
+        check_claim(image, catalog, session.project_id)
     return plan
 
 
@@ -63,10 +63,14 @@ def images_of(plan: Plan) -> list[Image]:
     return [*([] if plan.before is None else [plan.before]), *resumed]
 
 
-def check_claim(image: Image, catalog: str | None) -> None:
-    """Raises if the image is marked by another catalogue than this one."""
+def check_claim(image: Image, catalog: str | None, project_id: str | None) -> None:
+    """Raises if the image is marked by another catalogue than this one, in the own project.
+
+    Other projects can write any mark on their images, to keep an administrator from changing them.
+    """
     claimed = image.get(CATALOG)
-    if catalog is None or claimed in (None, catalog) or image.get(BOUND_TO) != image["id"]:
+    is_claimed = image.get(BOUND_TO) == image["id"] and image.get("owner") == project_id
+    if catalog is None or claimed in (None, catalog) or not is_claimed:
         return
     raise PlanError(
         f"catalog: {describe(image)} belongs to catalogue {quoted(str(claimed))}, so that it is not changed by "

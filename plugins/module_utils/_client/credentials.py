@@ -7,6 +7,7 @@ A new method is a subclass of Credential in METHODS, and the documentation of it
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
@@ -15,6 +16,8 @@ from .._errors import ApiError, ConfigurationError, NotFound, Unauthorized, quot
 from .sources import Source, first, group, place
 
 USER_OPTIONS = ("user_id", "username")
+# Keystone makes ids of 32 hexadecimal digits; other tools write the same number as a UUID.
+PROJECT_ID = re.compile("[0-9a-fA-F]{32}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 # They are for a user and for a project, if there is no domain for each of them.
 ANY_DOMAIN = ("domain", "default_domain")
 
@@ -50,6 +53,14 @@ class User(InDomain):
 
 class Project(InDomain):
     """A project."""
+
+
+def plain_project_id(text: str) -> str:
+    """An id as Keystone writes it: the image service compares texts, and another form would be nobody's.
+
+    A text that is no id of Keystone stays as it is.
+    """
+    return text.replace("-", "").lower() if PROJECT_ID.fullmatch(text) else text
 
 
 class Credential(ABC):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from .._errors import ConfigurationError, quoted
-from .credentials import METHODS, Credential, Project, domain_from
+from .credentials import METHODS, Credential, Project, domain_from, plain_project_id
 from .proxies import is_host
 from .sources import Source, first, group, is_true, place
 from .transport import Transport
@@ -382,7 +382,8 @@ def _scope(login: _Login) -> tuple[Project | None, str | None]:
         return None, found["trust_id"]
     if found:
         project_domain = domain_from(sources, "project", PROJECTS)
-        return Project(found.get("project_id"), found.get("project_name"), project_domain), None
+        project_id = found.get("project_id")
+        return Project(project_id and plain_project_id(project_id), found.get("project_name"), project_domain), None
     domain = next(iter(group(sources, "domain_id", "domain_name")), None)
     if domain and login.credential.takes_scope:
         raise ConfigurationError(

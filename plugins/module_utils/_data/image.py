@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
+from .._client.credentials import PROJECT_ID
 from .._errors import PlanError, quoted
-from .._image.attributes import FIXED_BY_DATA, PROJECT_ID, without_converted
+from .._image.attributes import FIXED_BY_DATA, without_converted
 from .._image.find import UPDATED, RetiredImages, find, find_existing
 from .._image.marks import replaced_id
 from .._image.plan import Plan, describe, plan_absent, plan_present

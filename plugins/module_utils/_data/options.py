@@ -148,8 +148,9 @@ def parse_image(params: Params) -> ImageRequest:
     the name of the option that is wrong. MissingPath: the file at `path` is not there.
     """
     params = {**{option: rules.get("default") for option, rules in IMAGE_OPTIONS.items()}, **params}
-    target = parse_target(params)._replace(owner=params["owner"], visibility=params["visibility"])
     desired = parse_attributes(params)
+    # As the service writes it: another form of the id would select nothing.
+    target = parse_target(params)._replace(owner=desired.get("owner"), visibility=params["visibility"])
     if params["purge_properties"] and params["properties"] is None:
         # What `required_if` says does not tell how to remove all.
         raise ConfigurationError(

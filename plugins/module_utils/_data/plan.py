@@ -184,12 +184,18 @@ class _Planner:
     def _refuse_record_of_another_project(self, record: Image) -> None:
         """Everybody can choose the id of a record, so that an administrator may find one that a tenant has prepared."""
         own, owner = self._session.project_id, record.get("owner")
-        if own in (None, owner) or self._desired.get("owner") == owner:
+        if owner is not None and owner in (own, self._desired.get("owner")):
             return
+        if own is None:
+            raise PlanError(
+                f"{describe(record)} has no data and belongs to project {owner or 'nobody'}, and the project of the "
+                "token is not known. Data is not put into a record that another project has made. Give project_id; "
+                f"or, if that project's record is meant, give owner: {owner}."
+            )
         raise PlanError(
-            f"{describe(record)} has no data and belongs to project {owner}, not to project {own} of the login. Data "
-            "is not put into a record that another project has made. Choose another id; or, if that project's record "
-            f"is meant, state owner: {owner}."
+            f"{describe(record)} has no data and belongs to project {owner or 'nobody'}, not to project {own} of the "
+            "credentials. Data is not put into a record that another project has made. Choose another id; or, if that "
+            f"project's record is meant, give owner: {owner}."
         )
 
     def _with_other_data(self, current: Image, stream: Stream, different: Content) -> Plan:

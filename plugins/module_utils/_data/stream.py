@@ -318,12 +318,16 @@ class Stream:
 
 
 class Body:
-    """An iterable that requests sends block by block; with `len` it declares the size, else it sends chunks."""
+    """An iterable that requests sends block by block; with `len` it declares the size, else it sends chunks.
 
-    def __init__(self, blocks: Iterator[bytes], size: int | None) -> None:
+    `at_end` is called after its last block.
+    """
+
+    def __init__(self, blocks: Iterator[bytes], size: int | None, at_end: Callable[[], object] = lambda: None) -> None:
         # What is wrong with a small source raises here, before the request is begun.
         self._first = next(blocks, b"")
         self._blocks = blocks
+        self._at_end = at_end
         self.size = size
         self.is_sent = False  # to its end
         self.sent = 0  # bytes, at the most
@@ -335,6 +339,7 @@ class Body:
             self.sent += len(block)
             yield block
         self.is_sent = True
+        self._at_end()
 
 
 def _hashing(read: Callable[[int], bytes], digest: Any) -> Callable[[int], bytes]:

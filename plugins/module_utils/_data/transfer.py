@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Any, NamedTuple, TypeAlias
 
 from .._client.images import Images
@@ -87,22 +88,27 @@ class Imported(NamedTuple):
 
 def transfers_of(session: Session) -> Transfers:
     """What brings data into the images of the session's service."""
-    progress = session.runtime.progress
-    return Transfers(session.images, session.transport.retries, session.warn, session.clock, progress=progress)
+    repeats, progress = session.transport.retries, session.runtime.progress
+    return Transfers(session.images, session.project_id, repeats, session.warn, session.clock, progress)
 
 
 class Transfers:
-    """Brings data into images. `repeats` is how often a transfer is repeated after it broke off."""
+    """Brings data into images. `repeats` is how often a transfer is repeated after it broke off.
+
+    `project_id` is that of the credentials, None if it is not known.
+    """
 
     def __init__(
         self,
         images: Images,
+        project_id: str | None,
         repeats: int,
         warn: Callable[[str], object],
         clock: Clock = SYSTEM_CLOCK,
         progress: Progress | None = None,
     ) -> None:
         self._images = images
+        self._project_id = project_id
         self._repeats = repeats
         self._warn = warn
         self._clock = clock
@@ -215,7 +221,13 @@ class Transfers:
         if value is None:
             self._warn(f"{converted} It tells no hash of the data, so that the next run takes it for other data.")
             return Imported(after, [])
-        self._warn(f"{converted} The property {SOURCE} remembers the source, so that the next run knows it again.")
+        if after.get("owner") in (None, self._project_id):
+            self._warn(f"{converted} The property {SOURCE} stores the source, so that the next run recognises it.")
+        else:
+            self._warn(
+                f"{converted} The property {SOURCE} stores the source, but counts only with credentials of project "
+                f"{after['owner']}. With others, the next run needs on_content_change: keep."
+            )
         return Imported(after, [{"op": "add", "path": pointer(SOURCE), "value": value}])
 
     def _content_before(self, before: Image, after: Image, step: Import) -> Content | None:
@@ -278,8 +290,16 @@ class Transfers:
 
     def settled(self, image_id: str, timeout: float, is_enough: Callable[[Image], bool] = lambda image: False) -> Image:
         """The image once no data is on its way into it any more; or at the end of the timeout, if `is_enough` holds."""
-        locks = Locks(self._images, at_once=True)
-        after = poll(self._clock, timeout, lambda: locks.seen(self._images.get(image_id)), is_settled)
+        locks, meter = Locks(self._images, at_once=True), None
+
+        def look() -> Image:
+            nonlocal meter
+            image = locks.seen(self._images.get(image_id))
+            meter = meter or self._progress.meter(f"{image.get('name') or image_id}: waiting", None)
+            meter.waits(f"status {image['status']}")
+            return image
+
+        after = poll(self._clock, timeout, look, is_settled)
         if not is_settled(after) and not is_enough(after):
             raise TimedOut(
                 f"{describe(after)} still has status {after['status']}{_import_of(after)} after {timeout:g} seconds. "
@@ -338,9 +358,11 @@ class Transfers:
     def put_once(self, image: Image, step: Upload | Stage, put: Callable[[Body], None]) -> None:
         """Send the stream once."""
         about = f"{image.get('name') or image['id']}: {'staging' if isinstance(step, Stage) else 'uploading'}"
-        with step.stream.open() as opened:
+        with step.stream.open() as opened, ExitStack() as answer:
             meter = self._progress.meter(about, opened.size)
-            body = Body(meter.counted(opened), opened.size)
+            # The service may work for long once it has all data.
+            waiting = self._progress.waiting(f"{about}: all data is sent, and there is no answer yet")
+            body = Body(meter.counted(opened), opened.size, lambda: answer.enter_context(waiting))
             try:
                 put(body)
             except (ApiError, ConnectionFailed, DataError) as error:

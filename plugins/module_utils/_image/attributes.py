@@ -107,8 +107,6 @@ SETTABLE = (
 OPTION_OF_ATTRIBUTE = {"os_hidden": "hidden"}
 
 UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-# Keystone makes ids of 32 hexadecimal digits; other tools write the same number as a UUID.
-PROJECT_ID = re.compile(f"[0-9a-fA-F]{{32}}|{UUID.pattern}")
 MAX_TEXT_LENGTH = 255
 
 
@@ -212,11 +210,6 @@ def without_converted(
     if image.get("container_format") == "bare":
         changed.add("container_format")
     return {key: value for key, value in desired.items() if key not in changed}
-
-
-def plain_project_id(uuid: str) -> str:
-    """The id as Keystone writes it: the image service compares texts, and another form would be nobody's."""
-    return uuid.replace("-", "").lower()
 
 
 def new_id() -> str:

@@ -10,19 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+from .._client.credentials import plain_project_id
 from .._errors import ConfigurationError, quoted
 from .._session import Params
 from .attributes import (
     MAX_TEXT_LENGTH,
     OPTION_OF_ATTRIBUTE,
     OUR_PREFIX,
-    PROJECT_ID,
     SETTABLE,
     UUID,
     TagChange,
     folded,
     is_custom,
-    plain_project_id,
 )
 
 CONTAINER_FORMATS = ["ami", "ari", "aki", "bare", "ovf", "ova", "docker", "compressed"]
@@ -204,7 +203,7 @@ def property_name(key: str) -> str:
 def _owner(option: str, value: str) -> str:
     if len(value.split()) > 1:
         raise ConfigurationError(f"{option}: {quoted(value)} is not the id of a project, which has no blanks.")
-    return plain_project_id(value) if PROJECT_ID.fullmatch(value) else _trimmed(option, value)
+    return plain_project_id(_trimmed(option, value))
 
 
 def check_text(option: str, value: str) -> None:

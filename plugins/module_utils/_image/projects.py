@@ -7,10 +7,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 
+from .._client.credentials import PROJECT_ID, plain_project_id
 from .._client.projects import Project, Projects
 from .._errors import ApiError, ConfigurationError, Forbidden, NotFound, quoted
 from .._session import Session
-from .attributes import PROJECT_ID, plain_project_id
 
 # The id of Keystone's first domain, the only one that it does not make in that form.
 FIRST_DOMAIN = "default"

@@ -247,11 +247,23 @@ def test_the_value_of_an_option_that_no_module_knows_is_hidden(option: str, run:
     assert run.told(outcome.stdout, FIRST) == []
 
 
-@pytest.mark.parametrize("address", [f"https://mirror:{FIRST}", f"https://127.0.0.1:{FIRST}/a.raw"])
-def test_an_address_instead_of_a_choice_is_not_repeated(address: str, run: Runner, name: str) -> None:
-    outcome = run("pcd_image", verbosity=3, name=name, method=address)
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://mirror:{FIRST}",
+        "https://127.0.0.1:{FIRST}/a.raw",
+        *(address for address in HOSTILE.values() if "://" in address),
+    ],
+)
+def test_an_address_instead_of_another_value_is_not_repeated(address: str, run: Runner, name: str) -> None:
+    given = address.replace("{FIRST}", FIRST).replace("{SECOND}", SECOND)
+    for option in ("method", "min_disk"):
+        outcome = run("pcd_image", verbosity=3, name=name, **{option: given})
+        assert option in outcome.msg
+        assert run.told(outcome.stdout, FIRST, SECOND) == []
+    outcome = run("pcd_image_catalog", verbosity=3, images=[{"name": name, "method": given}])
     assert "method" in outcome.msg
-    assert run.told(outcome.stdout, FIRST) == []
+    assert run.told(outcome.stdout, FIRST, SECOND) == []
 
 
 def test_the_service_tells_nothing_of_an_address_that_it_could_not_fetch(run: Runner, name: str) -> None:

@@ -82,14 +82,15 @@ def test_the_mark_counts_on_own_images_in_use_only(found: dict[str, Any], counts
         (marked(**GOLDEN), None, False),
         (image(id=OUR_ID, **GOLDEN, **{BOUND_TO: ID}), "silver", False),
         (marked(), "silver", False),
+        (marked(**GOLDEN, owner=OTHER_PROJECT), "silver", False),
     ],
 )
 def test_an_image_of_another_catalogue_is_not_claimed(found: dict[str, Any], catalog: str, is_refused: bool) -> None:
     if is_refused:
         with pytest.raises(PlanError, match="belongs to catalogue 'golden'"):
-            check_claim(found, catalog)
+            check_claim(found, catalog, PROJECT)
     else:
-        check_claim(found, catalog)
+        check_claim(found, catalog, PROJECT)
 
 
 def test_a_claim_is_checked_for_absent_images_too() -> None:

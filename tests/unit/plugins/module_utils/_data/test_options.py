@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import hashlib
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,13 @@ def test_a_request_names_its_secrets_but_no_value_that_would_be_found_everywhere
     assert set(request.secrets) >= {PASSWORD, "a-long-secret"}
     assert "1" not in request.secrets
     assert parse().secrets == ()
+
+
+@pytest.mark.parametrize("owner", [str(uuid.UUID(PROJECT)), PROJECT.upper(), str(uuid.UUID(PROJECT)).upper()])
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_an_owner_selects_images_in_every_form_of_its_id(owner: str, state: str) -> None:
+    request = parse(owner=owner, state=state)
+    assert request.target.owner == request.desired["owner"] == PROJECT
 
 
 def test_what_is_said_of_the_data_of_an_absent_image_has_no_effect() -> None:

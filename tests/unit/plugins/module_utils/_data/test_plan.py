@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import hashlib
 import uuid
@@ -50,6 +51,7 @@ from ansible_collections.platform9.pcd.tests.support.samples import (
     OTHER_PROJECT,
     OUR_ID,
     OUR_OTHER_ID,
+    PROJECT,
     Clock,
     image,
 )
@@ -288,6 +290,17 @@ def test_nothing_is_believed_or_written_on_an_image_of_another_project(bench: An
     assert not made.plan(**given, **stated(NEW)).changed
     other = bench(full(OLD, owner=OTHER_PROJECT, pcd_source=source_of(NEW)))
     other.refused(PlanError, "has other data than the source", **given, **stated(NEW))
+
+
+def test_a_record_of_another_project_gets_no_data_even_if_the_own_one_is_not_known(bench: Any) -> None:
+    made = bench(queued(owner=OTHER_PROJECT, kernel_id=OTHER_ID))
+    given = {"id": ID, "name": None, "path": str(made.path), "visibility": "public"}
+    made.refused(PlanError, f"not to project {PROJECT} of the credentials", **given)
+    unknown = dataclasses.replace(made.session, project_id=None)
+    with pytest.raises(PlanError, match="the project of the token is not known. .* Give project_id"):
+        plan_image(parse(**given), unknown)
+    assert plan_image(parse(**given, owner=OTHER_PROJECT), unknown).changed
+    assert made.glance.done == []
 
 
 def test_a_new_image_remembers_with_one_more_request(bench: Any) -> None:

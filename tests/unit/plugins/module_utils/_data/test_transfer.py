@@ -19,8 +19,10 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.platform9.pcd.plugins.module_utils._client import progress as _progress
 from ansible_collections.platform9.pcd.plugins.module_utils._client.http import Http
 from ansible_collections.platform9.pcd.plugins.module_utils._client.images import Images
+from ansible_collections.platform9.pcd.plugins.module_utils._client.progress import Progress
 from ansible_collections.platform9.pcd.plugins.module_utils._client.retry import MAX_PAUSE_SECONDS, Attempts
 from ansible_collections.platform9.pcd.plugins.module_utils._client.transport import Transport
 from ansible_collections.platform9.pcd.plugins.module_utils._data.digest import BLOCK, Content, Digest
@@ -45,9 +47,10 @@ from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     WrongData,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._image.plan import Image, Import, Stage, Upload
-from ansible_collections.platform9.pcd.tests.support.samples import ID, TOKEN, Clock, image
+from ansible_collections.platform9.pcd.tests.support.samples import ID, OTHER_PROJECT, PROJECT, TOKEN, Clock, image
 from ansible_collections.platform9.pcd.tests.support.scripted_server import (
     BREAK_OFF,
+    SILENCE,
     BrokenReply,
     Reply,
     ReplyFunction,
@@ -96,6 +99,7 @@ class Bench:
     timeout: float = 30
     clock: Clock = field(default_factory=Clock)
     warned: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
 
     @property
     def images(self) -> Images:
@@ -104,7 +108,8 @@ class Bench:
 
     @property
     def transfers(self) -> Transfers:
-        return Transfers(self.images, self.repeats, self.warned.append, self.clock.hands)
+        progress = Progress(self.lines.append, 0)
+        return Transfers(self.images, PROJECT, self.repeats, self.warned.append, self.clock.hands, progress)
 
     def upload(self, stream: Stream, timeout: float = TIMEOUT, store: str | None = None) -> Image:
         return self.transfers.upload(queued(), Upload(stream, store, timeout))
@@ -112,8 +117,8 @@ class Bench:
     def stage(self, stream: Stream, timeout: float = TIMEOUT) -> Image:
         return self.transfers.stage(queued(), Stage(stream, timeout))
 
-    def run_import(self, step: Import) -> Image:
-        return self.transfers.run_import(queued(), step).image
+    def run_import(self, step: Import, **given: Any) -> Image:
+        return self.transfers.run_import(queued(**given), step).image
 
     @property
     def asked(self) -> list[str]:
@@ -948,6 +953,17 @@ def test_a_converted_import_remembers_what_was_staged(bench: Any, tmp_path: Path
     value = f"sha512:{source}=sha512:{data} from qcow2"
     assert memory == [{"op": "add", "path": "/pcd_source", "value": value}]
     assert "from qcow2 to raw" in made.warned[0]
+    assert made.warned[0].endswith("so that the next run recognises it.")
+
+
+def test_what_a_converted_image_of_another_project_stores_is_said_not_to_count(bench: Any, tmp_path: Path) -> None:
+    stream = disk(tmp_path)
+    assert stream.content is not None
+    made = bench(Reply(202), shown(raw(owner=OTHER_PROJECT, **LOCK)), shown(raw(owner=OTHER_PROJECT)))
+    made.run_import(direct(stream), owner=OTHER_PROJECT, size=stream.content.size)
+    (warning,) = made.warned
+    assert f"counts only with credentials of project {OTHER_PROJECT}" in warning
+    assert "on_content_change: keep" in warning
 
 
 @pytest.mark.parametrize(
@@ -1052,3 +1068,24 @@ def test_a_stale_lock_is_noticed_before_it_is_waited_for(bench: Any) -> None:
     made = bench(shown(queued(**LOCK)), FAILED_TASK)
     assert made.transfers.settled(ID, TIMEOUT)["status"] == "queued"
     assert made.clock.slept == []
+
+
+# --- what is shown meanwhile -------------------------------------------------------------------------------------
+
+
+def test_the_wait_for_an_answer_is_reported_once_all_data_is_sent(
+    bench: Any, stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_progress, "MIN_WAITING_SECONDS", 0.05)
+    made = bench(SILENCE, shown(queued()), timeout=0.5)
+    with pytest.raises(PcdError, match="did not answer"):
+        made.upload(stream, timeout=0.5)
+    assert "ubuntu-24.04: uploading: all data is sent, and there is no answer yet" in {
+        line.rpartition(" for ")[0] for line in made.lines
+    }
+
+
+def test_the_wait_for_data_of_others_is_reported(bench: Any) -> None:
+    made = bench(shown(queued(status="saving")), shown(queued(status="saving")), shown(active()))
+    assert made.transfers.settled(ID, TIMEOUT)["status"] == "active"
+    assert any(line.startswith("ubuntu-24.04: waiting: status saving, for ") for line in made.lines)
