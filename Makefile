@@ -49,7 +49,7 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } \
 	    /^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-demo: venv ## Show the collection at work on a real Keystone and Glance
+demo: venv ## Show the collection at work on a real Keystone and Glance (2 minutes)
 	@$(in_venv) $(tools)/with-sandbox.sh demo demo/run.sh
 
 sandbox: ## Start a real Keystone and Glance on 127.0.0.1, to try things by hand
@@ -58,7 +58,7 @@ sandbox: ## Start a real Keystone and Glance on 127.0.0.1, to try things by hand
 sandbox-stop: ## Stop them
 	@$(PYTHON) tests/sandbox/sandbox.py down
 
-docs: build ## Build the documentation site in .build/docs; warnings and dead links are errors
+docs: build ## Build the documentation site in .build/docs; warnings and dead links are errors (1 minute)
 	@echo "== $@"
 	@TOOLS=docs $(in_venv) $(tools)/docs.sh
 
@@ -81,7 +81,7 @@ lint: venv ## Check style, format and words of Python, YAML, shell scripts and d
 
 types: build ## Check the types (20 seconds, the first time a minute)
 	@echo "== $@"
-	@cd .build/tree && ../../$(in_venv) mypy --config-file $(collection)/pyproject.toml $(collection)/plugins $(collection)/tests $(collection)/benchmarks
+	@cd .build/tree && $(CURDIR)/$(in_venv) mypy --config-file $(collection)/pyproject.toml $(collection)/plugins $(collection)/tests $(collection)/benchmarks
 
 units: build ## Run the unit tests (4 to 8 minutes; ARGS='-k test_patch' for some)
 	@echo "== $@"
@@ -148,7 +148,7 @@ certify: build ## Check the requirements of Galaxy and its certification (1 minu
 
 ##@ Slow
 
-test-core: venv ## Run units, sanity and integration on each ansible-core (CORES=2.16.19 CHECKS=units for some)
+test-core: venv ## Run units, sanity and integration on each ansible-core (15 minutes for each; CORES=2.16.19 CHECKS=units for some)
 	@$(in_venv) $(tools)/with-sandbox.sh core env CORES="$(CORES)" CHECKS="$(CHECKS)" $(tools)/test-core.sh
 
 test-faults: build ## Run the whole table of faults, and write its figures into the guide (an hour)
@@ -156,7 +156,7 @@ test-faults: build ## Run the whole table of faults, and write its figures into 
 	    python .build/tree/$(collection)/tests/system/faults/whole_table.py --figures docs/docsite/rst/guide_faults.rst \
 	    --lock tests/sandbox/requirements.lock $(ARGS)
 
-test-production: build ## Run integration, contract, races and faults on MariaDB and HAProxy (ARGS=races for some)
+test-production: build ## Run integration, contract, races and faults on MariaDB and HAProxy (an hour; ARGS=races for some)
 	@$(in_venv) env PCD_SANDBOX_PRODUCTION=1 $(tools)/with-sandbox.sh production $(tools)/production.sh $(ARGS)
 
 test-matrix: build ## Run the integration targets on older releases of Glance (30 minutes; ARGS='zed 2024.1' for some)
@@ -165,7 +165,7 @@ test-matrix: build ## Run the integration targets on older releases of Glance (3
 test-load: build ## Create, change and remove 2,000 images with 10 forks (30 minutes; ARGS='--images 200' for less)
 	@$(in_tree) $(tools)/with-sandbox.sh load env ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/.build/tree python tests/system/load/load.py $(ARGS)
 
-bench: build ## Measure tasks, lists and uploads beside other programs (ARGS=--quick: some minutes)
+bench: build ## Measure tasks, lists and uploads beside other programs (30 minutes; ARGS=--quick: 6)
 	@TOOLS=bench $(in_tree) $(tools)/with-sandbox.sh bench python benchmarks/run.py \
 	    --tree .build/tree --kept .build/openstack-cloud $(ARGS)
 
@@ -177,7 +177,7 @@ awx-live: build ## Try all of awx/ on a real AWX (CONTROLLER_HOST=... CONTROLLER
 
 ##@ Maintain
 
-audit: ## Search the pinned packages for known vulnerabilities (asks PyPI, so it is not a part of test)
+audit: ## Search the pinned packages for known vulnerabilities (1 minute; asks PyPI, so it is not a part of test)
 	@TOOLS=audit $(in_venv) python $(tools)/audit.py $(ARGS)
 
 docs-screenshots: docs ## Take screenshots of the documentation with chromium, wide and narrow

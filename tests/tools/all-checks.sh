@@ -5,6 +5,7 @@
 # all-checks.sh COMMAND...: runs make with all checks, keeps what they print in .build/test.log, and ends with one line
 # that names the checks that failed.
 set -uo pipefail
+export LC_ALL=C.UTF-8 LANGUAGE='' # make says "Error" in the language of the caller
 log=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/.build/test.log
 
 "$@" 2>&1 | tee "$log"
@@ -12,7 +13,7 @@ status=${PIPESTATUS[0]}
 if [ "$status" = 0 ]; then
     echo "== All checks passed"
 else
-    failed=$(sed -nE 's/^make(\[[0-9]+\])?: \*\*\* \[([^]]*: )?([a-z-]+)\] (Error|Terminated|Interrupt).*/\3/p' "$log" | sort -u | tr '\n' ' ')
-    echo "== Failed: ${failed:-make itself, }see .build/test.log"
+    failed=$(sed -nE 's/^make(\[[0-9]+\])?: \*\*\* \[([^]]*: )?([a-z-]+)\] (Error|Terminated|Interrupt).*/\3/p' "$log" | sort -u | paste -sd ' ')
+    echo "== Failed: ${failed:-make itself}, see .build/test.log"
 fi
 exit "$status"

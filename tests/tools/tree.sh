@@ -11,11 +11,12 @@ tree=.build/tree new=.build/tree.new collection=ansible_collections/platform9/pc
 artefact=$(tests/tools/build.sh)
 rm -rf "$new"
 ANSIBLE_COLLECTIONS_PATH=$new ansible-galaxy collection install "$artefact" --offline -p "$new" > /dev/null
-for part in tests benchmarks changelogs galaxy.yml pyproject.toml .gitignore; do
+for part in tests benchmarks changelogs galaxy.yml pyproject.toml .gitignore Makefile; do
     cp -Rp ".build/source/$part" "$new/$collection/"
 done
-# ansible-test looks for a repository upwards, and the outer one would tell it that all of .build is ignored.
-git -C "$new/$collection" init -q
+# ansible-test looks for a repository upwards, and the outer one would tell it that all of .build is ignored. Without git,
+# it takes all files.
+if command -v git > /dev/null; then git -C "$new/$collection" init -q; fi
 
 # All is new, so that no file outlives its source; only what ansible-test has written stays.
 if [ -d "$tree/$collection/tests/output" ]; then
