@@ -224,7 +224,7 @@ def test_the_task_looks_again_if_another_run_sends_data_too(bench: Any, stream: 
     assert made.asked == ["PUT file"]
 
 
-def test_a_conflict_that_a_proxy_tells_of_is_no_other_run(bench: Any, stream: Stream) -> None:
+def test_a_conflict_that_a_proxy_reports_is_not_another_run(bench: Any, stream: Stream) -> None:
     """It would be planned again and again."""
     made = bench(Reply(409, "<html><h1>Blocked by policy 7</h1></html>"), shown(queued()), repeats=3)
     with pytest.raises(ApiError, match="Blocked by policy 7"):
