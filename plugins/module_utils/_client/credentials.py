@@ -58,7 +58,7 @@ class Project(InDomain):
 def plain_project_id(text: str) -> str:
     """An id as Keystone writes it: the image service compares texts, and another form would be nobody's.
 
-    A text that is no id of Keystone stays as it is.
+    A text that is not an id of Keystone stays as it is.
     """
     return text.replace("-", "").lower() if PROJECT_ID.fullmatch(text) else text
 
