@@ -699,7 +699,9 @@ def _deleted_meanwhile(made: Image, error: PcdError) -> PcdError:
     if is_ours(made["id"]):
         # With other data for the same image, for example.
         return LostRace(f"{said}, again and again. Find out who that is, and run the task once that has ended.")
-    return PlanError(f"{said}. An id is never given twice: run the task with another one. ({error})", **error.facts)
+    return PlanError(
+        f"{said}. The service never reuses an image id: run the task with another one. ({error})", **error.facts
+    )
 
 
 def _waits_for_data(image: Image) -> bool:
@@ -729,5 +731,5 @@ def _describe_rest(patch: Patch, image: Image) -> str:
 def _spent(error: ApiError, image_id: str) -> ApiError:
     return error.with_message(
         f"id: {image_id} cannot be the id of a new image. The service says: {error.server_message} "
-        "An id is never given twice, not even after its image is gone or in another project. Choose another one."
+        "The service never reuses an image id, not even after deletion or in another project. Choose another id."
     )

@@ -115,7 +115,7 @@ NAMES: dict[str, Advice] = {
     "endpoint_type": ((None, "Write interface."),),
     "api_timeout": ((None, "Write timeout: the seconds without a byte after which a request is given up."),),
     "verify": ((None, "Write validate_certs."),),
-    "insecure": ((None, "Write validate_certs: false, which trusts everybody on the way."),),
+    "insecure": ((None, "Write validate_certs: false; credentials can then be intercepted."),),
     "cacert": ((None, "Write ca_cert."),),
     "cacert_file": ((None, "Write ca_cert."),),
     "cert": ((None, "Write client_cert."),),

@@ -120,7 +120,7 @@ def encodings(secrets: Iterable[str]) -> list[str]:
     return sorted(forms - {""}, key=len, reverse=True)
 
 
-def masked(text: str, secrets: Iterable[str]) -> str:
+def redact_secrets(text: str, secrets: Iterable[str]) -> str:
     """The text without the secrets, which are given in all their encodings."""
     for secret in secrets:
         text = text.replace(secret, "********")
@@ -132,7 +132,7 @@ def hide_in(error: BaseException, secrets: Iterable[str]) -> None:
     longest_first = sorted(secrets, key=len, reverse=True)
     found: list[BaseException] = [error]
     for each in found:
-        each.args = tuple(masked(part, longest_first) if isinstance(part, str) else part for part in each.args)
+        each.args = tuple(redact_secrets(part, longest_first) if isinstance(part, str) else part for part in each.args)
         beside = (each.__cause__, each.__context__, getattr(each, "reason", None), *each.args)
         found += [other for other in beside if isinstance(other, BaseException) and other not in found]
 

@@ -383,9 +383,9 @@ def _check_keys(option: str, value: Any) -> None:
     if isinstance(value, Mapping):
         for key, item in value.items():
             if not isinstance(key, (str, int, float)) and key is not None:
-                kind = "a date for YAML" if hasattr(key, "isoformat") else "a structure"
+                kind = "read by YAML as a date" if hasattr(key, "isoformat") else "a structure"
                 raise ConfigurationError(
-                    f"{option}: the key {quoted(_plain(key))} is {kind} and no text. Put it in quotes."
+                    f"{option}: the key {quoted(_plain(key))} is {kind}. Only text can be a key: put it in quotes."
                 )
             _check_keys(option, item)
     elif isinstance(value, (list, tuple)):

@@ -52,16 +52,23 @@ Entry = dict[str, Any]
 _read_before: dict[str, tuple[Version, Any]] = {}
 
 
+class NotText(NamedTuple):
+    """What YAML has read a value as, and in which file."""
+
+    kind: str
+    path: str
+
+
 class Cloud(NamedTuple):
     """An entry of clouds.yaml. `values` are texts by the names of the connection options and a few more.
 
-    `not_text` says for a key what YAML has read its value as, if that is not text.
+    `not_text` are the keys whose values YAML has not read as text.
     """
 
     name: str
     path: str
     values: Mapping[str, str]
-    not_text: Mapping[str, str]
+    not_text: Mapping[str, NotText]
     warnings: tuple[str, ...] = ()
 
 
@@ -72,13 +79,13 @@ def named_cloud(name: str, keys: Iterable[str], environ: Mapping[str, str]) -> C
     path, folders = _clouds_yaml(environ)
     if path is None:
         raise ConfigurationError(
-            f"cloud: no clouds.yaml with the cloud {shown(name)} was found in {', '.join(map(shown, folders))}. "
-            "Put it there, or name it in the variable OS_CLIENT_CONFIG_FILE."
+            f"cloud: no clouds.yaml with the cloud {name} was found in {', '.join(folders)}. Put it there, or name it "
+            "in the variable OS_CLIENT_CONFIG_FILE."
         )
     clouds = _clouds(path)
     if name not in clouds:
         known = ", ".join(sorted(clouds)) or "none"
-        raise ConfigurationError(f"cloud: {shown(path)} has no cloud {quoted(shown(name))}. It has: {known}.")
+        raise ConfigurationError(f"cloud: {path} has no cloud {quoted(name)}. It has: {known}.")
     return _cloud(name, clouds[name], path, keys, environ)
 
 
@@ -90,7 +97,7 @@ def only_cloud(keys: Iterable[str], environ: Mapping[str, str]) -> Cloud | None:
     clouds = _clouds(path)
     if len(clouds) > 1:
         raise ConfigurationError(
-            f"cloud: {shown(path)} has several clouds, and none was named. Give cloud or OS_CLOUD, one of "
+            f"cloud: {path} has several clouds, and none was named. Give cloud or OS_CLOUD, one of "
             f"{', '.join(sorted(clouds))}; or other credentials, as options or as OS_* variables."
         )
     for name, entry in clouds.items():
@@ -107,18 +114,16 @@ def cloud_names(environ: Mapping[str, str]) -> list[str]:
         return []
 
 
-def shown(text: str) -> str:
-    """A path or a name within a message, which may hold bytes that are no UTF-8."""
-    return text.encode(errors="replace").decode()
-
-
 def _cloud(name: str, entry: Any, path: str, keys: Iterable[str], environ: Mapping[str, str]) -> Cloud:
-    place = f"cloud {shown(name)} in {shown(path)}"
+    place = f"cloud {name} in {path}"
     entry = _normalized(entry, place)
     secrets, secure = _secrets(name, path, environ)
+    of_secure: Entry = {}
     if secure:
-        entry = dict_merge(entry, _normalized(secrets, f"cloud {shown(name)} in {shown(secure)}"))
-    flat = {**_flat(entry, place), **_regions(entry, place), **_verification(entry)}
+        of_secure = _normalized(secrets, f"cloud {name} in {secure}")
+        entry = dict_merge(entry, of_secure)
+        of_secure = _values(of_secure, f"cloud {name} in {secure}")
+    flat = _values(entry, place)
     warnings = _check(flat, place)
     values, not_text = {}, {}
     for key in keys:
@@ -129,7 +134,7 @@ def _cloud(name: str, entry: Any, path: str, keys: Iterable[str], environ: Mappi
             raise ConfigurationError(f"cloud: {key} of {place} is not a single value. Correct the file.")
         values[key] = os.path.expanduser(str(value)) if key in FILES else str(value)
         if not isinstance(value, str):
-            not_text[key] = _kind(value)
+            not_text[key] = NotText(_kind(value), secure if secure and of_secure.get(key) == value else path)
     return Cloud(name, path, values, not_text, warnings)
 
 
@@ -148,6 +153,11 @@ def _underscored(entry: Mapping[Any, Any], place: str) -> Entry:
     for key, value in entry.items():
         _put(found, str(key).replace("-", "_"), value, place)
     return found
+
+
+def _values(entry: Mapping[str, Any], place: str) -> Entry:
+    """What the entry says, by our names."""
+    return {**_flat(entry, place), **_regions(entry, place), **_verification(entry)}
 
 
 def _flat(entry: Mapping[str, Any], place: str) -> Entry:
@@ -251,9 +261,9 @@ def _named_file(variable: str, environ: Mapping[str, str]) -> str | None:
         return None
     path = os.path.expanduser(given)
     if not os.path.exists(path):
-        place = "" if os.path.isabs(path) else f" in {shown(os.getcwd())}"
+        place = "" if os.path.isabs(path) else f" in {os.getcwd()}"
         raise ConfigurationError(
-            f"cloud: {variable} names {shown(given)}, which is not there{place}. Correct the variable, or unset it."
+            f"cloud: {variable} names {given}, which is not there{place}. Correct the variable, or unset it."
         )
     return path
 
@@ -288,7 +298,7 @@ def _clouds(path: str) -> Entry:
     document = _document(path)
     clouds = document.get("clouds") if isinstance(document, dict) else None
     if not isinstance(clouds, dict):
-        raise ConfigurationError(f"cloud: {shown(path)} has no dictionary named clouds at its top. Correct the file.")
+        raise ConfigurationError(f"cloud: {path} has no dictionary named clouds at its top. Correct the file.")
     return {str(name): entry for name, entry in clouds.items()}
 
 
@@ -304,7 +314,7 @@ def _document(path: str) -> Any:
                 return known[1]
             text = stream.read()
     except OSError as error:
-        raise ConfigurationError(f"cloud: {shown(path)} cannot be read: {error.strerror}.") from None
+        raise ConfigurationError(f"cloud: {path} cannot be read: {error.strerror}.") from None
     except ValueError as error:
         raise _invalid(path, error) from None
     document = _parsed(path, text)
@@ -326,7 +336,7 @@ def _from_yaml(path: str, text: str) -> Any:
         import yaml
     except ImportError:
         raise ConfigurationError(
-            f"cloud: reading {shown(path)} needs the Python library PyYAML, which is not installed for the "
+            f"cloud: reading {path} needs the Python library PyYAML, which is not installed for the "
             "Python of this task. Install it, or give the connection by options or OS_* variables."
         ) from None
     if hasattr(yaml, "CSafeLoader") and _max_depth(text) <= MAX_DEPTH_IN_C:
@@ -353,4 +363,4 @@ def _invalid(path: str, error: Exception) -> ConfigurationError:
     mark = getattr(error, "problem_mark", None)
     position = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
     kind = "JSON" if path.endswith(".json") else "YAML"
-    return ConfigurationError(f"cloud: {shown(path)} is not valid {kind}{position}. Correct the file.")
+    return ConfigurationError(f"cloud: {path} is not valid {kind}{position}. Correct the file.")

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from html import unescape
 from typing import Any
 
-from .._redact import encodings, host_in, masked, secrets_in
+from .._redact import encodings, host_in, redact_secrets, secrets_in
 from .proxies import proxies_for
 from .transport import Transport, decoded
 
@@ -146,7 +146,7 @@ def reason_for(error: Exception, url: str, transport: Transport) -> str:
     """Why no response came, and what to look at."""
     # Libraries quote the address of a proxy that they cannot use.
     proxies = (secret for proxy in proxies_for(url).values() for secret in secrets_in(proxy))
-    return masked(_reason_for(error, url, transport), encodings(proxies))
+    return redact_secrets(_reason_for(error, url, transport), encodings(proxies))
 
 
 def _reason_for(error: Exception, url: str, transport: Transport) -> str:

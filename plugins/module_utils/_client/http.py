@@ -26,7 +26,7 @@ from .._errors import (
 from .._redact import (
     encodings,
     host_in,
-    masked,
+    redact_secrets,
     redacted,
     redacted_text,
 )
@@ -288,12 +288,12 @@ class Http:
             "Check that the address is that of the service itself and that no proxy answers in its place."
         )
         return ApiError(
-            self._masked(with_request_id(message, answer.request_id)),
+            self._redact(with_request_id(message, answer.request_id)),
             method=method,
             url=url,
             status=answer.status,
             server_message="",
-            request_id=None if answer.request_id is None else self._masked(answer.request_id),
+            request_id=None if answer.request_id is None else self._redact(answer.request_id),
         )
 
     def _api_error(self, response: requests.Response, purpose: str, what: str, request_id: str | None) -> ApiError:
@@ -304,12 +304,12 @@ class Http:
             with_request_id,
         )
 
-        request_id = None if request_id is None else self._masked(request_id)
+        request_id = None if request_id is None else self._redact(request_id)
         status = response.status_code
         method, url = str(response.request.method), redacted(response.url)
         # Before it is cut or read: a part of a secret, or another encoding of it, would not be found afterwards.
-        body = self._masked(response.content.decode(errors="replace"))[:MAX_ERROR_BODY_BYTES]
-        server_message = redacted_text(self._masked(server_words(response.headers.get("Content-Type", ""), body)))
+        body = self._redact(response.content.decode(errors="replace"))[:MAX_ERROR_BODY_BYTES]
+        server_message = redacted_text(self._redact(server_words(response.headers.get("Content-Type", ""), body)))
         answered = f"{status} {response.reason}"
         message = f"Could not {purpose}: {method} {url} {what} ({answered})"
         message += f": {server_message}" if server_message not in ("", answered) else "."
@@ -322,7 +322,7 @@ class Http:
         if advice:
             message += ("" if message.endswith((".", "!", "?")) else ".") + f" {advice}"
         return kind(
-            self._masked(with_request_id(message, request_id)),
+            self._redact(with_request_id(message, request_id)),
             method=method,
             url=url,
             status=status,
@@ -340,13 +340,13 @@ class Http:
             return ConfigurationError(
                 f"Could not {purpose}: {redacted(url)} is not a usable address. Write https://host/path."
             )
-        message = self._masked(f"Could not {purpose}: {reason_for(error, url, self._transport)}")
+        message = self._redact(f"Could not {purpose}: {reason_for(error, url, self._transport)}")
         if may_recover(error) or is_timeout(error):
             return ConnectionFailed(message, was_sent=was_sent(error), url=redacted(url))
         return Unreachable(message, url=redacted(url))
 
-    def _masked(self, text: str) -> str:
-        return masked(text, encodings(self._secrets))
+    def _redact(self, text: str) -> str:
+        return redact_secrets(text, encodings(self._secrets))
 
 
 def _was_not_sent(error: PcdError) -> bool:

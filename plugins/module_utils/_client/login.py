@@ -157,9 +157,9 @@ def warnings_about(access: Access, connection: Connection) -> list[str]:
     if connection.image_endpoint_override is not None or not access.image_endpoint.lower().startswith("http:"):
         return []
     return [
-        f"The catalogue of Keystone has a plain http address for the image service, {access.image_endpoint}: everybody "
-        "on the way can read the token and the data. Ask the administrator of the cloud for an https endpoint; until "
-        "then, give one with image_endpoint_override, or with interface if the catalogue has another."
+        f"The catalogue of Keystone has an unencrypted HTTP address for the image service, {access.image_endpoint}: "
+        "token and data can be intercepted. Ask the administrator of the cloud for an https endpoint; until then, give "
+        "one with image_endpoint_override, or with interface if the catalogue has another."
     ]
 
 

@@ -195,7 +195,7 @@ def _warnings(sources: _Sources, login: _Login, transport: Transport) -> list[st
         if filled and not any(source is variables for source in _speaking_for(sources, login)):
             warnings.append(
                 f"The cloud {cloud.name} of clouds.yaml does not say {' and '.join(filled)}, so that OS_* variables of "
-                "another login do. Write it into the entry, or unset them."
+                "other credentials do. Write it into the entry, or unset them."
             )
         return warnings
     variables = sources.order[1]
@@ -203,8 +203,8 @@ def _warnings(sources: _Sources, login: _Login, transport: Transport) -> list[st
     # To work in another project with the same login is valid. An address that was left over gets the entry's secret.
     if overruled and (WHO & variables.keys() or set(ADDRESSES) & set(overruled)):
         warnings.append(
-            f"OS_* variables go before the cloud {cloud.name} that OS_CLOUD names, and they say something else for "
-            f"{', '.join(overruled)}. Name the cloud in the task if it is meant, or unset them."
+            f"OS_* variables override cloud {cloud.name} (OS_CLOUD) for: {', '.join(overruled)}. To use the values of "
+            "clouds.yaml, name the cloud in the task, or unset the variables."
         )
     return warnings
 
@@ -220,7 +220,7 @@ def _speaking_for(sources: _Sources, login: _Login) -> list[Source]:
 
 def _plain_http(auth_url: str | None, override: str | None) -> list[str]:
     return [
-        f"{option} is plain http: everybody on the way can read the credentials. Use https."
+        f"{option} uses unencrypted HTTP: credentials can be intercepted. Use https."
         for option, address in (("auth_url", auth_url), ("image_endpoint_override", override))
         if address is not None and address.lower().startswith("http:")
     ]
@@ -242,8 +242,8 @@ def _hint(sources: _Sources) -> str:
         return ""
     used = [key for key in cloud.not_text if next(each for each in sources.order if key in each) is cloud.values]
     return " ".join(
-        f"In {cloud.path}, the value of {key} is {cloud.not_text[key]} for YAML and no text (0123 becomes 83, for "
-        f"example); put it in quotes if it is meant as it stands there."
+        f"In {cloud.not_text[key].path}, the value of {key} is read by YAML as {cloud.not_text[key].kind}, not as text "
+        "(0123 becomes 83, for example). Put it in quotes if it is meant as it stands there."
         for key in used
         if key != "identity_api_version"
     )
@@ -365,13 +365,13 @@ def _scope(login: _Login) -> tuple[Project | None, str | None]:
     named = [key for key in found if key not in PROJECTS]
     if named and len(found) > 1:
         raise ConfigurationError(
-            f"{named[0]}: it stands beside {' and '.join(key for key in found if key != named[0])}, and a login is for "
+            f"{named[0]}: it stands beside {' and '.join(key for key in found if key != named[0])}, and a token is for "
             "one of them. Keep one."
         )
     if "system_scope" in found:
         raise ConfigurationError(
-            "system_scope: a login to the system as a whole (OS_SYSTEM_SCOPE or clouds.yaml) has no project, and so no "
-            "images. Remove it, and give project_name or project_id."
+            "system_scope: a token for the system as a whole (OS_SYSTEM_SCOPE or clouds.yaml) has no project, and so "
+            "no images. Remove it, and give project_name or project_id."
         )
     if "trust_id" in found:
         if not login.credential.takes_scope:
@@ -387,8 +387,8 @@ def _scope(login: _Login) -> tuple[Project | None, str | None]:
     domain = next(iter(group(sources, "domain_id", "domain_name")), None)
     if domain and login.credential.takes_scope:
         raise ConfigurationError(
-            f"project_name: it is missing, and {domain} without it is a login to a domain, which has no images. Give "
-            "project_name or project_id."
+            f"project_name: it is missing, and {domain} without it asks for a token of a domain, which has no images. "
+            "Give project_name or project_id."
         )
     return None, None
 
@@ -442,13 +442,8 @@ def _file(option: str, path: str | None) -> str | None:
             return path
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else error
-        place = "" if os.path.isabs(path) else f" in the working directory {_shown(os.getcwd())}"
-        raise ConfigurationError(f"{option}: {_shown(path)} cannot be read: {why}{place}. Correct the path.") from None
-
-
-def _shown(path: str) -> str:
-    """A path within a message, which may hold bytes that are no UTF-8."""
-    return path.encode(errors="replace").decode()
+        place = "" if os.path.isabs(path) else f" in the working directory {os.getcwd()}"
+        raise ConfigurationError(f"{option}: {path} cannot be read: {why}{place}. Correct the path.") from None
 
 
 def _interface(value: str | None) -> str | None:

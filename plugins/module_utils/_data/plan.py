@@ -441,7 +441,8 @@ class _Planner:
             )
         if self._request.target.id is not None:
             raise PlanError(
-                f"{why} An id is never given twice: delete the image, and run the task with its name or another id."
+                f"{why} The service never reuses an image id: delete the image, and run the task with its name or "
+                "another id."
             )
         return self._replaced(unusable, stream)
 

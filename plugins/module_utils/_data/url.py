@@ -29,7 +29,7 @@ from .._errors import (
 from .._redact import (
     encodings,
     host_in,
-    masked,
+    redact_secrets,
     redacted,
     secrets_in,
 )
@@ -195,13 +195,13 @@ class Url:
                 raise DataError(f"{self._option}: {self} redirects to {target}, which is not an http address.")
             if _is_step_down(left, address):
                 raise self._leads_to_plain_http(left, address)
-        raise DataError(f"{self._option}: {self} leads from one address to the next, more than {MAX_REDIRECTS} times.")
+        raise DataError(f"{self._option}: {self} redirects more than {MAX_REDIRECTS} times. Give the final address.")
 
     def _leads_to_plain_http(self, left: str, address: str) -> DataError:
-        target = self._masked(redacted(address))
+        target = self._redact(redacted(address))
         return DataError(
-            f"{self._option}: {self._masked(redacted(left))} leads from https to plain http, to {target}. That is not "
-            "followed, because anybody on the way could change the data. Give an https address that leads to no "
+            f"{self._option}: {self._redact(redacted(left))} leads from https to plain http, to {target}. That is not "
+            "followed, because the data could be changed on its way. Give an https address that leads to no "
             "other; or, if plain http is enough for this file, the http address itself.",
             redirect=target,
         )
@@ -232,7 +232,7 @@ class Url:
             except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
                 if may_recover(error) and attempts.again():
                     continue
-                reason = masked(self._failure(error, address), encodings(secrets_in(address)))
+                reason = redact_secrets(self._failure(error, address), encodings(secrets_in(address)))
                 # Without the cause, whose text may hold the whole address.
                 raise DataError(f"{self._option}: could not fetch {self}: {reason}").tried(attempts.count) from None
             if response.status_code not in BUSY:
@@ -256,7 +256,7 @@ class Url:
         raise self._refused(response)
 
     def _refused(self, response: requests.Response) -> DataError:
-        answered = self._masked(f"{response.status_code} {response.reason}")
+        answered = self._redact(f"{response.status_code} {response.reason}")
         advice = "Check the address."
         if response.status_code in (401, 403):
             advice = "Check url_username, url_password and url_headers; they reach no other host than that of the url."
@@ -296,10 +296,10 @@ class Url:
                 f"the certificate of {host_in(address)} cannot be trusted, or TLS failed. Give the CA of the vendor "
                 "with ca_cert."
             )
-        return self._masked(reason_for(error, _without_login(address), self._transport))
+        return self._redact(reason_for(error, _without_login(address), self._transport))
 
-    def _masked(self, text: str) -> str:
-        return masked(text, self._secrets)
+    def _redact(self, text: str) -> str:
+        return redact_secrets(text, self._secrets)
 
 
 class _Download:

@@ -160,9 +160,10 @@ def property_value(key: str, value: Any) -> str | None:
                 f"{MAX_PROPERTY_BYTES} at the most."
             )
         return text
+    kind = NAMES_OF_TYPES.get(type(value), "value of this kind")
     raise ConfigurationError(
-        f"properties.{key}: a {KINDS.get(type(value), 'value of this kind')} cannot be stored, the image service keeps "
-        "text only. Write a string, a number or a boolean; for structured content, use the to_json filter."
+        f"properties.{key}: a {kind} cannot be stored, the image service keeps text only. Write a string, a number or "
+        "a boolean; for structured content, use the to_json filter."
     )
 
 
@@ -263,7 +264,7 @@ def _tags(option: str, value: Iterable[str]) -> list[str]:
     return tags
 
 
-KINDS: dict[type, str] = {list: "list", tuple: "list", dict: "dictionary"}
+NAMES_OF_TYPES: dict[type, str] = {list: "list", tuple: "list", dict: "dictionary"}
 CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "min_disk": check_integer,
     "min_ram": check_integer,

@@ -341,8 +341,8 @@ def test_a_value_that_is_not_text_is_reported_if_the_login_fails(
     finally:
         path.unlink()
     assert refused.result["status"] == 401
-    assert f"In {path}, the value of {key} is {kind} for YAML" in refused.msg
-    assert "put it in quotes" in refused.msg
+    assert f"In {path}, the value of {key} is read by YAML as {kind}" in refused.msg
+    assert "Put it in quotes" in refused.msg
 
 
 def test_two_endpoints_of_one_interface_and_region_are_not_guessed_between(run: Runner, server: Server) -> None:

@@ -423,7 +423,7 @@ def test_plain_http_to_a_port_with_tls(run: Runner, server: Server, sandbox: dic
     refused = run("pcd_image_info", None, **{**server.login("member"), "auth_url": address}, retries=0)
     assert refused.failed
     assert "http" in refused.msg
-    assert "plain http" in str(refused.result["warnings"])
+    assert "unencrypted HTTP" in str(refused.result["warnings"])
 
 
 class Quiet(http.server.BaseHTTPRequestHandler):

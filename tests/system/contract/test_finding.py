@@ -211,7 +211,7 @@ def test_an_id_whose_image_was_deleted_is_refused_with_its_reason(run: Runner, s
     assert run("pcd_image", id=image["id"], state="absent").writes == ["DELETE"]
     refused = run("pcd_image", id=image["id"], name=name)
     assert refused.result["status"] == 409
-    assert "never given twice" in refused.msg
+    assert "never reuses an image id" in refused.msg
     assert server.named(name) == []
 
 

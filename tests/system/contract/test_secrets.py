@@ -331,7 +331,7 @@ def plain_region(server: Server) -> Iterator[str]:
 def test_a_plain_http_address_of_the_catalogue_is_warned_of(plain_region: str, run: Runner) -> None:
     outcome = run("pcd_image_info", region_name=plain_region)
     (warning,) = outcome.result["warnings"]
-    assert "The catalogue of Keystone has a plain http address" in str(warning)
+    assert "The catalogue of Keystone has an unencrypted HTTP address" in str(warning)
 
 
 def test_a_name_with_control_characters_is_shown_with_escapes(run: Runner, server: Server) -> None:

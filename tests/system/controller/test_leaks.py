@@ -398,7 +398,7 @@ def test_a_failure_tells_no_secret(in_process: bool, run: Player) -> None:
     assert [found for request in others for found in searcher.found_in(request)] == []
     assert not any(word in others[0].lower() for word in ("authorization", "x-auth-token", "x-key"))
     plain = seen.results["a password repeated by html and 401"]
-    assert any("plain http" in warning for warning in plain["warnings"])
+    assert any("unencrypted HTTP" in warning for warning in plain["warnings"])
 
 
 def successes(run: Player, name: str, user: Mapping[str, str]) -> dict[str, dict[str, Any]]:

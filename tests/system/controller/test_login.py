@@ -71,7 +71,7 @@ def test_a_date_as_the_key_of_a_property_is_an_error_in_one_line(in_process: boo
     )
     played = run(playbook, succeeds=False, platform9_pcd_in_process=in_process)
     result = played.tasks["Declare"]
-    assert "properties: the key '2024-01-31' is a date for YAML and no text" in result["msg"]
+    assert "properties: the key '2024-01-31' is read by YAML as a date. Only text can be a key" in result["msg"]
     assert "Traceback" not in played.stdout + played.stderr + str(result.get("exception") or "")
     assert played.requests == []
 

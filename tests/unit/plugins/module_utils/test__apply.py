@@ -111,7 +111,7 @@ def test_a_desired_id_goes_before_one_of_ours() -> None:
 
 def test_an_id_that_was_used_before_is_explained() -> None:
     shelf = RecordingImages(create=error(Conflict, 409, "Image ID already exists!"))
-    with pytest.raises(Conflict, match="Image ID already exists! An id is never given twice") as caught:
+    with pytest.raises(Conflict, match="Image ID already exists! The service never reuses an image id") as caught:
         applier_of(session_with(shelf)).apply(plan_present({"name": "new"}, None, new_id=ID))
     assert caught.value.status == 409
     assert caught.value.server_message == "Image ID already exists!"
@@ -723,7 +723,7 @@ def test_a_run_whose_new_image_is_deleted_by_another_client_plans_again(
         applier_of(session_with(glance)).apply(plan)
     assert isinstance(caught.value, PlanError if given_id else LostRace)
     assert not getattr(caught.value, "kept", False)
-    assert ("An id is never given twice" in str(caught.value)) is (given_id is not None)
+    assert ("The service never reuses an image id" in str(caught.value)) is (given_id is not None)
 
 
 def test_an_image_that_the_service_still_works_on_is_left_to_it(stream: Stream) -> None:

@@ -94,7 +94,7 @@ def test_warnings_of_the_connection_reach_the_user(serve: Serve) -> None:
     params = params_for(service, id=ID, name="x", auth_url="http://pcd.invalid", validate_certs=False)
     perform(task(), params, True, warned.append, {})
     assert any("not verified" in warning for warning in warned)
-    assert any("plain http" in warning for warning in warned)
+    assert any("unencrypted HTTP" in warning for warning in warned)
 
 
 def test_the_environment_gives_what_the_options_do_not(serve: Serve) -> None:

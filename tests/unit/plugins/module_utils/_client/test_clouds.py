@@ -16,6 +16,7 @@ import yaml
 from ansible_collections.platform9.pcd.plugins.module_utils._client import clouds, files
 from ansible_collections.platform9.pcd.plugins.module_utils._client.clouds import (
     Cloud,
+    NotText,
     cloud_names,
     named_cloud,
     only_cloud,
@@ -183,7 +184,19 @@ def test_what_yaml_takes_for_no_text_is_known(key: str, written: str, text: str,
     write(work / "clouds.yaml", f"clouds: {{demo: {{auth: {{{key}: {written}}}}}}}")
     cloud = read()
     assert cloud.values[key] == text
-    assert cloud.not_text.get(key) == kind
+    assert cloud.not_text == ({} if kind is None else {key: NotText(kind, str(work / "clouds.yaml"))})
+
+
+def test_a_value_that_is_not_text_has_the_file_that_it_comes_from(work: Path) -> None:
+    write(work / "clouds.yaml", "clouds: {demo: {auth: {username: 2024, password: 1}, region_name: no}}")
+    write(work / "secure.yaml", "clouds: {demo: {auth: {password: 0123, tenant-name: 7}}}")
+    clouds, secure = str(work / "clouds.yaml"), str(work / "secure.yaml")
+    assert {key: each.path for key, each in read().not_text.items()} == {
+        "username": clouds,
+        "region_name": clouds,
+        "password": secure,
+        "project_name": secure,
+    }
 
 
 def test_what_nobody_puts_in_quotes_is_text() -> None:

@@ -464,8 +464,8 @@ def test_a_login_that_fails_is_reported_with_what_yaml_has_made_of_a_value(
     with pytest.raises(PcdError) as caught:
         with_cloud(serve(reply), **auth)
     message = str(caught.value)
-    assert f"the value of {key} is {kind}" in message
-    assert "put it in quotes" in message
+    assert f"the value of {key} is read by YAML as {kind}" in message
+    assert "Put it in quotes" in message
     assert str(Path.cwd() / "clouds.yaml") in message
     assert "\n" not in message
 
@@ -485,7 +485,9 @@ def test_what_is_text_and_what_is_not_used_is_not_told(serve: Serve) -> None:
 def test_a_region_that_yaml_takes_for_a_boolean_is_reported(serve: Serve) -> None:
     keystone = serve(issued())
     write_cloud({"auth": {"auth_url": keystone.url, **USER}, "region_name": False})
-    with pytest.raises(ConfigurationError, match=r"no image service in 'False'.* region_name is a boolean for YAML"):
+    with pytest.raises(
+        ConfigurationError, match=r"no image service in 'False'.* region_name is read by YAML as a boolean"
+    ):
         log_in(connection_from(options(CONNECTION_OPTIONS, cloud="demo"), {}))
 
 
@@ -758,4 +760,4 @@ def test_a_plain_http_address_of_the_catalogue_is_warned_of(
     connection = connection_from(spec, {})
     warnings = warnings_about(log_in(connection), connection)
     assert len(warnings) == warned
-    assert all("plain http" in warning and "library.example.com:9494" in warning for warning in warnings)
+    assert all("unencrypted HTTP" in warning and "library.example.com:9494" in warning for warning in warnings)

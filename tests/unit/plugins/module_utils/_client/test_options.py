@@ -536,7 +536,7 @@ def test_a_trust_is_not_mixed_with_a_project_of_another_source(clouds_yaml: Path
         ({"trust_id": "t", "project_id": "p"}, "trust_id: it stands beside project_id"),
         ({"system_scope": "all", "project_id": "p"}, "system_scope: it stands beside project_id"),
         ({"system_scope": "all", "trust_id": "t"}, "trust_id: it stands beside system_scope"),
-        ({"system_scope": "all"}, "system_scope: a login to the system as a whole"),
+        ({"system_scope": "all"}, "system_scope: a token for the system as a whole"),
     ],
 )
 def test_a_login_is_for_one_project(auth: dict[str, str], beginning: str, clouds_yaml: Path) -> None:
@@ -1084,12 +1084,12 @@ def test_an_address_is_taken_without_what_stands_around_it(given: str, address: 
 )
 def test_plain_http_is_warned_of(address: str) -> None:
     (warning,) = connection(auth_url=address).warnings
-    assert "plain http" in warning
+    assert "unencrypted HTTP" in warning
 
 
 def test_plain_http_for_the_images_is_warned_of_if_the_token_goes_over_it() -> None:
     (warning,) = connection(image_endpoint_override="http://images.example.com").warnings
-    assert "plain http" in warning
+    assert "unencrypted HTTP" in warning
     assert "image_endpoint_override" in warning
 
 
@@ -1141,7 +1141,7 @@ def test_variables_that_overrule_the_cloud_of_os_cloud_are_warned_of(clouds_yaml
     write(clouds_yaml, pcd=entry(project_name="p"))
     environ = {"OS_AUTH_URL": KEYSTONE, "OS_USERNAME": "left-over", "OS_PROJECT_NAME": "q"}
     (warning,) = connection({**environ, "OS_CLOUD": "pcd"}).warnings
-    assert "something else for project_name, username" in warning
+    assert "override cloud pcd (OS_CLOUD) for: project_name, username." in warning
     assert connection(environ, cloud="pcd").warnings == ()
     # To work in another project of the same login is what these two are for.
     assert connection({"OS_CLOUD": "pcd", "OS_PROJECT_NAME": "q"}).warnings == ()
@@ -1189,7 +1189,7 @@ def test_an_address_that_was_left_over_beside_a_cloud_of_the_shell_is_warned_of(
     write(clouds_yaml, pcd={**entry(), "image_endpoint_override": "https://images.example.com"})
     found = connection({"OS_CLOUD": "pcd", variable: "https://other.example.com"})
     (warning,) = found.warnings
-    assert "OS_* variables go before the cloud pcd that OS_CLOUD names" in warning
+    assert "OS_* variables override cloud pcd (OS_CLOUD) for: " in warning
 
 
 @pytest.mark.parametrize("token", [f"{TOKEN}\nX-Other: 1", f"{TOKEN} x", f"{TOKEN}\x00", f"{TOKEN}ü", " ", "\n"])

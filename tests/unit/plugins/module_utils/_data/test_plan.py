@@ -470,7 +470,7 @@ def test_data_that_may_still_be_somebodys_is_left_to_whom_it_belongs(left: Image
 
 def test_staged_data_cannot_be_sent_again_under_its_id(bench: Any) -> None:
     left = staged(id=new_id())
-    bench(left).refused(PlanError, "an import was never begun.*An id is never given twice", id=left["id"])
+    bench(left).refused(PlanError, "an import was never begun.*The service never reuses an image id", id=left["id"])
 
 
 @pytest.mark.parametrize("ours", [True, False])
@@ -961,7 +961,7 @@ def test_a_record_of_others_that_refused_data_is_left_to_them(bench: Any) -> Non
 
 def test_an_id_is_never_given_twice(bench: Any) -> None:
     unusable = queued(id=new_id(), checksum="a" * 32)
-    bench(unusable).refused(PlanError, "An id is never given twice", id=unusable["id"])
+    bench(unusable).refused(PlanError, "The service never reuses an image id", id=unusable["id"])
 
 
 # --- stores ------------------------------------------------------------------------------------------------------
