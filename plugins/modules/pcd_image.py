@@ -344,10 +344,9 @@ requirements:
   - jsonpatch >= 1.32
 seealso:
   - module: platform9.pcd.pcd_image_info
-  - module: platform9.pcd.pcd_image_state
-  - ref: ansible_collections.platform9.pcd.docsite.guide_rotation
-    description: Nightly jobs, staging and rollback
+  - module: platform9.pcd.pcd_image_catalog
   - module: platform9.pcd.pcd_image_member
+  - module: platform9.pcd.pcd_image_state
   - module: platform9.pcd.pcd_image_download
   - module: platform9.pcd.pcd_image_service_info
   - ref: ansible_collections.platform9.pcd.docsite.guide_images
@@ -356,8 +355,20 @@ seealso:
     description: How data is uploaded, imported and compared.
   - ref: ansible_collections.platform9.pcd.docsite.guide_changing
     description: What happens if the data of an image changes.
+  - ref: ansible_collections.platform9.pcd.docsite.guide_rotation
+    description: Nightly jobs, staging and rollback.
+  - ref: ansible_collections.platform9.pcd.docsite.guide_catalog
+    description: Many images in one task, and those that are not declared any more.
+  - ref: ansible_collections.platform9.pcd.docsite.guide_sharing
+    description: Visibility, members, and the ways to take an image out of use.
   - ref: ansible_collections.platform9.pcd.docsite.guide_checking
     description: What check mode and the diff predict.
+  - ref: ansible_collections.platform9.pcd.docsite.guide_safety
+    description: Failures, races and interrupted runs.
+  - ref: ansible_collections.platform9.pcd.docsite.guide_cookbook
+    description: Recipes for common jobs, complete enough to copy.
+  - ref: ansible_collections.platform9.pcd.docsite.guide_adhoc
+    description: The modules as commands.
   - ref: ansible_collections.platform9.pcd.docsite.guide_authentication
     description: The connection options and the sources of their values.
   - ref: ansible_collections.platform9.pcd.docsite.guide_from_openstack

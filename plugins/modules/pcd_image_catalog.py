@@ -220,6 +220,30 @@ options:
 seealso:
   - module: platform9.pcd.pcd_image
   - module: platform9.pcd.pcd_image_info
+  - module: platform9.pcd.pcd_image_member
+  - module: platform9.pcd.pcd_image_state
+  - module: platform9.pcd.pcd_image_download
+  - module: platform9.pcd.pcd_image_service_info
+  - ref: ansible_collections.platform9.pcd.docsite.guide_catalog
+    description: Many images in one task, and those that are not declared any more.
+  - ref: ansible_collections.platform9.pcd.docsite.guide_data
+    description: How data is uploaded, imported and compared.
+  - ref: ansible_collections.platform9.pcd.docsite.guide_rotation
+    description: Nightly jobs, staging and rollback.
+  - ref: ansible_collections.platform9.pcd.docsite.guide_regions
+    description: Work in many regions.
+  - ref: ansible_collections.platform9.pcd.docsite.guide_checking
+    description: What check mode and the diff predict.
+  - ref: ansible_collections.platform9.pcd.docsite.guide_safety
+    description: Failures, races and interrupted runs.
+  - ref: ansible_collections.platform9.pcd.docsite.guide_report
+    description: A page with all images, and their drift against a catalogue.
+  - ref: ansible_collections.platform9.pcd.docsite.guide_cookbook
+    description: Recipes for common jobs, complete enough to copy.
+  - ref: ansible_collections.platform9.pcd.docsite.guide_authentication
+    description: The connection options and the sources of their values.
+  - ref: ansible_collections.platform9.pcd.docsite.guide_troubleshooting
+    description: Messages, their causes and what to do.
 """
 
 EXAMPLES = r"""

@@ -58,15 +58,24 @@ notes:
 seealso:
   - module: platform9.pcd.pcd_image
   - module: platform9.pcd.pcd_image_info
-  - module: platform9.pcd.pcd_image_state
+  - module: platform9.pcd.pcd_image_catalog
   - module: platform9.pcd.pcd_image_member
+  - module: platform9.pcd.pcd_image_state
   - module: platform9.pcd.pcd_image_service_info
   - ref: ansible_collections.platform9.pcd.docsite.guide_data
     description: How data is uploaded, imported and compared.
   - ref: ansible_collections.platform9.pcd.docsite.guide_checking
     description: What check mode and the diff predict.
+  - ref: ansible_collections.platform9.pcd.docsite.guide_safety
+    description: Failures, races and interrupted runs.
+  - ref: ansible_collections.platform9.pcd.docsite.guide_cookbook
+    description: Recipes for common jobs, complete enough to copy.
+  - ref: ansible_collections.platform9.pcd.docsite.guide_adhoc
+    description: The modules as commands.
   - ref: ansible_collections.platform9.pcd.docsite.guide_authentication
     description: The connection options and the sources of their values.
+  - ref: ansible_collections.platform9.pcd.docsite.guide_from_openstack
+    description: Options of openstack.cloud and commands of the openstack client.
   - ref: ansible_collections.platform9.pcd.docsite.guide_troubleshooting
     description: Messages, their causes and what to do.
 """

@@ -172,6 +172,7 @@ options:
     default: false
 seealso:
   - module: platform9.pcd.pcd_image
+  - module: platform9.pcd.pcd_image_catalog
   - module: platform9.pcd.pcd_image_member
   - module: platform9.pcd.pcd_image_state
   - module: platform9.pcd.pcd_image_download
@@ -180,6 +181,10 @@ seealso:
     description: How an image is selected, and what a task changes.
   - ref: ansible_collections.platform9.pcd.docsite.guide_sharing
     description: Visibility, members, and the ways to take an image out of use.
+  - ref: ansible_collections.platform9.pcd.docsite.guide_report
+    description: A page with all images, and their drift against a catalogue.
+  - ref: ansible_collections.platform9.pcd.docsite.guide_cookbook
+    description: Recipes for common jobs, complete enough to copy.
   - ref: ansible_collections.platform9.pcd.docsite.guide_adhoc
     description: The modules as commands.
   - ref: ansible_collections.platform9.pcd.docsite.guide_authentication

@@ -202,6 +202,36 @@ def test_every_module_can_be_run_in_check_mode_and_is_in_the_action_group(text: 
     assert attributes["action_group"]["membership"] == ["platform9.pcd.pcd"]
 
 
+# Guides about a module, beside those that every module names.
+GUIDES = {
+    "pcd_image": {
+        *("images", "data", "changing", "rotation", "catalog", "sharing", "checking", "safety", "adhoc"),
+        *("from_openstack", "from_terraform"),
+    },
+    "pcd_image_catalog": {"catalog", "data", "rotation", "regions", "checking", "safety", "report"},
+    "pcd_image_download": {"data", "checking", "safety", "adhoc", "from_openstack"},
+    "pcd_image_info": {"images", "sharing", "report", "adhoc", "from_openstack", "from_terraform"},
+    "pcd_image_member": {"sharing", "checking", "safety", "adhoc", "from_openstack", "from_terraform"},
+    "pcd_image_service_info": {"regions", "data", "adhoc", "from_openstack"},
+    "pcd_image_state": {"sharing", "checking", "safety", "adhoc", "from_openstack"},
+}
+FOR_ALL = {"authentication", "cookbook", "troubleshooting"}
+REFERENCE = "ansible_collections.platform9.pcd.docsite."
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_names_all_other_modules_and_the_guides_about_it(module: str) -> None:
+    seen = documentation(module)["seealso"]
+    others = [entry["module"].removeprefix("platform9.pcd.") for entry in seen if "module" in entry]
+    assert sorted(others) == [other for other in MODULES if other != module]
+    guides = [entry["ref"].removeprefix(REFERENCE) for entry in seen if "ref" in entry]
+    assert len(guides) == len(set(guides))
+    assert set(guides) >= {f"guide_{guide}" for guide in GUIDES[module] | FOR_ALL}
+    for guide in guides:
+        assert f".. _{REFERENCE}{guide}:" in (ROOT / f"docs/docsite/rst/{guide}.rst").read_text(encoding="utf-8")
+    assert all(entry["description"] for entry in seen if "ref" in entry)
+
+
 RETURNED = {
     "pcd_image": {"action", "image", "patch", "prepared", "replaced_id", "retired"},
     "pcd_image_catalog": {"images", "ids", "summary", "not_pruned"},
