@@ -34,7 +34,8 @@ options:
       - With O(state=present), an image that does not exist is created with this id. The service never reuses an id,
         not even after its image is deleted.
       - Anybody can choose the id of a new image. If another project has created an image without data with this id,
-        O(path) and O(url) are refused, unless O(owner) is that project.
+        O(path) and O(url) are refused, unless O(owner) is that project. They are also refused if the project of the
+        token is not known; see O(match).
       - At least one of O(id) and O(name) is required. V(null) counts as not given, as for every option.
       - In check mode, the id in RV(image) is V(null) for an image that would be created. A later task that gives only
         this id fails in check mode, and its message explains why.

@@ -22,6 +22,7 @@ from ansible_collections.platform9.pcd.tests.support.module_runner import Outcom
 
 NEW = b"the next build of the image" * 100
 MARKS = ("pcd_replaces", "pcd_retired")
+EVERY_MARK = (*MARKS, "pcd_retired_as", "pcd_shown", "pcd_catalog", "pcd_source", "pcd_source_unpacked")
 STATUSES = ("queued", "active, same data", "active, other data", "deactivated")
 VISIBILITIES = ("private", "shared", "shared and accepted", "community", "public")
 VALUES = ("own id", "old id", "unknown id", "garbage", "copied binding", "no binding", "foreign id")
@@ -83,10 +84,15 @@ class Planted(NamedTuple):
         return self.mark == "pcd_retired" and self.value in ("old id", "foreign id")
 
 
-def crop(name: str, owner: str, old: str, hidden: bool) -> Iterator[Planted]:
+def crop(name: str, owner: str, old: str, hidden: bool, marks: Sequence[str] = MARKS) -> Iterator[Planted]:
     """An image for each mark, visibility, status and value."""
-    for mark, visibility, status, value in itertools.product(MARKS, VISIBILITIES, STATUSES, VALUES):
+    for mark, visibility, status, value in itertools.product(marks, VISIBILITIES, STATUSES, VALUES):
         image_id = str(uuid.uuid4()) if value == "foreign id" else new_id()
+        data = data_of(status)
+        properties = mark_on(image_id, mark, value, old, name)
+        if mark == "pcd_source" and value == "old id" and "os_hash_value" in data:
+            # As if these bytes were made of what is declared.
+            properties[mark] = f"sha512:{hashlib.sha512(NEW).hexdigest()}=sha512:{data['os_hash_value']} from qcow2"
         document = {
             "id": image_id,
             "name": name,
@@ -94,8 +100,8 @@ def crop(name: str, owner: str, old: str, hidden: bool) -> Iterator[Planted]:
             "visibility": visibility.split()[0],
             "os_hidden": hidden,
             "kernel_id": str(uuid.uuid4()),
-            **data_of(status),
-            **mark_on(image_id, mark, value, old, name),
+            **data,
+            **properties,
         }
         yield Planted(document, mark, value, visibility)
 
@@ -133,7 +139,7 @@ def test_no_image_of_another_project_is_touched_or_decides_anything(
 ) -> None:
     """Every mark, visibility, status and value at once, around an administrator's public image."""
     field = Field(server, name, "admin", "public")
-    images = [*crop(name, server.project_id("other"), field.old["id"], hidden)]
+    images = [*crop(name, server.project_id("other"), field.old["id"], hidden, EVERY_MARK)]
     planted += [image.document["id"] for image in images]
     field.plant(images, "admin")
     task: dict[str, Any] = {"name": name, "path": str(file), "on_content_change": "replace"}
@@ -515,6 +521,7 @@ BY_NAME: list[tuple[str, dict[str, Any]]] = [
     ("pcd_image", {"stores": ["fast"]}),
     ("pcd_image_state", {"state": "deactivated"}),
     ("pcd_image_download", {"dest": "."}),
+    ("pcd_image_member", {"projects": ["0" * 32]}),
 ]
 
 
@@ -532,6 +539,21 @@ def test_a_name_is_refused_if_the_project_is_not_known(
         for word in ("project_id", "the id", "match: visible"):
             assert word in refused.msg
         assert refused.requests == []
+    assert server.named(name) == before
+
+
+@pytest.mark.parametrize("entry", [{"min_disk": 1}, {"state": "absent", "force": True}])
+def test_a_catalogue_of_names_is_refused_if_the_project_is_not_known(
+    entry: dict[str, Any], run: Runner, server: Server, sandbox: dict[str, Any], name: str
+) -> None:
+    server.create(name, user="other", active=True, visibility="private")
+    before = server.named(name)
+    direct = unknown_project(server, sandbox, "admin")
+    for check in (True, False):
+        refused = run("pcd_image_catalog", None, images=[{"name": name, **entry}], **direct, check=check)
+        assert refused.failed
+        assert "project_id" in refused.msg
+        assert refused.writes == []
     assert server.named(name) == before
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import json
 import signal
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -184,3 +185,23 @@ def kill_at(number: int, answered: bool, options: dict[str, Any], end: signal.Si
     if end == signal.SIGINT and reached:
         assert "Run it again" in json.loads(stdout)["msg"]
     return bool(reached)
+
+
+def test_a_run_of_the_tests_in_the_background_can_interrupt_modules_too() -> None:
+    """A shell without job control lets what it starts in the background ignore SIGINT, and this is inherited."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(60)
+        earlier = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+            process = started("pcd_image_info", {"token": "nobody's", "image_endpoint_override": endpoint})
+        finally:
+            signal.signal(signal.SIGINT, earlier)
+        try:
+            connection = silent.accept()[0]
+            process.send_signal(signal.SIGINT)
+            stdout = process.communicate(timeout=60)[0]
+            connection.close()
+        finally:
+            process.kill()
+    assert "Run it again" in json.loads(stdout)["msg"]
