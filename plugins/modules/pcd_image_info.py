@@ -144,7 +144,7 @@ options:
         direction is sorted in descending order.
       - The service cannot page by C(name), C(size), C(disk_format) and C(container_format), because images may lack
         them. If such a list has more than one page, and for C(name) with O(hidden=any), the module reads all images
-        and sorts them itself; case and accents of names then count last.
+        and sorts them itself, without case and accents of names, as MySQL and MariaDB do.
       - If omitted, the newest image comes first.
     type: str
   sort_key:

@@ -131,8 +131,12 @@ def with_tags_of(desired: Mapping[str, Any], image: Mapping[str, Any]) -> dict[s
 
 
 def folded(text: str) -> str:
-    """The text as MySQL and MariaDB compare it by default: without case, accents, and blanks at its end."""
-    letters = normalize("NFD", text.lower())
+    """The text as MySQL and MariaDB compare it by default: without case, accents, and blanks at its end.
+
+    The collation of Glance's tables (utf8mb3_general_ci) weighs letters as capitals, so that `_` follows all of a to z,
+    and takes the German sharp s for one s.
+    """
+    letters = normalize("NFD", text.replace("\u00df", "s").upper())
     return "".join(letter for letter in letters if not combining(letter)).rstrip(" ")
 
 

@@ -186,8 +186,7 @@ def sort_key_of(order: Iterable[tuple[str, str]]) -> Callable[[Image], Any]:
     return cmp_to_key(compare)
 
 
-def _sortable(value: Any) -> tuple[bool, Any, Any]:
-    """Texts without case and accents first, as MySQL and MariaDB compare them."""
-    if isinstance(value, str):
-        return (True, folded(value), value)
-    return (value is not None, 0 if value is None else value, "")
+def _sortable(value: Any) -> tuple[bool, Any]:
+    """Texts are without case and accents, as MySQL and MariaDB compare them: otherwise a page of theirs, and one that
+    is sorted here, would not follow each other."""
+    return (value is not None, folded(value) if isinstance(value, str) else value or 0)

@@ -134,6 +134,39 @@ def test_images_that_are_equal_by_the_key_follow_by_their_time_as_in_glance(give
     )
 
 
+def test_names_are_in_the_order_of_mariadb() -> None:
+    """utf8mb3_general_ci compares letters as capitals, and these signs follow them."""
+    names = [
+        "IMG",
+        "img 1",
+        "img-a",
+        "imgA",
+        "img\u00c4b",
+        "img\u00dfa",
+        "imgsb",
+        "imgz",
+        "img[",
+        "img]",
+        "img^",
+        "img_",
+        "img`",
+    ]
+    order = sort_key_of(parse_listing(params(sort="name:asc")).order)
+    assert [each["name"] for each in sorted((image(name=name) for name in reversed(names)), key=order)] == names
+
+
+def test_names_that_are_equal_for_mariadb_follow_by_their_time() -> None:
+    """So the page after the first one, which is sorted here, leaves out none."""
+    first = image(id=OTHER_ID, name="b", created_at="1")
+
+    class WithMarker(PagedImages):
+        def get(self, dummy: str) -> Image:
+            return first
+
+    shelf = WithMarker(*named("c 4"), first, *named("B 2", "a 9"))
+    assert read(shelf, sort="name:asc", limit=3, marker=OTHER_ID) == ["2", "4"]
+
+
 # --- reading -----------------------------------------------------------------------------------------------------
 
 

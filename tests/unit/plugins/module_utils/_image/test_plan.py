@@ -765,7 +765,9 @@ def test_an_ordinary_patch_is_one_request() -> None:
     assert in_parts(patch, current) == [patch]
 
 
-@pytest.mark.parametrize("names", [("Foo", "foo"), ("f\u00f3o", "foo")])
+@pytest.mark.parametrize(
+    "names", [("Foo", "foo"), ("f\u00f3o", "foo"), ("Stra\u00dfe", "strase"), ("\u03bf\u03c2", "\u039f\u03a3")]
+)
 def test_properties_that_a_database_takes_for_one_are_refused_with_both_names(names: tuple[str, str]) -> None:
     one, other = names
     both = f"'({one}|{other})' and '({one}|{other})' differ in case or accents only"
@@ -775,3 +777,10 @@ def test_properties_that_a_database_takes_for_one_are_refused_with_both_names(na
         plan_present({other: "b"}, image(**{one: "a"}))
     with pytest.raises(PlanError, match=both):
         plan_present({one: None, other: "b"}, image(**{one: "a"}))
+
+
+def test_a_tag_that_a_database_takes_for_one_that_stays_is_refused_with_both_names() -> None:
+    more, current = TagChange(frozenset({"lts"}), frozenset()), image(tags=["LTS", "x"])
+    with pytest.raises(PlanError, match="tags: 'LTS' and 'lts' differ in case or accents only"):
+        plan_present({"tags": more}, current)
+    assert plan_present({"tags": more._replace(absent=frozenset({"LTS"}))}, current).changed
