@@ -14,7 +14,7 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ._arguments import check_arguments, without_nulls
 from ._data.file_attributes import BY_PATH
 from ._errors import PcdError
-from ._redact import hidden_texts, masked, redacted_text, shown_options
+from ._redact import hidden_texts, redact_secrets, redacted_text, shown_options
 from ._session import Runtime
 from ._task import Task, perform, readable_diff
 
@@ -62,7 +62,7 @@ class _Module(AnsibleModule):
         # AnsibleModule itself repeats values in its errors. A secret with a blank comes first, because an address that
         # is found in a text ends there.
         hidden = sorted(self._hidden_texts(), key=len, reverse=True)
-        super().fail_json(redacted_text(masked(msg, hidden)), **self._without_secrets(kwargs))
+        super().fail_json(redacted_text(redact_secrets(msg, hidden)), **self._without_secrets(kwargs))
         raise AssertionError("fail_json ends the process")
 
     def log(self, msg: Any, log_args: Any = None) -> None:

@@ -43,7 +43,7 @@ def read_service(dummy_request: ServiceRequest, session: Session) -> Result:
 
 
 def _login(session: Session) -> Mapping[str, Any]:
-    """Project, user, roles and region of the login, as far as they are known."""
+    """Project, user, roles and region of the credentials, as far as they are known."""
     if session.subject is not None:
         return session.subject
     # A token that came without Keystone.

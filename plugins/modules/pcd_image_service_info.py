@@ -13,7 +13,7 @@ description:
     can choose among them.
   - The endpoints of one cloud can belong to different services. This module asks the endpoint that the other modules
     use with the same connection options; see O(interface).
-  - Also returns the project, the user, the roles and the region of the login.
+  - Also returns the project, the user, the roles and the region of the credentials.
 author:
   - Platform9 Systems (@platform9)
 extends_documentation_fragment:
@@ -48,7 +48,7 @@ EXAMPLES = r"""
     cloud: pcd
   register: service
 
-- name: Stop unless the login is for the project that is meant
+- name: Stop unless the credentials are for the project that is meant
   ansible.builtin.assert:
     that: service.project.name == expected_project | default(service.project.name)
     fail_msg: "{{ service.user.name }} has logged in to {{ service.project.name }} as {{ service.roles | join(', ') }}"
@@ -79,8 +79,8 @@ endpoint:
   sample: https://pcd.example.com:9494/v2
 project:
   description:
-    - The project that the login is for. Only its images, and those that others show to it, are listed to users who are
-      not administrators.
+    - The project that the credentials are for. Only its images, and those that others show to it, are listed to
+      users who are not administrators.
     - V(null) if Keystone names none. Without Keystone (O(token) and O(image_endpoint_override) are given), it has
       only the id that O(project_id) says.
   returned: success

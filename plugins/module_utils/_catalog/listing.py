@@ -30,7 +30,7 @@ OLDEST_FIRST = "created_at:asc,id:asc"
 
 
 class Listings:
-    """The images of the project of the login, as two lists show them. Several threads may ask for them.
+    """The images of the project of the credentials, as two lists show them. Several threads may ask for them.
 
     A question is answered once only: whoever asks the same again wants to know what has changed since.
     """

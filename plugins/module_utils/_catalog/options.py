@@ -20,7 +20,7 @@ from .._data.options import IMAGE_CONSTRAINTS, IMAGE_OPTIONS, ImageRequest, pars
 from .._errors import ConfigurationError, DataError, MissingPath, PcdError, quoted
 from .._image.attributes import CATALOG, MAX_TEXT_LENGTH
 from .._image.options import storable
-from .._redact import hidden_texts, masked
+from .._redact import hidden_texts, redact_secrets
 from .._session import Params
 
 CATALOG_OPTIONS: dict[str, Any] = {
@@ -305,7 +305,7 @@ def _validated(
     validation = ArgumentSpecValidator({**spec}, **constraints).validate({**given})
     hidden = sorted(hidden_texts(spec, given, ()), key=len, reverse=True) if validation.error_messages else []
     for text in validation.error_messages:
-        message = masked(text, hidden)
+        message = redact_secrets(text, hidden)
         named = OPTION_IN_ERROR.search(message)
         problems.add(place, f"{named['option']}: {message}" if named and named["option"] in spec else message)
     if validation.error_messages:

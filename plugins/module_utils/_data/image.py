@@ -42,10 +42,10 @@ def _check_owner(request: ImageRequest, plan: Plan, session: Session) -> None:
     new = request.target.owner or session.project_id
     owner = new if plan.before is None else plan.before.get("owner")
     if owner is None or owner != session.project_id:
+        image, own = "the image" if plan.before is None else describe(plan.before), session.project_id or "not known"
         raise PlanError(
-            f"keep: it is about retired images of the project of the login ({session.project_id or 'not known'}), and "
-            f"{'the image' if plan.before is None else describe(plan.before)} belongs to project {owner or 'nobody'}. "
-            "Log in to that project (with a token: give project_id), or leave keep out."
+            f"keep: it is about retired images of the project of the credentials ({own}), and {image} belongs to "
+            f"project {owner or 'nobody'}. Log in to that project (with a token: give project_id), or leave keep out."
         )
 
 

@@ -413,7 +413,7 @@ class _Planner:
         return may_be_shown(image, self._desired.get("visibility") or (old or {}).get("visibility"))
 
     def _is_about_own(self, old: Image | None) -> bool:
-        """Whether the image, or the one that is to be made, belongs to the project of the login, as retired ones do."""
+        """Whether the image, or a new one, belongs to the project of the credentials, as retired ones do."""
         own = self._session.project_id
         owners = (self._request.target.owner, None if old is None else old.get("owner"))
         return all(owner in (None, own) for owner in owners)
@@ -558,7 +558,7 @@ class _Planner:
             self._is_compared = same is True
         if same is None:
             self._session.warn(
-                f"The service tells no hash of {describe(image)} that can be compared; that it has the data of "
+                f"The service reports no hash of {describe(image)} that can be compared; that it has the data of "
                 f"{stream.source} is only as certain as their size."
             )
         return known if same is False else None

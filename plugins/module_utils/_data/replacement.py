@@ -219,7 +219,7 @@ def replacement_attributes(
 def inherited_attributes(old: Image, purge: bool, project_id: str | None) -> dict[str, Any]:
     """The attributes that a replacement inherits; with `purge` no custom property.
 
-    `project_id` is that of the login: its own images need no owner, which nobody but an administrator may set.
+    `project_id` is that of the credentials: its own images need no owner, which nobody but an administrator may set.
     """
     kept = {
         key: value

@@ -219,7 +219,7 @@ class Transfers:
             return Imported(after, [])
         value = origin_property(_origin_of(source, content, before), after)
         if value is None:
-            self._warn(f"{converted} It tells no hash of the data, so that the next run takes it for other data.")
+            self._warn(f"{converted} It reports no hash of the data, so that the next run takes it for other data.")
             return Imported(after, [])
         if after.get("owner") in (None, self._project_id):
             self._warn(f"{converted} The property {SOURCE} stores the source, so that the next run recognises it.")

@@ -189,7 +189,7 @@ def origin_of(image: Mapping[str, Any], project_id: str | None) -> Origin | None
 
 
 def origin_property(origin: Origin, image: Mapping[str, Any]) -> str | None:
-    """The value of the property that remembers this origin; None if the service tells no hash to bind it to."""
+    """The value of the property that remembers this origin; None if the service reports no hash to bind it to."""
     data = _hash_of(image)
     converted = "" if origin.disk_format is None else f" from {origin.disk_format}"
     return None if data is None else f"{origin.algorithm}:{origin.value}={data}{converted}"

@@ -273,7 +273,7 @@ class Plan(NamedTuple):
         """Before and after as Ansible shows them; what only a real run can know is KNOWN_LATER."""
         before, after = _visible(self.before), self._after_in_diff
         if after and "owner" not in after:
-            # The new image belongs to the project of the login, as one that inherits no owner has done before it.
+            # The new image belongs to the project of the credentials, as one that inherits no owner has done before it.
             before.pop("owner", None)
         for step in self.steps:
             # Not shown otherwise: the properties of this collection are not returned, either.

@@ -159,7 +159,7 @@ class Controller:
         )
 
     def shown(self, endpoint: str, item: Item) -> Item:
-        """AWX tells no secret."""
+        """AWX shows no secret."""
         if endpoint != "credentials":
             return item
         fields = self.items["credential_types"][item["credential_type"]]["inputs"].get("fields", [])

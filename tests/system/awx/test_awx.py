@@ -249,7 +249,7 @@ def test_job_slices_share_out_the_images_of_an_inventory(
         assert_clean(job, sandbox)
 
 
-def test_a_refused_login_fails_the_job_and_tells_no_secret(
+def test_a_refused_login_fails_the_job_and_shows_no_secret(
     mesh: Mesh, sandbox: dict[str, Any], password: dict[str, Any], server: Server
 ) -> None:
     wrong = {**password, "username": "nobody-of-that-name"}

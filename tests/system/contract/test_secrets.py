@@ -57,7 +57,7 @@ FAILURES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_success_tells_no_secret(way: str, run: Runner, server: Server, name: str) -> None:
+def test_a_success_shows_no_secret(way: str, run: Runner, server: Server, name: str) -> None:
     login = tokens(server)[way]
     secrets = [str(login[option]) for option in SECRET_OPTIONS if option in login]
     for module, options in (
@@ -73,7 +73,7 @@ def test_a_success_tells_no_secret(way: str, run: Runner, server: Server, name: 
 
 @pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES.keys())
 @pytest.mark.parametrize("way", WAYS)
-def test_a_failure_tells_no_secret(way: str, failure: dict[str, Any], run: Runner, server: Server, name: str) -> None:
+def test_a_failure_shows_no_secret(way: str, failure: dict[str, Any], run: Runner, server: Server, name: str) -> None:
     login = {**tokens(server)[way], **failure}
     if login.get("image_endpoint_override") == "KEYSTONE":
         login["image_endpoint_override"] = server.sandbox["keystone_url"]

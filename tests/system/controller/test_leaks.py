@@ -376,7 +376,7 @@ def failures(run: Player, echo: Echo) -> dict[str, dict[str, Any]]:
 
 
 @BOTH
-def test_a_failure_tells_no_secret(in_process: bool, run: Player) -> None:
+def test_a_failure_shows_no_secret(in_process: bool, run: Player) -> None:
     secrets = [PASSWORD, TOKEN, SECRET, PASSCODE, MIRROR_PASSWORD, MIRROR_KEY, SIGNATURE, FIRST, SECOND, *ODD.values()]
     searcher = Searcher(run, *secrets, run.server.token())
     # The search leaves out the places into which somebody has put secrets on purpose.
@@ -460,7 +460,7 @@ def user_with(server: Server, password: str) -> Iterator[dict[str, str]]:
 
 
 @BOTH
-def test_a_success_tells_no_secret(in_process: bool, run: Player, name: str) -> None:
+def test_a_success_shows_no_secret(in_process: bool, run: Player, name: str) -> None:
     with user_with(run.server, "".join(ODD.values())) as user:
         tasks = successes(run, name, user)
         searcher = Searcher(run, *ODD.values(), user["password"], run.server.token())
@@ -490,7 +490,7 @@ def test_nothing_is_left_but_the_module_that_ansible_is_asked_to_keep(run: Playe
 
 
 @BOTH
-def test_a_bug_tells_no_secret(in_process: bool, run: Player, name: str) -> None:
+def test_a_bug_shows_no_secret(in_process: bool, run: Player, name: str) -> None:
     """An error that is not ours ends in a traceback, whose text holds none of the values that were at hand."""
     library = run.folder.with_name(f"{run.folder.name}-library")
     library.mkdir()

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The steps of a plan, carried out on a service that does not always say what it has done."""
+"""The steps of a plan, applied to a service that does not always say what it has done."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ from ansible_collections.platform9.pcd.tests.support.samples import (
     image,
 )
 
-# --- carry_out ---------------------------------------------------------------------------------------------------
+# --- a whole plan -----------------------------------------------------------------------------------------------
 
 
 def test_a_plan_without_steps_sends_nothing() -> None:

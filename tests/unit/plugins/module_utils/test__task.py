@@ -107,25 +107,25 @@ def test_the_environment_gives_what_the_options_do_not(serve: Serve) -> None:
 
 def test_a_task_that_loses_a_race_is_planned_again(serve: Serve) -> None:
     class Change:
-        carried_out = 0
+        applied = 0
 
         def preview(self) -> dict[str, Any]:
             raise AssertionError("it is not a check")
 
         def apply(self) -> dict[str, Any]:
-            Change.carried_out += 1
-            if Change.carried_out < 3 or always:
+            Change.applied += 1
+            if Change.applied < 3 or always:
                 raise LostRace("others were first")
             return {"changed": False}
 
     always = False
     change = task(work=lambda params, session: Change())
     assert perform(change, params_for(serve(Reply(500))), False, unheard, {}) == {"changed": False}
-    assert Change.carried_out == 3
+    assert Change.applied == 3
     always = True
     with pytest.raises(LostRace, match="^others were first$"):
         perform(change, params_for(serve(Reply(500))), False, unheard, {})
-    assert Change.carried_out == 3 + MAX_PLANS
+    assert Change.applied == 3 + MAX_PLANS
 
 
 @pytest.mark.parametrize("check_mode", [False, True])

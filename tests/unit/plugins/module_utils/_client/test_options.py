@@ -497,7 +497,7 @@ def test_the_domain_of_a_user_is_not_that_of_another_source_if_its_own_names_one
 
 @pytest.mark.parametrize("key", ["domain_id", "domain_name"])
 def test_a_domain_without_a_project_is_an_error_that_names_both(key: str, clouds_yaml: Path) -> None:
-    """For openstacksdk it is the scope of the login (loader.py, `_handle_domain_id`)."""
+    """For openstacksdk it is the scope of the credentials (loader.py, `_handle_domain_id`)."""
     write(clouds_yaml, demo=entry(**{key: "d"}))
     message = refused({}, cloud="demo")
     assert message.startswith("project_name: it is missing")

@@ -46,7 +46,7 @@ from ansible_collections.platform9.pcd.tests.support.samples import (
         pytest.param({}, Content(100, {"sha256": SHA256}), None, id="a hash that the service does not have"),
         pytest.param({}, Content(101, {"sha256": SHA256}), False, id="and another size"),
         pytest.param({}, Content(None, {}), None, id="nothing is known"),
-        pytest.param({"size": None}, Content(100, {}), None, id="the service tells no size"),
+        pytest.param({"size": None}, Content(100, {}), None, id="the service reports no size"),
         pytest.param({"size": 0}, Content(100, {}), False, id="an image of no bytes"),
         pytest.param(
             {"os_hash_algo": "sha256", "os_hash_value": SHA256}, Content(None, {"sha256": SHA256}), True, id="sha256"
@@ -55,13 +55,13 @@ from ansible_collections.platform9.pcd.tests.support.samples import (
             {"os_hash_algo": None, "os_hash_value": None},
             Content(100, {"sha512": SHA512}),
             None,
-            id="the service tells no hash",
+            id="the service reports no hash",
         ),
         pytest.param(
             {"os_hash_algo": None, "os_hash_value": None, "checksum": None},
             Content(100, {"sha512": SHA512, "md5": MD5, "None": "x"}),
             None,
-            id="the service tells nothing at all",
+            id="the service reports nothing at all",
         ),
     ],
 )

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An image together with its data: planned and carried out on a service in memory, whatever was there before."""
+"""An image together with its data: planned and applied to a service in memory, whatever was there before."""
 
 from __future__ import annotations
 
@@ -359,7 +359,7 @@ def test_other_data_may_be_kept_with_a_warning(bench: Any) -> None:
     assert str(made.path) in warning
 
 
-def test_a_service_that_tells_no_hash_is_compared_by_size_with_a_warning(bench: Any) -> None:
+def test_a_service_that_reports_no_hash_is_compared_by_size_with_a_warning(bench: Any) -> None:
     made = bench(full(NEW, checksum=None, os_hash_algo=None, os_hash_value=None))
     assert not made.plan().changed
     (warning,) = made.warned

@@ -985,7 +985,7 @@ def test_a_converted_import_is_verified_as_far_as_that_goes(
 def test_a_conversion_without_a_hash_is_reported(bench: Any, tmp_path: Path) -> None:
     made = bench(Reply(202), shown(raw(**LOCK)), shown(raw(os_hash_algo=None, os_hash_value=None)))
     assert made.transfers.run_import(queued(), direct(disk(tmp_path))).memory == []
-    assert "tells no hash" in made.warned[0]
+    assert "reports no hash" in made.warned[0]
 
 
 def test_formats_that_somebody_else_has_changed_are_no_conversion(bench: Any, stream: Stream) -> None:

@@ -66,7 +66,7 @@ def fetched(source: Url) -> bytes:
 
 
 def refused(source: Url) -> DataError:
-    """The error for it, which tells no secret."""
+    """The error for it, which shows no secret."""
     with pytest.raises(DataError) as caught:
         fetched(source)
     told = str(caught.value) + json.dumps(caught.value.facts)

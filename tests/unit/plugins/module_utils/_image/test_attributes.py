@@ -127,7 +127,7 @@ def test_a_memory_that_anybody_can_have_written_or_copied_counts_for_nothing(
     assert without_converted(desired, converted(**given), project) == desired
 
 
-def test_a_service_that_tells_no_hash_has_nothing_to_bind_an_origin_to() -> None:
+def test_a_service_that_reports_no_hash_has_nothing_to_bind_an_origin_to() -> None:
     assert origin_property(MADE_FROM, image(os_hash_value=None)) is None
 
 
