@@ -575,7 +575,8 @@ class Applier:
     def _cleared(self, error: PcdError, made: Image | None) -> PcdError:
         """The error, and what was done about the image that should not stay as it is now."""
         if isinstance(error, LostRace):
-            error.kept = made is not None and not self._is_gone(made)
+            is_kept = made is not None and not self._is_gone(made)
+            error.done = {"changed": True, "action": "created"} if is_kept else {}
         if isinstance(error, (TimedOut, LostRace)) and not isinstance(error, Abandoned):
             return error
         if made is not None:

@@ -27,7 +27,7 @@ Whether the same request may succeed in a moment is said by `is_transient` in `_
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from ._redact import printable, redacted, redacted_text
@@ -227,10 +227,10 @@ class Abandoned(TimedOut):
 class LostRace(PcdError):
     """Another run does the same at the same moment, so the task has to look again and plan again.
 
-    `kept` says whether this run has created something that stays.
+    `done` is what the result says of that which this run has done before, if the next plan changes nothing.
     """
 
-    kept = False
+    done: Mapping[str, Any] = {}
 
 
 def quoted(text: str) -> str:

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from ._errors import DataError, LostRace
 from ._session import Result
 
-# How often a task is planned if other runs are faster.
+# How often a task is planned if other runs are faster each time.
 MAX_PLANS = 10
 
 IN_CHECK_MODE = (
-    "This is check mode, in which tasks before this one make nothing. If one of them makes the image or gives it its "
-    "data, this task finds it in a real run."
+    "This is check mode, in which tasks before this one change nothing. If one of them provides what is missing, this "
+    "task finds it in a real run."
 )
 
 
@@ -24,8 +24,9 @@ def planned_again(attempt: Callable[[], Result]) -> Result:
     Or if a vendor has published between the checksum and the data. For that, once is enough: it is not done every
     minute.
     """
-    kept, is_repeated = False, False
-    for plans in range(1, MAX_PLANS + 1):
+    done: Result = {}
+    is_repeated, lost = False, 0
+    while True:
         try:
             result = attempt()
         except DataError as error:
@@ -34,15 +35,9 @@ def planned_again(attempt: Callable[[], Result]) -> Result:
             is_repeated = True
         except LostRace as error:
             # What this run has made is gone again, and another image took its place; or another run goes on with it.
-            kept = kept or error.kept
-            if plans == MAX_PLANS:
+            done = done or {**error.done}
+            lost += 1
+            if lost == MAX_PLANS:
                 raise
         else:
-            return _with_kept(result) if kept else result
-    raise AssertionError("the last plan is applied, or raises")
-
-
-def _with_kept(result: Result) -> Result:
-    """The result, if this run has made the image that another one has finished."""
-    action = result.get("action")
-    return {**result, "changed": True, **({"action": "created"} if action == "unchanged" else {})}
+            return result if result["changed"] else {**result, **done}

@@ -385,7 +385,7 @@ class _Writer:
     def _told(self, error: PcdError) -> PcdError:
         """The error with what this run has changed before it, and what it has left."""
         if isinstance(error, LostRace):
-            error.kept = self._done > 0
+            error.done = {"changed": True} if self._done else {}
             return error
         done = [step for step in self._steps[: self._done] if step.project_id not in self._undone_projects]
         if done:

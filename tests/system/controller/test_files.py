@@ -257,7 +257,7 @@ def test_a_chain_is_predicted_as_far_as_it_can_be(in_process: bool, run: Player,
     )
     assert any(f"path: {here}/image.raw is not there in check mode" in warning for warning in declare["warnings"])
     for task in ("Switch", "Activate", "Download"):
-        assert "This is check mode, in which tasks before this one make nothing." in predicted.tasks[task]["msg"]
+        assert "This is check mode, in which tasks before this one change nothing." in predicted.tasks[task]["msg"]
     assert run.server.named(name) == []
     done = run(chain, platform9_pcd_in_process=in_process)
     assert done.tasks["Declare"]["changed"] is True

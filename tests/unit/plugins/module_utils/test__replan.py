@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import DataError, LostRace, PcdError
-from ansible_collections.platform9.pcd.plugins.module_utils._replan import MAX_PLANS, _with_kept, planned_again
+from ansible_collections.platform9.pcd.plugins.module_utils._replan import MAX_PLANS, planned_again
 
 
 def outdated(is_outdated: bool) -> DataError:
@@ -18,9 +18,9 @@ def outdated(is_outdated: bool) -> DataError:
     return error
 
 
-def lost(kept: bool = False) -> LostRace:
+def lost(**done: Any) -> LostRace:
     error = LostRace("another run")
-    error.kept = kept
+    error.done = done
     return error
 
 
@@ -43,9 +43,10 @@ def attempts(*given: PcdError | bool) -> dict[str, Any]:
     [
         ((True,), True),
         ((lost(), False), False),
-        ((lost(kept=True), False), True),
+        ((lost(changed=True), lost(), False), True),
         ((outdated(True), True), True),
         ((lost(), outdated(True), lost(), False), False),
+        ((*[lost()] * (MAX_PLANS - 1), outdated(True), True), True),
     ],
 )
 def test_another_attempt_follows_what_somebody_else_has_caused(
@@ -60,7 +61,21 @@ def test_no_attempt_follows_otherwise(given: tuple[PcdError, ...]) -> None:
         attempts(*given)
 
 
-def test_a_result_that_changed_nothing_itself_may_follow_from_an_image_that_this_run_has_made() -> None:
-    assert _with_kept({"changed": False, "action": "unchanged"}) == {"changed": True, "action": "created"}
-    assert _with_kept({"changed": True, "action": "updated"}) == {"changed": True, "action": "updated"}
-    assert _with_kept({"changed": False}) == {"changed": True}
+@pytest.mark.parametrize(
+    ("answer", "result"),
+    [
+        ({"changed": False, "action": "unchanged"}, {"changed": True, "action": "created"}),
+        ({"changed": True, "action": "updated"}, {"changed": True, "action": "updated"}),
+    ],
+)
+def test_what_was_done_before_counts_if_the_next_plan_changes_nothing(
+    answer: dict[str, Any], result: dict[str, Any]
+) -> None:
+    left: list[Any] = [lost(changed=True, action="created"), answer]
+
+    def attempt() -> dict[str, Any]:
+        if isinstance(left[0], LostRace):
+            raise left.pop(0)
+        return dict(left[0])
+
+    assert planned_again(attempt) == result
