@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from importlib.util import find_spec
 from urllib.parse import urlsplit
-from urllib.request import getproxies_environment
 
 from .._errors import ConfigurationError
 from .._redact import host_in
@@ -28,8 +30,15 @@ def proxies_for(address: str) -> dict[str, str]:
 
     Nothing else is asked: the system's own settings, which macOS has, cannot be read in a process that was forked.
     """
-    if not getproxies_environment():
+    variables = tuple((name, os.environ[name]) for name in os.environ if name[-6:].lower() == "_proxy")
+    if all(name.lower() == "no_proxy" for name, dummy in variables):
         return {}
+    return dict(_proxies_in(variables, address))
+
+
+@lru_cache(maxsize=32)
+def _proxies_in(dummy_variables: Sequence[tuple[str, str]], address: str) -> Mapping[str, str]:
+    """What requests reads in these variables of the environment. Each task and item asks for the same."""
     try:
         found: dict[str, str] = requests.utils.get_environ_proxies(address)
         proxy = requests.utils.select_proxy(address, found)

@@ -7,7 +7,9 @@ from __future__ import annotations
 import os
 
 import pytest
+import requests
 
+from ansible_collections.platform9.pcd.plugins.module_utils._client import proxies as _proxies
 from ansible_collections.platform9.pcd.plugins.module_utils._client.proxies import is_host, proxies_for
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import ConfigurationError
 
@@ -29,6 +31,38 @@ def test_the_proxy_of_the_scheme_is_used_unless_the_host_is_excepted(monkeypatch
     assert proxies_for(ADDRESS)["https"] == "http://proxy.example.com:3128"
     monkeypatch.setenv("no_proxy", "example.com")
     assert proxies_for(ADDRESS) == {}
+
+
+def test_requests_reads_the_variables_again_only_if_one_of_them_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def read(address: str) -> dict[str, str]:
+        asked.append(address)
+        return real(address)
+
+    real = requests.utils.get_environ_proxies
+    monkeypatch.setattr(requests.utils, "get_environ_proxies", read)
+    _proxies._proxies_in.cache_clear()
+    monkeypatch.setenv("NO_PROXY", "pcd.example.com")
+    assert proxies_for(ADDRESS) == {}
+    assert asked == []
+    monkeypatch.setenv("no_proxy", "")
+    for number, (name, value, expected) in enumerate(
+        (
+            ("All_Proxy", "http://one.example.com:3128", None),
+            ("NO_PROXY", "other.example.com", "http://one.example.com:3128"),
+            ("HTTPS_PROXY", "http://two.example.com:3128", "http://two.example.com:3128"),
+            ("no_proxy", "example.com", None),
+        ),
+        start=1,
+    ):
+        monkeypatch.setenv(name, value)
+        for dummy in range(2):
+            found = proxies_for(ADDRESS)
+            assert requests.utils.select_proxy(ADDRESS, found) == expected
+            # What one session does with its own, no other one sees.
+            found.clear()
+        assert len(asked) == number
 
 
 @pytest.mark.parametrize("proxy", ["http://user:pass/word@proxy:1", "http://proxy:0", "gopher://proxy:1", "http://"])
