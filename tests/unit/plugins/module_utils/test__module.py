@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from ansible_collections.platform9.pcd.plugins.module_utils._data.file_attributes import BY_PATH
+from ansible_collections.platform9.pcd.plugins.module_utils._module import _set_attributes
 from ansible_collections.platform9.pcd.tests.support.module_process import run
 from ansible_collections.platform9.pcd.tests.support.samples import ID, TOKEN, image
 from ansible_collections.platform9.pcd.tests.support.scripted_server import Reply, Serve
@@ -98,3 +100,32 @@ def test_a_connection_that_lacks_something_is_refused_before_anything_is_sent(tm
     status, result = run("pcd_image", tmp_path, name="a")
     assert (status, result["failed"]) == (1, True)
     assert result["msg"].startswith("No credentials were given")
+
+
+class ByPath:
+    """AnsibleModule as far as it sets attributes by the path of a file; `changes` says whether they differ."""
+
+    def __init__(self, changes: bool) -> None:
+        self.params: dict[str, Any] = {**dict.fromkeys(BY_PATH), "attributes": "+d"}
+        self._changes = changes
+
+    def load_file_common_arguments(self, params: Any, path: str) -> dict[str, Any]:
+        return {"path": path}
+
+    def set_fs_attributes_if_different(self, arguments: Any, changed: bool, diff: Any) -> bool:
+        return changed or self._changes
+
+
+@pytest.mark.parametrize(
+    ("before", "changes", "after"),
+    [
+        ("unchanged", True, "updated"),
+        ("unchanged", False, "unchanged"),
+        ("updated", True, "updated"),
+        ("downloaded", True, "downloaded"),
+    ],
+)
+def test_the_action_tells_what_ansible_changes_of_a_file(before: str, changes: bool, after: str) -> None:
+    result = {"action": before, "changed": before != "unchanged", "dest": "/a", "diff": {"before": {"size": 1}}}
+    _set_attributes(cast(Any, ByPath(changes)), result)
+    assert (result["action"], result["changed"]) == (after, after != "unchanged")
