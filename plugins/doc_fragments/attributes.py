@@ -5,6 +5,9 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
+    # The fragment ansible.builtin.action_common_attributes has the same attributes, but it does not say when a task
+    # runs in the controller process, what async does then, and what the action group is for. It also adds `platform`,
+    # which means nothing here.
     DOCUMENTATION = r"""
 attributes:
   check_mode:
@@ -26,7 +29,7 @@ attributes:
       - platform9.pcd.pcd
 """
 
-    # A module that only reads.
+    # A module that only reads: this one before the other, because of two the first one counts.
     INFO = r"""
 attributes:
   check_mode:
@@ -37,15 +40,4 @@ attributes:
   diff_mode:
     support: N/A
     description: This module only reads.
-  action:
-    support: full
-    description: Runs in the controller process if the connection is local and no separate process is required.
-  async:
-    support: full
-    description: Can be used with C(async). The task then runs as a module.
-  action_group:
-    support: full
-    description: Use C(group/platform9.pcd.pcd) in C(module_defaults) to set the connection options once.
-    membership:
-      - platform9.pcd.pcd
 """

@@ -16,6 +16,7 @@ author:
 extends_documentation_fragment:
   - platform9.pcd.connection
   - platform9.pcd.attributes.info
+  - platform9.pcd.attributes
 options:
   id:
     description:

@@ -19,6 +19,7 @@ author:
 extends_documentation_fragment:
   - platform9.pcd.connection
   - platform9.pcd.attributes.info
+  - platform9.pcd.attributes
 seealso:
   - module: platform9.pcd.pcd_image
   - module: platform9.pcd.pcd_image_info
