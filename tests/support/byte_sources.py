@@ -22,6 +22,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes im
 # Bytes that do not repeat at the borders of blocks, so that one that is lost or doubled shows.
 PATTERN = hashlib.shake_256(b"pattern").digest(3 * BLOCK + 1000)
 SMALL = PATTERN[:1000]
+DATA = b"the data of an image"
 
 
 def file(folder: Path, content: bytes, name: str = "image.qcow2") -> File:

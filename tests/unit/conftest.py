@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import Stream
+from ansible_collections.platform9.pcd.tests.support.byte_sources import DATA, file
 from ansible_collections.platform9.pcd.tests.support.certificates import Certificates, make_certificates
 from ansible_collections.platform9.pcd.tests.support.scripted_server import (
     BrokenReply,
@@ -64,3 +66,9 @@ def serve() -> Iterator[Serve]:
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     """An authority, and what it has signed for a server on 127.0.0.1 and for a client."""
     return make_certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture
+def stream(tmp_path: Path) -> Stream:
+    """DATA in a file."""
+    return Stream(file(tmp_path, DATA))

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +19,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._apply import (
 from ansible_collections.platform9.pcd.plugins.module_utils._client.images import Image
 from ansible_collections.platform9.pcd.plugins.module_utils._data.delivery import Delivery, with_delivery
 from ansible_collections.platform9.pcd.plugins.module_utils._data.replacement import plan_replacement, retirement_of
-from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import Body, File, Stream
+from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import Body, Stream
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import (
     Abandoned,
     ApiError,
@@ -57,6 +56,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image.plan import (
     plan_present,
     plan_status,
 )
+from ansible_collections.platform9.pcd.tests.support.byte_sources import DATA
 from ansible_collections.platform9.pcd.tests.support.glance_in_memory import (
     Glance,
     RecordingImages,
@@ -626,15 +626,7 @@ def test_an_id_that_another_run_has_taken_at_the_same_moment_is_planned_again() 
 
 # --- data that does not come as it should ------------------------------------------------------------------------
 
-DATA = b"the data of an image"
 FORMATS = {"name": "new", "disk_format": "raw", "container_format": "bare"}
-
-
-@pytest.fixture
-def stream(tmp_path: Path) -> Stream:
-    path = tmp_path / "image"
-    path.write_bytes(DATA)
-    return Stream(File(str(path)))
 
 
 def upload(stream: Stream, current: Image | None = None, **desired: Any) -> Plan:

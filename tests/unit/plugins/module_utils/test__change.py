@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ import pytest
 from ansible_collections.platform9.pcd.plugins.module_utils._change import ImageChange
 from ansible_collections.platform9.pcd.plugins.module_utils._data.delivery import Delivery, with_delivery
 from ansible_collections.platform9.pcd.plugins.module_utils._data.digest import Digest
-from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import File, Stream
+from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import Stream
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import DataError
 from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes import image_shape
 from ansible_collections.platform9.pcd.plugins.module_utils._image.plan import (
@@ -21,18 +20,11 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image.plan import (
     plan_absent,
     plan_present,
 )
+from ansible_collections.platform9.pcd.tests.support.byte_sources import DATA
 from ansible_collections.platform9.pcd.tests.support.glance_in_memory import Glance, hashed, session_with
 from ansible_collections.platform9.pcd.tests.support.samples import OTHER_ID, image
 
-DATA = b"the data of an image"
 FORMATS = {"name": "new", "disk_format": "raw", "container_format": "bare"}
-
-
-@pytest.fixture
-def stream(tmp_path: Path) -> Stream:
-    path = tmp_path / "image"
-    path.write_bytes(DATA)
-    return Stream(File(str(path)))
 
 
 def upload(stream: Stream) -> Plan:

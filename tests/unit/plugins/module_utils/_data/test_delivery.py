@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +17,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._data.delivery impor
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._data.digest import Content, Digest
 from ansible_collections.platform9.pcd.plugins.module_utils._data.methods import streamed_method
-from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import File, Stream
+from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import Stream
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import PlanError
 from ansible_collections.platform9.pcd.plugins.module_utils._image.options import STATUSES
 from ansible_collections.platform9.pcd.plugins.module_utils._image.plan import (
@@ -29,6 +28,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image.plan import (
     Upload,
     plan_present,
 )
+from ansible_collections.platform9.pcd.tests.support.byte_sources import DATA
 from ansible_collections.platform9.pcd.tests.support.samples import (
     MD5,
     full,
@@ -38,15 +38,6 @@ from ansible_collections.platform9.pcd.tests.support.samples import (
 )
 
 ONE, TWO, ALL, DEFAULT = Stores(("a",)), Stores(("a", "b")), Stores(every=True), Stores()
-
-
-@pytest.fixture
-def stream(tmp_path: Path) -> Stream:
-    path = tmp_path / "image"
-    path.write_bytes(b"data")
-    return Stream(File(str(path)))
-
-
 OFFERED = [{"id": "a", "default": "true"}, {"id": "b"}, {"id": "http", "read-only": "true"}]
 
 
@@ -156,10 +147,10 @@ def test_what_the_stream_turns_out_to_be_is_predicted_with_the_rest(stream: Stre
     assert plan.expected == plan.after
     content = stream.read_through()
     assert plan.expected is not None
-    assert plan.expected["size"] == 4
+    assert plan.expected["size"] == len(DATA)
     assert plan.expected["checksum"] == content.digests["md5"]
     assert (plan.expected["os_hash_algo"], plan.expected["os_hash_value"]) == ("sha512", content.digests["sha512"])
-    assert plan.diff["after"]["size"] == 4
+    assert plan.diff["after"]["size"] == len(DATA)
 
 
 def test_the_progress_of_an_import_that_nobody_waits_for_is_not_predicted(stream: Stream) -> None:

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,7 +21,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._data.replacement im
     retirement_of,
     with_ending,
 )
-from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import File, Stream
+from ansible_collections.platform9.pcd.plugins.module_utils._data.stream import Stream
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import PlanError
 from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes import (
     BOUND_TO,
@@ -67,14 +66,6 @@ from ansible_collections.platform9.pcd.tests.support.samples import (
 NAME = "ubuntu-24.04"
 
 ONE, TWO, ALL, DEFAULT = Stores(("a",)), Stores(("a", "b")), Stores(every=True), Stores()
-
-
-@pytest.fixture
-def stream(tmp_path: Path) -> Stream:
-    path = tmp_path / "image"
-    path.write_bytes(b"data")
-    return Stream(File(str(path)))
-
 
 # With the mark that distinguishes it from an image that is hidden on purpose.
 MARK = ({"op": "add", "path": f"/{RETIRED}", "value": NAME}, {"op": "add", "path": f"/{BOUND_TO}", "value": ID})
