@@ -30,7 +30,7 @@ from ansible_collections.platform9.pcd.tests.support.web_server import Handler, 
 
 BLOCK = 1 << 16
 # Seconds after which a client or a service that does not answer is given up; no test waits for it.
-LONGEST = 120
+MAX_SECONDS = 120
 
 IMAGE = r"/glance/v2/images/[^/]+"
 KINDS = (
@@ -229,7 +229,7 @@ def open_proxy(sandbox: Mapping[str, Any], tls: bool = True) -> Iterator[Proxy]:
             def waits() -> Iterator[bytes]:
                 yield from self.first_half()
                 hold.held.set()
-                hold.go.wait(LONGEST)
+                hold.go.wait(MAX_SECONDS)
                 raise ConnectionAbortedError
 
             try:
@@ -238,7 +238,7 @@ def open_proxy(sandbox: Mapping[str, Any], tls: bool = True) -> Iterator[Proxy]:
                 elif hold.when == "after":
                     self.ask(seen, self.blocks())
                 hold.held.set()
-                hold.go.wait(LONGEST)
+                hold.go.wait(MAX_SECONDS)
             finally:
                 self.close_connection = True
                 hold.over.set()
@@ -365,7 +365,7 @@ def open_proxy(sandbox: Mapping[str, Any], tls: bool = True) -> Iterator[Proxy]:
             if not chunked:
                 headers.pop("transfer-encoding", None)
             connection = http.client.HTTPSConnection(
-                str(target.hostname), target.port, context=upstream, timeout=LONGEST
+                str(target.hostname), target.port, context=upstream, timeout=MAX_SECONDS
             )
             try:
                 connection.putrequest(self.command, self.path, skip_accept_encoding=True)
@@ -415,7 +415,7 @@ def open_proxy(sandbox: Mapping[str, Any], tls: bool = True) -> Iterator[Proxy]:
 
         def wait_for_the_client_to_go(self) -> None:
             self.close_connection = True
-            self.connection.settimeout(LONGEST)
+            self.connection.settimeout(MAX_SECONDS)
             with suppress(OSError):
                 while self.connection.recv(BLOCK):
                     pass

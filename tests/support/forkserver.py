@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 MODULE_UTILS = "ansible_collections.platform9.pcd.plugins.module_utils"
-LONGEST = 300  # seconds
+MAX_SECONDS = 300
 
 
 class ForkServer:
@@ -63,7 +63,7 @@ def main() -> None:
 
 def be(order: dict[str, Any]) -> int:
     """The exit status of the module that this process becomes."""
-    signal.alarm(LONGEST)
+    signal.alarm(MAX_SECONDS)
     os.environ.clear()
     os.environ.update(order["environ"])
     os.chdir(order["folder"])

@@ -21,7 +21,7 @@ from ansible_collections.platform9.pcd.tests.support.sandbox import RequestLog
 HERE = Path(__file__).absolute().parents[1] / "system" / "controller"
 TREE = HERE.parents[5]
 # Bounds a play that hangs; no test waits for it otherwise.
-LONGEST = 900
+MAX_SECONDS = 900
 
 AS_MODULE = re.compile(r"platform9\.pcd\.(\w+): runs as a module \((.*)\)")
 IN_PROCESS = re.compile(r"platform9\.pcd\.(\w+): runs in process (\d+)")
@@ -107,7 +107,7 @@ class Player:
             cwd=self.folder,
             capture_output=True,
             encoding="utf-8",
-            timeout=LONGEST,
+            timeout=MAX_SECONDS,
             check=False,
         )
         lines = record.read_text(encoding="utf-8").splitlines()

@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.platform9.pcd.tests.support.glance_client import Server, unused
 from ansible_collections.platform9.pcd.tests.support.module_runner import Outcome, Runner
 
-MOST_RUNS = 8
+MAX_RUNS = 8
 FORMATS = {"disk_format": "raw", "container_format": "bare"}
 DATA = b"the data that all of them send" * 1000
 
@@ -23,7 +23,7 @@ DATA = b"the data that all of them send" * 1000
 @pytest.fixture(scope="module")
 def runners(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Runner]]:
     """Each starts one process at a time; the imports are done beforehand, so that all begin at about one moment."""
-    runners = [Runner(server, tmp_path_factory.mktemp(f"run-{number}")) for number in range(MOST_RUNS)]
+    runners = [Runner(server, tmp_path_factory.mktemp(f"run-{number}")) for number in range(MAX_RUNS)]
     yield runners
     for runner in runners:
         runner.close()
@@ -54,7 +54,7 @@ def told(outcomes: Sequence[Outcome], at_least: int = 1) -> None:
     assert all("\n" not in message for message in failures)
 
 
-@pytest.mark.parametrize("count", [2, MOST_RUNS])
+@pytest.mark.parametrize("count", [2, MAX_RUNS])
 def test_runs_that_create_one_name_end_with_one_image(
     count: int, runners: list[Runner], server: Server, name: str
 ) -> None:
@@ -68,7 +68,7 @@ def test_runs_that_create_one_name_end_with_one_image(
     assert (again.changed, again.image["id"]) == (False, left["id"])
 
 
-@pytest.mark.parametrize("count", [2, MOST_RUNS])
+@pytest.mark.parametrize("count", [2, MAX_RUNS])
 def test_runs_that_upload_one_name_end_with_one_image(
     count: int, runners: list[Runner], server: Server, name: str, path: Path
 ) -> None:
@@ -80,7 +80,7 @@ def test_runs_that_upload_one_name_end_with_one_image(
     assert left["os_hash_value"] == hashlib.sha512(DATA).hexdigest()
 
 
-@pytest.mark.parametrize("count", [2, MOST_RUNS])
+@pytest.mark.parametrize("count", [2, MAX_RUNS])
 def test_runs_that_stage_one_name_end_with_one_image_once_one_more_has_run(
     count: int, runners: list[Runner], server: Server, name: str, path: Path
 ) -> None:
@@ -98,7 +98,7 @@ def test_runs_that_stage_one_name_end_with_one_image_once_one_more_has_run(
     assert not runners[0]("pcd_image", **task).changed
 
 
-@pytest.mark.parametrize("count", [2, MOST_RUNS])
+@pytest.mark.parametrize("count", [2, MAX_RUNS])
 def test_runs_that_replace_one_image_end_with_one_of_its_name(
     count: int, runners: list[Runner], server: Server, name: str, path: Path
 ) -> None:
@@ -147,8 +147,8 @@ def test_runs_that_replace_one_image_by_different_data_all_end_with_an_image_of_
 
 @pytest.mark.parametrize(
     ("count", "has_data"),
-    [(2, False), (MOST_RUNS, False), (2, True)],
-    ids=["2-record", f"{MOST_RUNS}-record", "2-data"],
+    [(2, False), (MAX_RUNS, False), (2, True)],
+    ids=["2-record", f"{MAX_RUNS}-record", "2-data"],
 )
 def test_runs_that_create_one_id_all_find_it_as_declared(
     count: int, has_data: bool, runners: list[Runner], server: Server, name: str, path: Path
@@ -162,7 +162,7 @@ def test_runs_that_create_one_id_all_find_it_as_declared(
     assert any(outcome.changed for outcome in outcomes)
 
 
-@pytest.mark.parametrize("count", [2, MOST_RUNS])
+@pytest.mark.parametrize("count", [2, MAX_RUNS])
 def test_no_change_is_lost_that_others_do_not_undo(
     count: int, runners: list[Runner], server: Server, name: str
 ) -> None:
@@ -173,7 +173,7 @@ def test_no_change_is_lost_that_others_do_not_undo(
     assert {key: after.get(key) for key in values} == values
 
 
-@pytest.mark.parametrize("count", [2, MOST_RUNS])
+@pytest.mark.parametrize("count", [2, MAX_RUNS])
 def test_of_changes_that_exclude_each_other_one_stays_and_no_other_is_reported_as_there(
     count: int, runners: list[Runner], server: Server, name: str
 ) -> None:
@@ -187,7 +187,7 @@ def test_of_changes_that_exclude_each_other_one_stays_and_no_other_is_reported_a
             assert "Another client keeps overwriting Image " in outcome.msg
 
 
-@pytest.mark.parametrize("count", [2, MOST_RUNS])
+@pytest.mark.parametrize("count", [2, MAX_RUNS])
 @pytest.mark.parametrize("meant", ["id", "name"])
 def test_runs_that_delete_one_image_all_find_it_gone(
     meant: str, count: int, runners: list[Runner], server: Server, name: str
@@ -253,7 +253,7 @@ def test_runs_that_share_one_image_with_different_projects_lose_none(
     runners: list[Runner], server: Server, name: str
 ) -> None:
     image = server.create(name)
-    projects = [f"{number:032x}" for number in range(MOST_RUNS)]
+    projects = [f"{number:032x}" for number in range(MAX_RUNS)]
     tasks = [{"id": image["id"], "projects": [each, "f" * 32]} for each in projects]
     succeeded(together(runners, "pcd_image_member", tasks))
     assert members_of(server, image["id"]) == {*projects, "f" * 32}

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from ansible_collections.platform9.pcd.tests.support.glance_client import Server
-from ansible_collections.platform9.pcd.tests.support.playbook_runner import LONGEST, Player, play, step
+from ansible_collections.platform9.pcd.tests.support.playbook_runner import MAX_SECONDS, Player, play, step
 from ansible_collections.platform9.pcd.tests.support.web_server import Handler, serve
 
 BOTH_WAYS = pytest.mark.parametrize("in_process", [True, False], ids=["in process", "as a module"])
@@ -53,7 +53,7 @@ def slow(server: Server, may_end: threading.Event) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(body[: 2 * MIB])
             if len(body) > 2 * MIB:
-                may_end.wait(LONGEST)
+                may_end.wait(MAX_SECONDS)
                 self.wfile.write(body[2 * MIB :])
 
     with serve(Slow) as url:
@@ -63,7 +63,7 @@ def slow(server: Server, may_end: threading.Event) -> Iterator[str]:
             may_end.set()
 
 
-def until(is_so: Callable[[], bool], seconds: float = LONGEST) -> bool:
+def until(is_so: Callable[[], bool], seconds: float = MAX_SECONDS) -> bool:
     deadline = time.monotonic() + seconds
     while not is_so() and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -124,7 +124,7 @@ def test_an_interrupted_download_leaves_nothing(
             assert until(lambda: downloading.is_half_done() or process.poll() is not None)
             assert process.poll() is None, process.communicate()[0]
             os.killpg(process.pid, number)
-            process.communicate(timeout=LONGEST)
+            process.communicate(timeout=MAX_SECONDS)
             # A worker may end a moment after the process that has started it.
             assert until(lambda: sizes(downloading.folder) == {}, 60), sizes(downloading.folder)
         finally:
@@ -144,7 +144,7 @@ def test_a_killed_download_is_cleared_up_by_the_next(in_process: bool, run: Play
             assert process.poll() is None, process.communicate()[0]
             for pid in holders(downloading.folder):
                 os.kill(pid, signal.SIGKILL)
-            process.communicate(timeout=LONGEST)
+            process.communicate(timeout=MAX_SECONDS)
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)

@@ -33,7 +33,7 @@ from ansible_collections.platform9.pcd.tests.support.module_runner import FERNET
 from ansible_collections.platform9.pcd.tests.support.playbook_runner import (
     AS_MODULE,
     IN_PROCESS,
-    LONGEST,
+    MAX_SECONDS,
     Player,
     play,
     step,
@@ -198,7 +198,7 @@ def watch(
     watcher = threading.Thread(target=look_on)
     watcher.start()
     try:
-        stdout, stderr = process.communicate(timeout=LONGEST)
+        stdout, stderr = process.communicate(timeout=MAX_SECONDS)
     finally:
         process.kill()
         ended.set()

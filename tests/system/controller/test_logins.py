@@ -11,8 +11,8 @@ from ansible_collections.platform9.pcd.tests.support.module_runner import FERNET
 from ansible_collections.platform9.pcd.tests.support.playbook_runner import Player, play, step
 
 LIST: dict[str, Any] = {"limit": 1}
-# In bytes; a token and the address of the image service are longer.
-SHORTEST_LOGIN = 100
+# A token and the address of the image service are longer.
+MIN_LOGIN_BYTES = 100
 
 
 def hosts(count: int) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def test_a_run_that_is_killed_leaves_nothing_that_anybody_can_read(run: Player) 
     assert played.rc == -signal.SIGKILL
     kept = [path for path in played.left_over if path.name.startswith("pcd-login-")]
     told = b"".join(path.read_bytes() for path in kept)
-    assert len(told) > SHORTEST_LOGIN
+    assert len(told) > MIN_LOGIN_BYTES
     assert not FERNET_TOKEN.search(told.decode("latin-1"))
     assert not any(word in told for word in (b"token", b"://", run.server.project_id().encode()))
 

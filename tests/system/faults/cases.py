@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Plays one cell of the table: a run that meets a fault or is killed, what is left of it, and the runs after it."""
+"""Plays one case of the table: a run that meets a fault or is killed, what is left of it, and the runs after it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from typing import Any
 
 from ansible_collections.platform9.pcd.tests.support.environment import inherited_environ
 from ansible_collections.platform9.pcd.tests.support.fault_proxy import (
-    LONGEST,
+    MAX_SECONDS,
     WRITES,
     Fault,
     Hold,
@@ -38,7 +38,7 @@ from ansible_collections.platform9.pcd.tests.system.faults.operations import Ope
 STALL = {"timeout": 2, "wait_timeout": 3}
 # What passes, so that a read is sent again, and a write after a look at what it has done.
 TRANSIENT = ("close", "reset", "408", "429", "500", "502", "503", "504", "html 502")
-LONGEST_MESSAGE = 3000
+MAX_MESSAGE_CHARACTERS = 3000
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Cell:
+class Case:
     """An operation and what strikes it. `kill` is the signal that ends the process while its request is held."""
 
     operation: Operation
@@ -81,9 +81,9 @@ class Cell:
 
 @dataclass
 class Verdict:
-    """What came of a cell; all was as promised if `wrong` is empty."""
+    """What came of a case; all was as promised if `wrong` is empty."""
 
-    cell: Cell
+    case: Case
     reached: bool = False
     message: str = ""
     writes: int = 0
@@ -136,12 +136,12 @@ class Worker:
             try:
                 met = _until(hold, process)
                 process.send_signal(number)
-                rc = process.wait(LONGEST)
+                rc = process.wait(MAX_SECONDS)
             finally:
                 process.kill()
                 hold.go.set()
         assert met, f"the request was never made, exit status {rc}: {paths['stdout'].read_text()}"
-        assert hold.over.wait(LONGEST), "the request that was held has not ended"
+        assert hold.over.wait(MAX_SECONDS), "the request that was held has not ended"
         return self._outcome(rc)
 
     def secrets_in(self, text: str) -> list[str]:
@@ -198,16 +198,16 @@ def rehearse(worker: Worker, operation: Operation) -> Run:
         subject.clean_up()
 
 
-def play(worker: Worker, cell: Cell) -> Verdict:
-    verdict, subject, began = Verdict(cell), worker.subject(), time.monotonic()
+def play(worker: Worker, case: Case) -> Verdict:
+    verdict, subject, began = Verdict(case), worker.subject(), time.monotonic()
     try:
-        cell.operation.prepare(subject)
-        if cell.kill is None:
-            _meet(worker, cell, subject, verdict)
+        case.operation.prepare(subject)
+        if case.kill is None:
+            _meet(worker, case, subject, verdict)
         else:
-            _be_killed(worker, cell, subject, cell.kill, verdict)
-        verdict.add("left behind", cell.operation.damage(subject))
-        _converge(worker, cell, subject, verdict)
+            _be_killed(worker, case, subject, case.kill, verdict)
+        verdict.add("left behind", case.operation.damage(subject))
+        _converge(worker, case, subject, verdict)
     except Exception as error:
         verdict.wrong.append(f"could not be played: {error!r}")
     finally:
@@ -225,9 +225,9 @@ def play(worker: Worker, cell: Cell) -> Verdict:
     return verdict
 
 
-def _meet(worker: Worker, cell: Cell, subject: Subject, verdict: Verdict) -> None:
-    operation, strike = cell.operation, cell.strike
-    options = {**operation.options(subject), "retries": cell.retries}
+def _meet(worker: Worker, case: Case, subject: Subject, verdict: Verdict) -> None:
+    operation, strike = case.operation, case.strike
+    options = {**operation.options(subject), "retries": case.retries}
     if strike.what == "stall":
         options["timeout"] = STALL["timeout"]
         if operation.contents and operation.module == "pcd_image" and "state" not in options:
@@ -242,12 +242,12 @@ def _meet(worker: Worker, cell: Cell, subject: Subject, verdict: Verdict) -> Non
     if not too_slow and not any(seen.struck for seen in run.seen):
         verdict.wrong.append("the fault never struck")
     # Each attempt may be repeated, and what was made may have to be unprotected and removed.
-    most = (operation.writes + 2) * (1 + cell.retries)
+    most = (operation.writes + 2) * (1 + case.retries)
     if len(run.writes) > most:
         verdict.wrong.append(f"{len(run.writes)} writes, at most {most} were expected")
     if run.failed:
         verdict.message = str((run.result or {}).get("msg", ""))
-        if must_reach(cell):
+        if must_reach(case):
             verdict.wrong.append(f"should have reached the desired state: {verdict.message}")
         return
     verdict.add("reached", operation.wrong(subject, run.result or {}))
@@ -255,10 +255,10 @@ def _meet(worker: Worker, cell: Cell, subject: Subject, verdict: Verdict) -> Non
         verdict.wrong.append("reached the desired state, but says that nothing was changed")
 
 
-def _be_killed(worker: Worker, cell: Cell, subject: Subject, number: int, verdict: Verdict) -> None:
-    strike = cell.strike
+def _be_killed(worker: Worker, case: Case, subject: Subject, number: int, verdict: Verdict) -> None:
+    strike = case.strike
     hold = Hold(strike.when, strike.kind, strike.nth)
-    run = worker.kill(cell.operation.module, cell.operation.options(subject), hold, number)
+    run = worker.kill(case.operation.module, case.operation.options(subject), hold, number)
     verdict.writes = len(run.writes)
     told = run.stdout + run.stderr
     verdict.add("killed", [f"tells {secret}" for secret in worker.secrets_in(told)])
@@ -269,9 +269,9 @@ def _be_killed(worker: Worker, cell: Cell, subject: Subject, number: int, verdic
     verdict.message = str((run.result or {}).get("msg", ""))
 
 
-def _converge(worker: Worker, cell: Cell, subject: Subject, verdict: Verdict) -> None:
+def _converge(worker: Worker, case: Case, subject: Subject, verdict: Verdict) -> None:
     """The same task again, and once more: the desired state is reached, and then nothing is left to do."""
-    operation = cell.operation
+    operation = case.operation
     options = operation.options(subject)
     second = worker.run(operation.module, options)
     verdict.add("second run", unclear(worker, second))
@@ -299,18 +299,18 @@ def unclear(worker: Worker, run: Run) -> list[str]:
     if (run.rc != 0) != run.failed:
         found.append(f"exit status {run.rc}")
     message = str(run.result.get("msg", ""))
-    if run.failed and not 20 < len(message) < LONGEST_MESSAGE:
+    if run.failed and not 20 < len(message) < MAX_MESSAGE_CHARACTERS:
         found.append(f"a message of {len(message)} characters")
     wrong_words = [word for word in ("\n", "Traceback", "</", "<html", "<pre", "object at 0x") if word in message]
     return [*found, *(f"the message has {word!r}: {message}" for word in wrong_words)]
 
 
-def must_reach(cell: Cell) -> bool:
+def must_reach(case: Case) -> bool:
     """Whether the run has to reach the desired state, since the fault is transient and the request may be repeated."""
-    strike = cell.strike
+    strike = case.strike
     if strike.what == "401" and strike.times == 1 and strike.kind != "login":
         return strike.when == "before"
     if strike.what == "500" and strike.kind == "download":
         # Glance answers so if it does not know the store of the data, and will not know it in a moment either.
         return False
-    return strike.what in TRANSIENT and strike.times <= cell.retries
+    return strike.what in TRANSIENT and strike.times <= case.retries

@@ -15,16 +15,16 @@ from ansible_collections.platform9.pcd.tests.tools import recorded
 
 @dataclass
 class Count:
-    """How a group of cells went."""
+    """How a group of cases went."""
 
-    cells: int = 0
+    cases: int = 0
     reached: int = 0
     failed: int = 0
     held: int = 0
     writes: int = 0
 
     def add(self, verdict: Verdict) -> None:
-        self.cells += 1
+        self.cases += 1
         self.reached += verdict.reached
         self.failed += not verdict.reached
         self.held += not verdict.wrong
@@ -33,30 +33,30 @@ class Count:
 
 def figures(verdicts: Sequence[Verdict], unplayed: int, seconds: float, versions: Mapping[str, str]) -> str:
     verdicts = sorted(verdicts, key=in_order)
-    met = [verdict for verdict in verdicts if verdict.cell.kill is None]
-    killed = [verdict for verdict in verdicts if verdict.cell.kill is not None]
+    met = [verdict for verdict in verdicts if verdict.case.kill is None]
+    killed = [verdict for verdict in verdicts if verdict.case.kill is not None]
     every = sum_of(verdicts)
     run = sum_of(met)
     services = " and ".join(f"{name} {version}" for name, version in versions.items())
     late = f"; {unplayed} were not run because the time was over" if unplayed else ""
     parts = [
-        f"Run on {recorded.today()} with {services} in {seconds / 60:.0f} minutes: **{every.cells} cases, of which "
-        f"{every.held} passed**{late}. {run.cells} runs met a fault: {run.reached} still reached the desired state, "
+        f"Run on {recorded.today()} with {services} in {seconds / 60:.0f} minutes: **{every.cases} cases, of which "
+        f"{every.held} passed**{late}. {run.cases} runs met a fault: {run.reached} still reached the desired state, "
         f"{run.failed} failed with a clear error. {len(killed)} runs were killed. In a case that passed, nothing was "
         "lost or duplicated, and the next run reached the desired state.",
         "Cases in which a request meets a fault, by operation:",
         table(
             ("Operation", "Cases", "Reached desired state", "Failed clearly", "Passed", "Max. writes"),
             (
-                (name, count.cells, count.reached, count.failed, count.held, count.writes)
-                for name, count in grouped(met, lambda verdict: verdict.cell.operation.name).items()
+                (name, count.cases, count.reached, count.failed, count.held, count.writes)
+                for name, count in grouped(met, lambda verdict: verdict.case.operation.name).items()
             ),
         ),
         "The same cases, by fault:",
         table(
             ("Fault", "Cases", "Reached desired state", "Failed clearly", "Passed"),
             (
-                (name, count.cells, count.reached, count.failed, count.held)
+                (name, count.cases, count.reached, count.failed, count.held)
                 for name, count in grouped(sorted(met, key=lambda verdict: in_order(verdict)[1:]), words_for).items()
             ),
         ),
@@ -64,23 +64,23 @@ def figures(verdicts: Sequence[Verdict], unplayed: int, seconds: float, versions
         table(
             ("Operation", "Kills", "Passed"),
             (
-                (name, count.cells, count.held)
-                for name, count in grouped(killed, lambda verdict: verdict.cell.operation.name).items()
+                (name, count.cases, count.held)
+                for name, count in grouped(killed, lambda verdict: verdict.case.operation.name).items()
             ),
         ),
     ]
     wrong = [verdict for verdict in verdicts if verdict.wrong]
     if wrong:
         parts.append("Cases that failed:")
-        parts.append("\n".join(f"* {verdict.cell}: {plain(verdict.wrong[0])}" for verdict in wrong))
+        parts.append("\n".join(f"* {verdict.case}: {plain(verdict.wrong[0])}" for verdict in wrong))
     return "\n\n".join(parts) + "\n"
 
 
 def in_order(verdict: Verdict) -> tuple[int, int, str]:
     """By operation, as they stand in their list, and by fault."""
-    fault = verdict.cell.strike.what
+    fault = verdict.case.strike.what
     number = list(FAULTS).index(fault) if fault in FAULTS else len(FAULTS)
-    return OPERATIONS.index(verdict.cell.operation), number, str(verdict.cell)
+    return OPERATIONS.index(verdict.case.operation), number, str(verdict.case)
 
 
 def sum_of(verdicts: Iterable[Verdict]) -> Count:
@@ -118,7 +118,7 @@ FAULTS = {
 
 
 def words_for(verdict: Verdict) -> str:
-    fault = verdict.cell.strike
+    fault = verdict.case.strike
     when = {"before": ", before the service receives it", "after": ", after the service has processed it", "inside": ""}
     if fault.what in ("nobody", "cut head", "cut body"):
         return FAULTS[fault.what]

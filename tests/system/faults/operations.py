@@ -28,7 +28,7 @@ def hash_of(content: bytes) -> str:
 
 @dataclass
 class Subject:
-    """What one cell is about: images of this name, or of names that begin so, and files in this folder.
+    """What one case is about: images of this name, or of names that begin so, and files in this folder.
 
     `more` are the endings of the other names.
     """

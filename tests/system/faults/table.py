@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The cells of the table: each request that an operation makes, as a rehearsal has shown it, with each fault."""
+"""The cases of the table: each request that an operation makes, as a rehearsal has shown it, with each fault."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ansible_collections.platform9.pcd.tests.support.fault_proxy import (
     Fault,
     Seen,
 )
-from ansible_collections.platform9.pcd.tests.system.faults.cases import TRANSIENT, Cell
+from ansible_collections.platform9.pcd.tests.system.faults.cases import TRANSIENT, Case
 from ansible_collections.platform9.pcd.tests.system.faults.operations import Operation
 
 KILLS = (signal.SIGKILL, signal.SIGINT)
@@ -93,24 +93,24 @@ def faults_at(operation: Operation, seen: Seen, after_write: bool) -> Iterator[t
         yield INSIDE_DATA, "inside"
 
 
-def cells_of(operation: Operation, rehearsal: Iterable[Seen]) -> Iterator[Cell]:
-    """Every cell of an operation in which a request meets a fault."""
+def cases_of(operation: Operation, rehearsal: Iterable[Seen]) -> Iterator[Case]:
+    """Every case of an operation in which a request meets a fault."""
     after_write = operation.name.startswith("replace,") and operation.name != "replace, hide"
     for seen in positions(operation, rehearsal):
         for what, when in faults_at(operation, seen, after_write):
             fault = Fault(what, when, seen.kind, seen.nth)
-            yield Cell(operation, fault)
+            yield Case(operation, fault)
             is_home = operation.name == HOME.get(seen.kind)
             if (seen.kind in WRITES and what not in CLEAR) or (is_home and what in TRANSIENT and when == "before"):
-                yield Cell(operation, fault, retries=2)
+                yield Case(operation, fault, retries=2)
             if seen.kind in WRITES and what in PERSISTENT and when == "after":
-                yield Cell(operation, Fault(what, when, seen.kind, seen.nth, times=99), retries=2)
+                yield Case(operation, Fault(what, when, seen.kind, seen.nth, times=99), retries=2)
         after_write = after_write or seen.kind in WRITES
-    yield Cell(operation, Fault(NOBODY, "after", "login"))
+    yield Case(operation, Fault(NOBODY, "after", "login"))
 
 
-def kills_of(operation: Operation, rehearsal: Iterable[Seen]) -> Iterator[Cell]:
-    """Every cell of an operation in which its process is killed."""
+def kills_of(operation: Operation, rehearsal: Iterable[Seen]) -> Iterator[Case]:
+    """Every case of an operation in which its process is killed."""
     if not operation.changes:
         return
     after_write = False
@@ -120,12 +120,12 @@ def kills_of(operation: Operation, rehearsal: Iterable[Seen]) -> Iterator[Cell]:
         # Before the first write there is nothing that could be left half done.
         for when in moments if after_write else ("before",):
             for number in KILLS:
-                yield Cell(operation, Fault("kill", when, seen.kind, seen.nth), kill=number)
+                yield Case(operation, Fault("kill", when, seen.kind, seen.nth), kill=number)
 
 
-def all_cells(rehearsals: Mapping[Operation, list[Seen]]) -> list[Cell]:
+def all_cases(rehearsals: Mapping[Operation, list[Seen]]) -> list[Case]:
     return [
-        cell
+        case
         for operation, rehearsal in rehearsals.items()
-        for cell in (*cells_of(operation, rehearsal), *kills_of(operation, rehearsal))
+        for case in (*cases_of(operation, rehearsal), *kills_of(operation, rehearsal))
     ]

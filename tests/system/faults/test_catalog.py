@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.platform9.pcd.tests.support.environment import inherited_environ
-from ansible_collections.platform9.pcd.tests.support.fault_proxy import LONGEST, Fault, Hold
+from ansible_collections.platform9.pcd.tests.support.fault_proxy import MAX_SECONDS, Fault, Hold
 from ansible_collections.platform9.pcd.tests.support.module_runner import INTERRUPTIBLE, MODULES
 from ansible_collections.platform9.pcd.tests.system.faults.cases import Run, Worker, unclear
 from ansible_collections.platform9.pcd.tests.system.faults.operations import FORMATS, Subject
@@ -126,7 +126,7 @@ def test_two_runs_at_once_end_with_one_image_of_each_name(worker: Worker, subjec
                 "NO_PROXY": "127.0.0.1",
                 "PYTHONPATH": os.environ["PYTHONPATH"],
             },
-            timeout=LONGEST * 3,
+            timeout=MAX_SECONDS * 3,
             check=False,
         )
         assert not done.stderr, done.stderr

@@ -26,7 +26,7 @@ from ansible_collections.platform9.pcd.tests.support.fault_proxy import (
     open_proxy,
 )
 from ansible_collections.platform9.pcd.tests.support.glance_client import Server, unused
-from ansible_collections.platform9.pcd.tests.system.faults.cases import Cell, Verdict, Worker, open_worker, play
+from ansible_collections.platform9.pcd.tests.system.faults.cases import Case, Verdict, Worker, open_worker, play
 from ansible_collections.platform9.pcd.tests.system.faults.operations import BY_NAME, OPERATIONS
 
 # Operation; fault; when; request; retries.
@@ -125,31 +125,31 @@ def worker(sandbox: dict[str, Any]) -> Iterator[Worker]:
     before = server.everything()
     with open_worker(sandbox) as worker:
         yield worker
-    assert server.everything() == before, "an image was left behind, or one was changed that no cell was about"
+    assert server.everything() == before, "an image was left behind, or one was changed that no case was about"
 
 
-def cell(operation: str, what: str, when: str, request: str, retries: int = 0, kill: int | None = None) -> Cell:
+def case(operation: str, what: str, when: str, request: str, retries: int = 0, kill: int | None = None) -> Case:
     kind, dummy, nth = request.rpartition(" ")
-    return Cell(BY_NAME[operation], Fault(what, when, kind, int(nth)), retries, kill)
+    return Case(BY_NAME[operation], Fault(what, when, kind, int(nth)), retries, kill)
 
 
-def played(worker: Worker, cell: Cell) -> Verdict:
-    verdict = play(worker, cell)
-    assert not verdict.wrong, "\n".join([str(cell), *verdict.wrong])
+def played(worker: Worker, case: Case) -> Verdict:
+    verdict = play(worker, case)
+    assert not verdict.wrong, "\n".join([str(case), *verdict.wrong])
     return verdict
 
 
-@pytest.mark.parametrize("row", PART, ids=lambda row: str(cell(*row)))
+@pytest.mark.parametrize("row", PART, ids=lambda row: str(case(*row)))
 def test_a_run_reaches_the_desired_state_or_fails_clearly_and_the_next_one_converges(
     worker: Worker, row: tuple[str, str, str, str, int]
 ) -> None:
-    played(worker, cell(*row))
+    played(worker, case(*row))
 
 
 @pytest.mark.parametrize("row", KILLED, ids=lambda row: f"{row[0]}: {row[1].name} {row[2]} {row[3]}")
 def test_after_a_kill_the_next_run_converges(worker: Worker, row: tuple[str, signal.Signals, str, str]) -> None:
     operation, number, when, request = row
-    played(worker, cell(operation, "kill", when, request, kill=number))
+    played(worker, case(operation, "kill", when, request, kill=number))
 
 
 def test_the_part_has_every_operation_and_every_fault() -> None:

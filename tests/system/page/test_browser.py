@@ -283,7 +283,7 @@ def test_a_failed_comparison_is_shown(browser: Page, write: Writer) -> None:
 
 # What a click may cost, as a part of what laying out all images as a plain table costs the same browser: 1 s or more of
 # processor time, so that sorting and filtering stay below 200 ms.
-MOST = 0.4
+MAX_COST = 0.4
 
 
 def busy(page: Page, script: str) -> float:
@@ -339,4 +339,4 @@ def test_to_sort_or_filter_5000_images_costs_a_fraction_of_showing_them_all(
     for name, seconds in done.items():
         record_property(name, round(seconds, 3))
     print({name: f"{seconds * 1000:.0f} ms" for name, seconds in done.items()}, f"whole table: {table * 1000:.0f} ms")
-    assert {name: seconds for name, seconds in done.items() if seconds > MOST * table} == {}
+    assert {name: seconds for name, seconds in done.items() if seconds > MAX_COST * table} == {}
