@@ -258,7 +258,8 @@ def test_the_value_of_an_option_that_no_module_knows_is_hidden(option: str, run:
 def test_an_address_instead_of_another_value_is_not_repeated(address: str, run: Runner, name: str) -> None:
     given = address.replace("{FIRST}", FIRST).replace("{SECOND}", SECOND)
     for option in ("method", "min_disk"):
-        outcome = run("pcd_image", verbosity=3, name=name, **{option: given})
+        options: dict[str, Any] = {"name": name, option: given}
+        outcome = run("pcd_image", verbosity=3, **options)
         assert option in outcome.msg
         assert run.told(outcome.stdout, FIRST, SECOND) == []
     outcome = run("pcd_image_catalog", verbosity=3, images=[{"name": name, "method": given}])

@@ -175,7 +175,7 @@ class Run:
         )
         for stage, defaults, action, requests in stages:
             declared = images if "properties" in defaults else [{"name": name} for name in names]
-            given = {"load_images": declared, "load_defaults": defaults, "load_action": action}
+            given: dict[str, Any] = {"load_images": declared, "load_defaults": defaults, "load_action": action}
             self.play(f"catalogue-{stage}", 1, 1, total, **given)
             done = self.stages[-1]
             sent = done.requests.total() + done.tokens
