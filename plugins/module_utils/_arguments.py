@@ -48,7 +48,7 @@ def without_nulls(arguments: Mapping[str, Any], spec: Mapping[str, Mapping[str, 
 def check_arguments(
     arguments: Mapping[str, Any], spec: Mapping[str, Mapping[str, Any]], meant_by: Sequence[str] = ()
 ) -> None:
-    """Raises if an option of the spec holds a value that its type cannot be made of.
+    """Raises ConfigurationError if an option of the spec holds a value that its type cannot be made of.
 
     `meant_by` are the options that say which images are meant if `id` does not.
     """

@@ -87,6 +87,7 @@ class _Module(AnsibleModule):
 
 
 def run_module(task: Task) -> None:
+    """Performs the task and ends the process with its result, or with the text of a PcdError; a bug is raised."""
     module = _Module(task)
     for library in task.libraries:
         if find_spec(library) is None:

@@ -254,9 +254,9 @@ class _Writer:
             try:
                 self._apply(step)
             except (Forbidden, TooLarge) as error:
-                raise self._told(self._undone(self._refusal(step, error))) from None
+                raise self._with_done(self._undone(self._refusal(step, error))) from None
             except PcdError as error:
-                raise self._told(error) from None
+                raise self._with_done(error) from None
             self._done += 1
         return tuple(self._members.values())
 
@@ -280,7 +280,7 @@ class _Writer:
             lambda: self._images.set_member_status(self._image["id"], project, status),
             lambda seen: seen is not None and seen["status"] == status,
         )
-        return self._kept(member, status)
+        return self._verified(member, status)
 
     def _shared_with(self, project: str) -> Member:
         member = self._settled(project, lambda: self._added_member(project), lambda seen: seen is not None)
@@ -316,7 +316,7 @@ class _Writer:
         except PcdError as second:
             raise error.with_note(f"Whether it was done is not known: {second}") from None
 
-    def _kept(self, member: Member | None, status: str) -> Member:
+    def _verified(self, member: Member | None, status: str) -> Member:
         if member is None or member["status"] != status:
             found = "none" if member is None else member["status"]
             raise PlanError(
@@ -382,7 +382,7 @@ class _Writer:
             return error.with_note("The memberships that this task had made have been removed again.")
         return error
 
-    def _told(self, error: PcdError) -> PcdError:
+    def _with_done(self, error: PcdError) -> PcdError:
         """The error with what this run has changed before it, and what it has left."""
         if isinstance(error, LostRace):
             error.done = {"changed": True} if self._done else {}

@@ -64,7 +64,7 @@ def images_of(plan: Plan) -> list[Image]:
 
 
 def check_claim(image: Image, catalog: str | None, project_id: str | None) -> None:
-    """Raises if the image is marked by another catalogue than this one, in the own project.
+    """Raises PlanError if the image is marked by another catalogue than this one, in the own project.
 
     Other projects can write any mark on their images, to keep an administrator from changing them.
     """

@@ -104,6 +104,7 @@ class Images:
         return page, not page or next_query is None
 
     def get(self, image_id: str) -> Image:
+        """The image. Raises NotFound if there is none with this id that these credentials may see."""
         return self._image("GET", _path(image_id), f"look up image {image_id}", (200,), repeatable=True)
 
     def create(self, attributes: Image) -> Image:

@@ -168,7 +168,7 @@ def property_value(key: str, value: Any) -> str | None:
 
 
 def check_name_and_id(image_id: str | None, name: str | None) -> None:
-    """Raises unless the id is a UUID (the service takes no other) and the name one that an image can have."""
+    """Raises ConfigurationError unless the id is a UUID, as the service demands, and an image can have the name."""
     check_uuid("id", image_id, "To find an image by its name, use the option name.")
     if name is not None:
         if not name.strip():
@@ -177,6 +177,7 @@ def check_name_and_id(image_id: str | None, name: str | None) -> None:
 
 
 def check_uuid(option: str, value: str | None, advice: str) -> None:
+    """Raises ConfigurationError, with the advice, if there is a value that is not a UUID."""
     if value is not None and not UUID.fullmatch(value):
         raise ConfigurationError(
             f"{option}: {quoted(value)} is not a UUID such as 1714676b-e56d-4171-a072-f919121a9797. {advice}"
@@ -208,7 +209,7 @@ def _owner(option: str, value: str) -> str:
 
 
 def check_text(option: str, value: str) -> None:
-    """Raises unless this is a text that the service could store as a name or an id."""
+    """Raises ConfigurationError unless this is a text that the service could store as a name or an id."""
     _trimmed(option, value)
 
 
