@@ -104,7 +104,7 @@ def _advise_on_values(arguments: Mapping[str, Any], spec: Mapping[str, Mapping[s
 
         advice = advice_on_state(state, choices, spec)
         if advice is not None:
-            raise ConfigurationError(f"state: it is none of {', '.join(choices)}. {advice}")
+            raise ConfigurationError(f"state: it must be one of {', '.join(choices)}. {advice}")
     if isinstance(arguments.get("cloud"), Mapping) and "cloud" in spec:
         from ._elsewhere import ENTRIES
 
@@ -143,7 +143,7 @@ def _check_word(option: str, value: Any, choices: Sequence[str]) -> None:
         return
     meant = next((word for word, forms in BOOLEAN_WORDS.items() if value.strip().lower() in forms), None)
     if meant:
-        raise ConfigurationError(f"{option}: it is none of {', '.join(choices)}. Write {option}={meant}.")
+        raise ConfigurationError(f"{option}: it must be one of {', '.join(choices)}. Write {option}={meant}.")
 
 
 def _check_single(option: str, value: Any) -> None:

@@ -151,7 +151,7 @@ def _offered(target: Target, session: Session) -> tuple[Image, Sequence[Member],
     own = session.project_id
     if own is None:
         raise ConfigurationError(
-            "project_id: nobody says which project the token is for, so that status cannot be set for it. Give "
+            "project_id: the project of the token is not known, so that status cannot be set for it. Give "
             "project_id, or projects."
         )
     if target.id is not None:

@@ -178,7 +178,7 @@ def _check_prune(params: Params, problems: _Problems) -> None:
             "declare them with state: absent.",
         )
     if params["only"] is not None:
-        problems.add("prune", "it cannot be combined with only, which leaves most images aside. Leave one of both out.")
+        problems.add("prune", "it cannot be combined with only, which leaves most images aside. Leave one out.")
 
 
 def _check_only(only: Sequence[str], images: Sequence[Mapping[str, Any]], problems: _Problems) -> None:
@@ -338,5 +338,5 @@ def _check_twins(images: Sequence[Mapping[str, Any]], declared: Sequence[Entry],
             if other != number:
                 problems.add(
                     place_of(number, given),
-                    f"{key[0]}: images[{other}] declares the same image. Leave one of both out.",
+                    f"{key[0]}: images[{other}] declares the same image. Leave one of the two out.",
                 )

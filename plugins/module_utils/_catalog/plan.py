@@ -74,7 +74,7 @@ def check_claim(image: Image, catalog: str | None, project_id: str | None) -> No
         return
     raise PlanError(
         f"catalog: {describe(image)} belongs to catalogue {quoted(str(claimed))}, so that it is not changed by "
-        f"catalogue {quoted(catalog)}. Declare it in one of both only; to hand it over, remove its property "
+        f"catalogue {quoted(catalog)}. Declare it in only one of the two; to hand it over, remove its property "
         f"{CATALOG}: openstack image unset --property {CATALOG} {image['id']}"
     )
 

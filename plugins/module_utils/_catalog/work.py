@@ -166,7 +166,7 @@ class CatalogChange:
                 if other is not item:
                     raise ConfigurationError(
                         f"images[{item.entry.number}] ({item.name}): images[{other.entry.number}] ({other.name}) "
-                        f"declares the same image, {image_id}. Leave one of both out."
+                        f"declares the same image, {image_id}. Leave one of the two out."
                     )
 
     def _planned_pruning(self) -> Pruning:
@@ -175,7 +175,7 @@ class CatalogChange:
             return Pruning((), ())
         if self._session.project_id is None:
             raise ConfigurationError(
-                "project_id: nobody says which project the token is for, so that prune cannot tell which images are "
+                "project_id: the project of the token is not known, so that prune cannot tell which images are "
                 "its own. Give project_id."
             )
         names = {entry.name for entry in request.declared}

@@ -253,8 +253,8 @@ def _check_version(sources: list[Source]) -> None:
     version = first(sources, "identity_api_version")
     if version is not None and version.strip().lower().removeprefix("v").partition(".")[0] != "3":
         raise ConfigurationError(
-            f"identity_api_version: {quoted(version)} (OS_IDENTITY_API_VERSION or clouds.yaml) is not spoken, only "
-            "version 3 of Keystone's API. Set it to 3, or remove it."
+            f"identity_api_version: {quoted(version)} (OS_IDENTITY_API_VERSION or clouds.yaml) is not supported, "
+            "only version 3 of Keystone's API is. Set it to 3, or remove it."
         )
 
 
@@ -365,8 +365,8 @@ def _scope(login: _Login) -> tuple[Project | None, str | None]:
     named = [key for key in found if key not in PROJECTS]
     if named and len(found) > 1:
         raise ConfigurationError(
-            f"{named[0]}: it stands beside {' and '.join(key for key in found if key != named[0])}, and a token is for "
-            "one of them. Keep one."
+            f"{named[0]}: it cannot be combined with {' and '.join(key for key in found if key != named[0])}: a token "
+            "is for one of them. Keep one."
         )
     if "system_scope" in found:
         raise ConfigurationError(
@@ -376,8 +376,8 @@ def _scope(login: _Login) -> tuple[Project | None, str | None]:
     if "trust_id" in found:
         if not login.credential.takes_scope:
             raise ConfigurationError(
-                "trust_id: an application credential is bound to its project, and logs in for no trust. Remove one of "
-                "both."
+                "trust_id: an application credential is bound to its project, and cannot be combined with a trust. "
+                "Remove one of the two."
             )
         return None, found["trust_id"]
     if found:
@@ -452,7 +452,7 @@ def _interface(value: str | None) -> str | None:
     # Older openrc files say publicURL (OS_ENDPOINT_TYPE).
     interface = value.removesuffix("URL").lower()
     if interface not in INTERFACES:
-        raise ConfigurationError(f"interface: {quoted(value)} is none of {', '.join(INTERFACES)}. Correct it.")
+        raise ConfigurationError(f"interface: {quoted(value)} is not one of {', '.join(INTERFACES)}. Correct it.")
     return interface
 
 

@@ -252,7 +252,7 @@ def _check_data(params: Params, stores: Stores) -> None:
 
 def _check_stores(stores: Stores) -> None:
     if stores.names and stores.every:
-        raise ConfigurationError("all_stores: it means every store, and stores names some. Give one of both.")
+        raise ConfigurationError("all_stores: it means every store, and stores names some. Give one of the two.")
     if stores.must_succeed is not None and not stores.are_chosen:
         raise ConfigurationError("all_stores_must_succeed: it needs stores or all_stores.")
     if any(not name.strip() or "," in name for name in stores.names):

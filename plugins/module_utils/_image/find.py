@@ -44,7 +44,7 @@ def _owner_of_name(session: Session, target: Target) -> str:
     if session.project_id is None:
         # To an administrator, every project's private images are visible.
         raise ConfigurationError(
-            "project_id: nobody says which project the token is for, so that match: own cannot tell whose image "
+            "project_id: the project of the token is not known, so that match: own cannot tell whose image "
             f"{target.called} is meant. Give project_id, or the id of the image, or match: visible."
         )
     return session.project_id

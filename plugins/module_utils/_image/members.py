@@ -131,7 +131,7 @@ def parse_sharing(params: Mapping[str, Any]) -> Sharing:
             "an image that is offered to the project of the credentials."
         )
     if absent and status is not None:
-        raise ConfigurationError("status: a membership that is to end (state: absent) has none. Leave one of both out.")
+        raise ConfigurationError("status: a membership that is to end (state: absent) has none. Leave one out.")
     if absent and params["purge"]:
         raise ConfigurationError("purge: it removes the members that are not in projects, and state: absent those.")
     for project in projects or ():

@@ -51,9 +51,9 @@ class ProjectIds:
                 unchecked.append(project_id)
         if unchecked:
             self._session.warn(
-                f"{self._option}: nobody could check that there is a project {', '.join(unchecked)}, because these "
-                "credentials may not look up other projects. The image service takes any id, so that the image is "
-                "shared with nobody if it is mistyped."
+                f"{self._option}: whether there is a project {', '.join(unchecked)} could not be checked, because "
+                "these credentials may not look up other projects. The image service takes any id, so that the image "
+                "is shared with nobody if it is mistyped."
             )
 
     def _exists(self, project_id: str) -> bool:
@@ -94,15 +94,15 @@ class ProjectIds:
                 "give the id of the project."
             )
         raise ConfigurationError(
-            f"{self._option}: {quoted(name)} is none of the projects that this user can log in to {place}, and these "
-            "credentials may not look up others. Give the id of the project instead of its name."
+            f"{self._option}: {quoted(name)} is not one of the projects that this user can log in to {place}, and "
+            "these credentials may not look up others. Give the id of the project instead of its name."
         )
 
     def _domain_id(self, name: str) -> str:
         own, wanted = self._session.project_domain, self._domain
         if wanted is None and own.id is None:
             raise ConfigurationError(
-                f"project_domain: nobody says which domain project {quoted(name)} belongs to, because the token was "
+                f"project_domain: the domain of project {quoted(name)} is not known, because the token was "
                 "not looked up at Keystone. Give project_domain, or the id of the project."
             )
         if wanted is None or wanted in (own.id, own.name):

@@ -316,7 +316,7 @@ def test_without_keystone_a_public_image_may_be_anybodys(
         "name": name,
     }
     refused = run("pcd_image", None, state="absent", **direct)
-    assert refused.msg.startswith("project_id: nobody says which project the token is for")
+    assert refused.msg.startswith("project_id: the project of the token is not known")
     assert refused.requests == []
     assert not run("pcd_image", None, state="absent", project_id=server.project_id(), **direct).changed
     assert server.get(public["id"]) == public

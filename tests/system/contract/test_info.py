@@ -409,7 +409,7 @@ def test_an_owner_is_found_by_its_name(gallery: Gallery, run: Runner, server: Se
     refused = run("pcd_image_info", "admin", owner="nobody-is-called-so")
     assert refused.msg.startswith("owner: there is no project 'nobody-is-called-so'")
     closed = run("pcd_image_info", "member", owner="nobody-is-called-so")
-    assert closed.msg.startswith("owner: 'nobody-is-called-so' is none of the projects that this user can log in to")
+    assert closed.msg.startswith("owner: 'nobody-is-called-so' is not one of the projects that this user can log in to")
     assert "Give the id" in closed.msg
     assert refused.glance == closed.glance == []
 

@@ -274,7 +274,7 @@ def test_a_token_without_keystone_takes_ids_and_no_names(run: Runner, server: Se
     assert refused.writes == []
     done = run(MODULE, None, **login, projects=[server.project_id("other")])
     assert done.writes == ["POST"]
-    assert "could check" in str(done.result["warnings"])
+    assert "could not be checked" in str(done.result["warnings"])
 
 
 # --- the domain of a name

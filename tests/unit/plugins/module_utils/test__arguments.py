@@ -80,8 +80,8 @@ def test_what_can_be_used_passes(given: dict[str, Any]) -> None:
         ({"name": f"a {PLACEHOLDER}"}, "^name: it holds VALUE_SPECIFIED"),
         ({"name": "x" * (MAX_CHARACTERS + 1)}, f"^name: {MAX_CHARACTERS + 1} characters"),
         ({"kind": "a\nb"}, "^kind: it holds a line break"),
-        ({"hidden": "yes"}, "^hidden: it is none of true, false, any. Write hidden=true"),
-        ({"hidden": "Off"}, "^hidden: it is none of .* Write hidden=false"),
+        ({"hidden": "yes"}, "^hidden: it must be one of true, false, any. Write hidden=true"),
+        ({"hidden": "Off"}, "^hidden: it must be one of .* Write hidden=false"),
         ({"properties": ["a=b"]}, "^properties: a list was given instead of a dictionary. Write properties={NAME: VAL"),
         ({"count": "1\n2"}, "^count: it holds a line break"),
     ],
@@ -97,7 +97,7 @@ def test_what_would_be_misread_is_refused_by_the_name_of_the_option(given: dict[
         ({"filters": {"a": 1}, "size_min": 1}, "^filters: this module has no option of this name. Write each filter"),
         ({"nmae": "a"}, "^nmae: this module has no option of this name. Did you mean name?"),
         ({"cloud": {"auth": {}}}, "^cloud: a dictionary was given instead of the name of an entry. Write its entries"),
-        ({"state": "inactive"}, "^state: it is none of active, deactivated. Write state: deactivated."),
+        ({"state": "inactive"}, "^state: it must be one of active, deactivated. Write state: deactivated."),
     ],
 )
 def test_what_another_tool_takes_is_answered_with_what_to_write(given: dict[str, Any], message: str) -> None:

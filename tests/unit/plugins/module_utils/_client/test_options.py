@@ -532,10 +532,10 @@ def test_a_trust_is_not_mixed_with_a_project_of_another_source(clouds_yaml: Path
 @pytest.mark.parametrize(
     ("auth", "beginning"),
     [
-        ({"trust_id": "t", "project_name": "p"}, "trust_id: it stands beside project_name"),
-        ({"trust_id": "t", "project_id": "p"}, "trust_id: it stands beside project_id"),
-        ({"system_scope": "all", "project_id": "p"}, "system_scope: it stands beside project_id"),
-        ({"system_scope": "all", "trust_id": "t"}, "trust_id: it stands beside system_scope"),
+        ({"trust_id": "t", "project_name": "p"}, "trust_id: it cannot be combined with project_name"),
+        ({"trust_id": "t", "project_id": "p"}, "trust_id: it cannot be combined with project_id"),
+        ({"system_scope": "all", "project_id": "p"}, "system_scope: it cannot be combined with project_id"),
+        ({"system_scope": "all", "trust_id": "t"}, "trust_id: it cannot be combined with system_scope"),
         ({"system_scope": "all"}, "system_scope: a token for the system as a whole"),
     ],
 )

@@ -116,7 +116,7 @@ def test_a_domain_that_may_not_be_looked_up_is_an_error_that_says_what_to_give(s
 def test_users_who_may_look_up_no_projects_name_their_own(status: int, serve: Serve) -> None:
     made = bench(serve, {**CLOSED, "/projects": Reply(status)})
     assert made.ids.resolved(["web"]) == [OTHER_PROJECT]
-    with pytest.raises(ConfigurationError, match=r"^projects: 'db' is none of the projects .* Give the id"):
+    with pytest.raises(ConfigurationError, match=r"^projects: 'db' is not one of the projects .* Give the id"):
         made.ids.resolved(["db"])
     assert made.asked.count("/auth/projects") == 1
 
