@@ -11,6 +11,7 @@ is not there any more, the task runs as a module (`_why_module`):
 - `ActionBase._task`, `_connection`, `_templar`, `_loader`: every action plugin lives on them.
 - `ActionBase._compute_environment_string`: the only place that puts together what `environment` says for a task.
 - `ActionBase._find_needle`: how ansible.builtin.copy finds a file of a role or a play.
+- `context.CLIARGS`: the playbooks of the command. Without it, tasks read their files themselves.
 - `ValidationResult._no_log_values`, `_warnings`, `_deprecations`: what AnsibleModule itself reads of a validation.
 """
 
@@ -27,6 +28,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from ansible import constants as C
+from ansible import context
 from ansible.errors import AnsibleError
 from ansible.module_utils.basic import FILE_COMMON_ARGUMENTS
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator, ValidationResult
@@ -115,6 +117,36 @@ def prepare(environ: Mapping[str, str]) -> None:
         load_trust_store(verify)
 
 
+def prepare_all(environ: Mapping[str, str]) -> None:
+    """Prepare in the folder of each playbook of the command, because relative paths of its tasks begin there."""
+    for folder in _folders():
+        # Ansible has relative paths of its own, so that there must be a way back.
+        with suppress(OSError):
+            if os.access(os.getcwd(), os.X_OK):
+                with _within(folder):
+                    prepare(environ)
+
+
+def _folders() -> list[str]:
+    """The folders of the playbooks of this command, or the one that tasks of an ad-hoc command run in."""
+    arguments = getattr(context, "CLIARGS", {})
+    playbooks = arguments.get("args")
+    if isinstance(playbooks, (list, tuple)):
+        return list(dict.fromkeys(os.path.dirname(os.path.abspath(playbook)) for playbook in playbooks))
+    return [arguments.get("basedir") or os.curdir]
+
+
+@contextmanager
+def _within(folder: str) -> Iterator[None]:
+    """Within it, relative paths begin at the folder."""
+    before = os.getcwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
 class InProcess(OrdinaryAction):
     """An action plugin is this class and the `task` of its module."""
 
@@ -137,7 +169,8 @@ class InProcess(OrdinaryAction):
         # It refuses what no task may have together with it, as for every action plugin.
         super(OrdinaryAction, self).run(tmp, task_vars)
         params = validation.validated_parameters
-        with self._at_the_playbook():
+        # Relative paths have the same base as for a module with a local connection.
+        with _within(self._loader.get_basedir()):
             result = self._performed(params, variables)
         return self._as_module_result(result, validation, variables)
 
@@ -279,16 +312,6 @@ class InProcess(OrdinaryAction):
             advice = f"{on_controller} Put the file into one of these places, or give its absolute path."
             raise ConfigurationError(f"path: {found}{advice if on_controller else ''}") from None
 
-    @contextmanager
-    def _at_the_playbook(self) -> Iterator[None]:
-        """Within it, relative paths have the same base as for a module with a local connection."""
-        before = os.getcwd()
-        os.chdir(self._loader.get_basedir())
-        try:
-            yield
-        finally:
-            os.chdir(before)
-
     def _logins(self, variables: Mapping[str, Any]) -> TokenProvider:
         return TOKEN_CACHE if self._is_wanted(variables, KEEP_LOGIN) else TokenProvider()
 
@@ -399,7 +422,7 @@ def _plain(value: Any) -> str:
 
 
 if _is_there("requests"):
-    prepare(os.environ)
+    prepare_all(os.environ)
     prepare_process()
 # What most tasks ask.
 _is_this_python(sys.executable)

@@ -15,7 +15,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible import context
+from ansible.utils.context_objects import CLIArgs
 
+from ansible_collections.platform9.pcd.plugins.module_utils._client import clouds, files
 from ansible_collections.platform9.pcd.plugins.module_utils._service import ServiceRequest
 from ansible_collections.platform9.pcd.plugins.module_utils._task import Task
 from ansible_collections.platform9.pcd.plugins.modules import pcd_image, pcd_image_download
@@ -298,6 +301,45 @@ def test_a_trust_store_or_clouds_yaml_that_is_unusable_is_left_to_the_tasks(tmp_
     _in_process.prepare({**RC, "OS_CACERT": str(tmp_path / "nothing")})
     _in_process.prepare({"OS_CLIENT_CONFIG_FILE": str(file)})
     _in_process.prepare({"OS_CLIENT_CONFIG_FILE": str(tmp_path / "nothing")})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "folders"),
+    [
+        ({"args": ("books/site.yml", "/srv/other.yml", "books/more.yml")}, ["books", "/srv"]),
+        ({"args": ("site.yml",)}, [""]),
+        ({"args": "all", "basedir": "/srv/books"}, ["/srv/books"]),
+        ({"args": "all", "basedir": None}, [""]),
+        ({}, [""]),
+    ],
+)
+def test_what_tasks_need_is_looked_for_in_the_folders_of_the_playbooks(
+    arguments: dict[str, Any], folders: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(context, "CLIARGS", CLIArgs(arguments))
+    found = [os.path.abspath(folder) for folder in _in_process._folders()]
+    assert found == [os.path.abspath(folder) for folder in folders]
+
+
+def test_what_lies_beside_the_playbook_is_read_in_advance(
+    stores: list[Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    books = tmp_path / "books"
+    books.mkdir()
+    (books / "ca.pem").touch()
+    (books / "clouds.yaml").write_text(f"clouds: {{pcd: {entry(cacert='ca.pem')}}}", encoding="utf-8")
+    monkeypatch.setattr(files, "MIN_AGE_SECONDS", 0)
+    monkeypatch.setattr(context, "CLIARGS", CLIArgs({"args": ("missing/site.yml", "books/site.yml")}))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(_in_process, "load_trust_store", lambda file: stores.append(os.path.abspath(file)))
+    _in_process.prepare_all({})
+    assert stores == [str(books / "ca.pem")]
+    assert str(books / "clouds.yaml") in clouds._read_before
+    assert os.getcwd() == str(tmp_path)
+    # Without a way back, nothing is read in advance.
+    monkeypatch.setattr(os, "access", lambda *dummy: False)
+    _in_process.prepare_all({})
+    assert len(stores) == 1
 
 
 @pytest.mark.parametrize(
