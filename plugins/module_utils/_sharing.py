@@ -36,6 +36,7 @@ from ._image.members import (
     Share,
     Sharing,
     Unshare,
+    action_of,
     added_by,
     in_words,
     plan_members,
@@ -385,7 +386,7 @@ class _Writer:
     def _with_done(self, error: PcdError) -> PcdError:
         """The error with what this run has changed before it, and what it has left."""
         if isinstance(error, LostRace):
-            error.done = {"changed": True} if self._done else {}
+            error.done = {"changed": True, "action": action_of(self._steps[: self._done])} if self._done else {}
             return error
         done = [step for step in self._steps[: self._done] if step.project_id not in self._undone_projects]
         if done:

@@ -62,6 +62,16 @@ class Unshare(NamedTuple):
 MemberStep: TypeAlias = "Share | SetMemberStatus | Unshare"
 
 
+def action_of(steps: Sequence[MemberStep]) -> str:
+    """What the steps do, in one word."""
+    kinds = {type(step) for step in steps}
+    if not kinds:
+        return "unchanged"
+    if kinds == {Unshare}:
+        return "removed"
+    return "shared" if Share in kinds and Unshare not in kinds else "updated"
+
+
 class MembersPlan(NamedTuple):
     """From the members `before` by `steps` to `after`. What cannot be predicted is None in `after`."""
 
@@ -76,12 +86,7 @@ class MembersPlan(NamedTuple):
     @property
     def action(self) -> str:
         """What the plan does, in one word."""
-        kinds = {type(step) for step in self.steps}
-        if not kinds:
-            return "unchanged"
-        if kinds == {Unshare}:
-            return "removed"
-        return "shared" if Share in kinds and Unshare not in kinds else "updated"
+        return action_of(self.steps)
 
     @property
     def after(self) -> tuple[Member, ...]:

@@ -127,7 +127,7 @@ def test_what_others_have_changed_is_planned_again(
     service = serve(*([done("first")] if kept else []), *replies)
     with pytest.raises(LostRace) as caught:
         applied(service, *([Share("first")] if kept else []), step, before=(member("a"),))
-    assert caught.value.done == ({"changed": True} if kept else {})
+    assert caught.value.done == ({"changed": True, "action": "shared"} if kept else {})
     assert len(service.requests) == len(replies) + kept
 
 
