@@ -38,7 +38,7 @@ nitpick_ignore = [
 nitpick_ignore_regex = [("std:ref", r"ansible_collections\.ansible\.builtin\..*")]
 
 # Furo shows the table of contents next to the page. The one that guides and modules have for other themes is needed
-# only on narrow screens (site.css). This class tells Furo that it is intended.
+# only on narrow screens (site.css). This class says to Furo that it is intended.
 CONTENTS_ARE_MEANT = "this-will-duplicate-information-and-it-is-still-useful-here"
 MODULE = re.compile(r"^    (pcd_\w+)_module$", re.MULTILINE)
 SECTION = re.compile(

@@ -139,7 +139,7 @@ _ACTIVATE: Advice = (
     ("state", "Write state: active."),
 )
 
-# Values of `state` -> the option that tells which module it is, and the advice.
+# Values of `state` -> the option that shows which module it is, and the advice.
 STATES: dict[str, Advice] = {
     "inactive": _DEACTIVATE,
     "deactivate": _DEACTIVATE,

@@ -134,7 +134,7 @@ def _set_attributes(module: AnsibleModule, result: dict[str, Any]) -> None:
     if not any(module.params[option] for option in BY_PATH):
         return
     diff = result["diff"]
-    # What a new file begins with is not known in check mode, so that no diff tells it.
+    # What a new file begins with is not known in check mode, so that no diff shows it.
     known_diff = None if diff["before"]["size"] is None else diff
     arguments = module.load_file_common_arguments(module.params, result["dest"])
     arguments.update(owner=None, group=None, mode=None)

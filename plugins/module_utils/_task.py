@@ -94,7 +94,7 @@ def perform(
     except PcdError:
         raise
     except Exception as bug:
-        # It stays a traceback, which tells every exception on the way to it; those of libraries quote addresses.
+        # It stays a traceback, which shows every exception on the way to it; those of libraries quote addresses.
         hide_in(bug, hidden_texts(task.argument_spec, params, (), task.entries))
         raise
 

@@ -83,7 +83,7 @@ MAX_INTERVAL_SECONDS = 86400
 LOCAL = ("local", "ansible.builtin.local")
 HERE = ("localhost", "127.0.0.1", "::1")
 
-# AWX tells its jobs who they are; ansible-runner, which it starts them with, tells its own.
+# AWX says to its jobs who they are; ansible-runner, which it starts them with, says it to its own.
 OF_AWX = ("awx_job_id", "tower_job_id")
 OF_RUNNER = ("AWX_ISOLATED_DATA_DIR", "RUNNER_OMIT_EVENTS")
 

@@ -156,7 +156,7 @@ def test_the_fragments_of_the_changelog_are_well_formed() -> None:
     passed(SOURCE, "antsibull-changelog", "lint")
 
 
-def test_the_changelog_tells_of_this_version(galaxy: Mapping[str, Any]) -> None:
+def test_the_changelog_describes_this_version(galaxy: Mapping[str, Any]) -> None:
     changelog = yaml.safe_load((SOURCE / "changelogs" / "changelog.yaml").read_text(encoding="utf-8"))
     assert galaxy["version"] in changelog["releases"]
     assert f"\nv{galaxy['version']}\n" in (SOURCE / "CHANGELOG.rst").read_text(encoding="utf-8")

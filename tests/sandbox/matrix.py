@@ -22,7 +22,7 @@ from ansible_collections.platform9.pcd.tests.tools import recorded
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = ROOT / "tests" / "tools"
 TARGETS = ROOT / "tests" / "integration" / "targets"
-# What Ansible tells at the end of each target.
+# What Ansible prints at the end of each target.
 RECAP = re.compile(r"^testhost +: ok=(\d+) +changed=\d+ +unreachable=(\d+) +failed=(\d+)", re.MULTILINE)
 
 

@@ -107,7 +107,7 @@ class Hold:
 class Seen:
     """A request that has reached the proxy. `status` is the service's own; None if it has not answered.
 
-    `passed` tells whether the service has got any of it.
+    `passed` says whether the service has got any of it.
     """
 
     kind: str

@@ -34,7 +34,7 @@ def error(kind: type[ApiError], status: int, words: str = "said so") -> ApiError
 
 
 def hashed(data: bytes) -> dict[str, Any]:
-    """What the service tells of the data of an image."""
+    """What the service says of the data of an image."""
     return {
         "size": len(data),
         "checksum": hashlib.md5(data).hexdigest(),

@@ -150,7 +150,7 @@ class Runner:
 
         `constants` are times to wait that are shorter in this run: seconds by module and name.
 
-        Wherever a module ends in a traceback, writes to standard error or tells a secret, the test fails.
+        Wherever a module ends in a traceback, writes to standard error or shows a secret, the test fails.
         """
         login = self._server.access if self.by_token else self._server.login
         arguments = {

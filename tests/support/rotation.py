@@ -31,7 +31,7 @@ class Rotation:
     def builds(self, *numbers: int, **options: Any) -> list[str]:
         """The ids of the images of these builds, one after the other."""
         ids = [self(number, **options).image["id"] for number in numbers]
-        # The service tells seconds only, and the older one of two goes first.
+        # The service gives whole seconds only, and the older one of two goes first.
         self.server.space_out(ids)
         return ids
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """qcow2.py FILE [TEXT]: make an empty disk of 1 MiB in the format qcow2 (QEMU, docs/interop/qcow2.txt).
 
-TEXT tells two disks apart: it is the content of the first sector.
+TEXT distinguishes two disks: it is the content of the first sector.
 """
 
 from __future__ import annotations

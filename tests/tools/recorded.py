@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 def machine() -> str:
-    """The kind of machine; nothing that tells which one it is."""
+    """The kind of machine; nothing that shows which one it is."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30)
     return f"{os.cpu_count()} processors, {memory:.0f} GiB of memory, {platform.system()} on {platform.machine()}"
 

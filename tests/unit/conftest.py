@@ -31,7 +31,7 @@ settings.load_profile("repeatable")
 
 @pytest.fixture(autouse=True)
 def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """An empty home and current folder; of the environment nothing that tells how to reach a cloud."""
+    """An empty home and current folder; of the environment nothing that says how to reach a cloud."""
     for name in list(os.environ):
         if name.startswith("OS_") or name.lower().endswith("_proxy") or name.endswith("_CA_BUNDLE"):
             monkeypatch.delenv(name)

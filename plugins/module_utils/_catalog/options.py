@@ -114,7 +114,7 @@ class _Problems:
 
 
 def parse_catalog(params: Params) -> CatalogRequest:
-    """The request that the options make. One error tells all that is wrong, as far as it fits in."""
+    """The request that the options make. One error reports all that is wrong, as far as it fits in."""
     problems = _Problems()
     defaults = _defaults(params, problems)
     declared: list[Entry] = []

@@ -56,7 +56,7 @@ class _Raw(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        # At least as much as tells what it is, however little a source gives at a time.
+        # At least as much as shows what it is, however little a source gives at a time.
         filled = 0
         while filled < min(len(buffer), MAX_MAGIC_BYTES) and (block := self._read(len(buffer) - filled)):
             buffer[filled : filled + len(block)] = block

@@ -419,7 +419,7 @@ class _Planner:
         return all(owner in (None, own) for owner in owners)
 
     def _has_data(self, image: Image, stream: Stream, known: Content) -> bool:
-        """Whether the image is known to have the data of the stream; a file is read if nothing else tells."""
+        """Whether the image is known to have the data of the stream; a file is read if nothing else shows it."""
         if remembers(image, stream, self._session.project_id):
             return True
         sent = self._sent(image)
@@ -623,7 +623,7 @@ def _asked_for(
     """What can be known of an address without fetching all of it, and its first bytes, None if they are not known.
 
     It may be an address that only the service can reach. `is_chosen` says whether the user has chosen web-download. An
-    answer that the service cannot get any better is an error, before a record is made: the service tells nobody why it
+    answer that the service cannot get any better is an error, before a record is made: the service does not say why it
     could not fetch a file.
     """
     try:

@@ -147,7 +147,7 @@ class Stream:
     `attempts` counts how often a source that broke off (a transient DataError) is read again. That is always done from
     byte 0: the source may give other data then, which must not be mixed with the data before. The first bytes must not
     contradict the declared `disk_format`; with None they are not checked. `recheck`
-    tells whether the checksum file now states another digest.
+    says whether the checksum file now states another digest.
     """
 
     def __init__(

@@ -653,7 +653,7 @@ class _Sending:
 
 def _has_all(image: Image, step: Upload | Stage) -> bool:
     content = step.stream.content
-    # An uploaded image is compared afterwards; only its size tells that a staged one is complete.
+    # An uploaded image is compared afterwards; only its size shows that a staged one is complete.
     return content is not None and (isinstance(step, Upload) or image.get("size") == content.size)
 
 

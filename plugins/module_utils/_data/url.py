@@ -61,7 +61,7 @@ PART = re.compile(r"bytes 0-\d+/(?P<size>\d+|\*)")
 
 
 class Beginning(NamedTuple):
-    """The size of a file, None if nobody tells it; and its first bytes, None if the server gave others or too few."""
+    """The size of a file, None if it is not known; and its first bytes, None if the server gave others or too few."""
 
     size: int | None
     start: bytes | None

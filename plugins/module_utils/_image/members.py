@@ -15,7 +15,7 @@ Member = Mapping[str, Any]
 
 STATUSES = ("accepted", "rejected", "pending")
 
-# The default quota of an image (image_member_quota in glance/common/config.py). No operation tells the real one.
+# The default quota of an image (image_member_quota in glance/common/config.py). No operation returns the real one.
 USUAL_QUOTA = 128
 
 MEMBER_OPTIONS: dict[str, Any] = {

@@ -36,9 +36,9 @@ class ProjectIds:
         return list(dict.fromkeys(ids))
 
     def check(self, project_ids: Sequence[str]) -> None:
-        """Raises if Keystone tells that one of these does not exist.
+        """Raises if Keystone says that one of these does not exist.
 
-        The image service itself takes any text for a project. A warning tells what nobody could check.
+        The image service itself takes any text for a project. A warning names what could not be checked.
         """
         unchecked = []
         is_allowed = self._session.projects is not None
@@ -57,7 +57,7 @@ class ProjectIds:
             )
 
     def _exists(self, project_id: str) -> bool:
-        """Whether Keystone tells that the project exists; ConfigurationError if it tells that it does not."""
+        """Whether Keystone says that the project exists; ConfigurationError if it says that it does not."""
         try:
             self._projects.get(project_id)
         except Forbidden:

@@ -29,7 +29,7 @@ PASSED_ON = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "LOGNAME",
 
 @dataclass(frozen=True, order=True)
 class Process:
-    """``started`` (clock ticks since boot) tells two processes of one number apart."""
+    """``started`` (clock ticks since boot) distinguishes two processes of one number."""
 
     pid: int
     group: int

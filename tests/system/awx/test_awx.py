@@ -282,7 +282,7 @@ def test_ansible_builder_takes_the_execution_environment(tmp_path: Path) -> None
     assert "fedora:latest" in recipe.read_text(encoding="utf-8")
 
 
-def test_the_collection_tells_ansible_builder_what_its_modules_need(collections: Path, tmp_path: Path) -> None:
+def test_the_collection_declares_to_ansible_builder_what_its_modules_need(collections: Path, tmp_path: Path) -> None:
     command(
         tmp_path,
         "ansible-builder",

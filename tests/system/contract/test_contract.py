@@ -255,7 +255,7 @@ def test_check_mode_predicts_what_is_done_once(row: Row, run: Runner, server: Se
     for part in ("changed", "action", "replaced_id", "diff", "patch"):
         assert preview.result.get(part) == done.result.get(part), part
     assert_part_of(preview.result["image"], done.result["image"])
-    assert_diff_tells(done)
+    assert_diff_fits(done)
 
     again = run(row.module, row.user, **options)
     assert again.writes == []
@@ -361,7 +361,7 @@ def assert_part_of(preview: Mapping[str, Any] | None, real: Mapping[str, Any] | 
     assert known == {key: real[key] for key in known}
 
 
-def assert_diff_tells(done: Outcome) -> None:
+def assert_diff_fits(done: Outcome) -> None:
     """Before and after differ exactly if the task changed something, and the action says so."""
     assert (done.result["diff"]["before"] != done.result["diff"]["after"]) is done.changed
     assert (done.result["action"] != "unchanged") is done.changed

@@ -1293,7 +1293,7 @@ def test_an_upload_that_is_spoilt_each_time_leaves_no_image(
 def test_data_that_is_refused_before_its_end_over_tls_is_sent_once(
     run: Runner, server: Server, tls_proxy: Proxy, name: str, tmp_path: Path, status: int, method: str
 ) -> None:
-    """Who refuses closes the connection while the data is still coming; TLS tells the client of that in its own way."""
+    """Who refuses closes the connection while the data is still coming; TLS reports that in its own way."""
     large = tmp_path / "large"
     large.write_bytes(bytes(20_000_000))
     tls_proxy.arm(Fault(str(status), "early", "PUT", times=9))

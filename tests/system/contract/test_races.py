@@ -234,7 +234,7 @@ def test_runs_that_rotate_one_name_end_with_one_image_and_the_right_number_of_re
         return {"name": name, "path": str(path), "on_content_change": "replace", "keep": 1, **FORMATS}
 
     first, second = (runners[0]("pcd_image", **task(version)).image["id"] for version in (1, 2))
-    # The service tells seconds only, and the older one of two goes first.
+    # The service gives whole seconds only, and the older one of two goes first.
     server.space_out([first, second])
     told(together(runners, "pcd_image", [task(1 if back else 3)] * 2))
     images = {image["id"]: image for image in server.named(name)}

@@ -267,7 +267,7 @@ def test_an_address_instead_of_another_value_is_not_repeated(address: str, run: 
     assert run.told(outcome.stdout, FIRST, SECOND) == []
 
 
-def test_the_service_tells_nothing_of_an_address_that_it_could_not_fetch(run: Runner, name: str) -> None:
+def test_the_service_says_nothing_of_an_address_that_it_could_not_fetch(run: Runner, name: str) -> None:
     outcome = run(
         "pcd_image",
         verbosity=3,

@@ -24,7 +24,7 @@ from ansible_collections.platform9.pcd.tests.system.docs.documents import COLLEC
 
 PLACES: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("places.yml").read_text(encoding="utf-8"))
 QCOW2_TOOL = COLLECTION / "tests" / "tools" / "qcow2.py"
-# The files of the documents, and what tells their content apart.
+# The files of the documents, and what distinguishes their content.
 DISKS = {
     "debian-13-genericcloud-amd64": "debian",
     "debian-13-genericcloud-amd64-daily": "debian, the next build",

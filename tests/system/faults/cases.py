@@ -261,7 +261,7 @@ def _be_killed(worker: Worker, case: Case, subject: Subject, number: int, verdic
     run = worker.kill(case.operation.module, case.operation.options(subject), hold, number)
     verdict.writes = len(run.writes)
     told = run.stdout + run.stderr
-    verdict.add("killed", [f"tells {secret}" for secret in worker.secrets_in(told)])
+    verdict.add("killed", [f"shows {secret}" for secret in worker.secrets_in(told)])
     if "Traceback" in told:
         verdict.wrong.append(f"killed: a traceback: {run.stderr[-300:]}")
     if run.rc == 0:
@@ -293,7 +293,7 @@ def unclear(worker: Worker, run: Run) -> list[str]:
     """What a user could not read, or should never see, in what a run has said."""
     if run.result is None:
         return [f"no result, exit status {run.rc}: {run.stdout[-500:]}{run.stderr[-1500:]}"]
-    found = [f"tells {secret}" for secret in worker.secrets_in(run.stdout + run.stderr)]
+    found = [f"shows {secret}" for secret in worker.secrets_in(run.stdout + run.stderr)]
     if run.stderr:
         found.append(f"on standard error: {run.stderr[-500:]}")
     if (run.rc != 0) != run.failed:

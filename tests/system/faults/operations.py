@@ -440,7 +440,7 @@ class Rotation(Operation):
             made.append(subject.id)
         self._make(subject, OLD)
         current = subject.id
-        # The service tells seconds only, and the older one of two goes first.
+        # The service gives whole seconds only, and the older one of two goes first.
         subject.server.space_out([*made, current])
         if self.prepared is not None:
             self._make(subject, self.prepared, os_hidden=True, **{REPLACES: current})

@@ -99,6 +99,6 @@ def begin_immediately(wanted: Callable[[], bool]) -> None:
 def locked_is_deadlock() -> None:
     @exc_filters.filters("sqlite", sqlalchemy.exc.OperationalError, r".*database is locked")
     def locked(error: Any, _match: Any, _engine: str, _is_disconnect: bool) -> None:
-        # Python tells since 3.11 which of SQLite's reasons it was.
+        # Python says since 3.11 which of SQLite's reasons it was.
         print("locked:", getattr(error.orig, "sqlite_errorname", "?"), error.statement, file=sys.stderr, flush=True)
         raise exception.DBDeadlock(error)

@@ -125,7 +125,7 @@ class ByPath:
         ("downloaded", True, "downloaded"),
     ],
 )
-def test_the_action_tells_what_ansible_changes_of_a_file(before: str, changes: bool, after: str) -> None:
+def test_the_action_says_what_ansible_changes_of_a_file(before: str, changes: bool, after: str) -> None:
     result = {"action": before, "changed": before != "unchanged", "dest": "/a", "diff": {"before": {"size": 1}}}
     _set_attributes(cast(Any, ByPath(changes)), result)
     assert (result["action"], result["changed"]) == (after, after != "unchanged")

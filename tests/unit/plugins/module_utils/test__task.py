@@ -142,7 +142,7 @@ def test_another_change_gives_its_own_result(check_mode: bool, serve: Serve) -> 
     assert result == {"changed": True, "done": not check_mode}
 
 
-def test_no_error_tells_the_token(serve: Serve) -> None:
+def test_no_error_shows_the_token(serve: Serve) -> None:
     service = serve(lambda request: Reply(403, {"message": f"no right for {request.headers['X-Auth-Token']}"}))
     with pytest.raises(Forbidden, match="no right for") as caught:
         perform(task(), params_for(service, id=ID, name="x"), False, unheard, {})

@@ -272,7 +272,7 @@ class MadeDownload:
     ("lacks_data", "is_changed", "action"),
     [(True, True, "downloaded"), (False, True, "updated"), (False, False, "unchanged")],
 )
-def test_one_word_tells_what_becomes_of_a_file(lacks_data: bool, is_changed: bool, action: str) -> None:
+def test_one_word_says_what_becomes_of_a_file(lacks_data: bool, is_changed: bool, action: str) -> None:
     change = FileChange(cast(Any, MadeDownload(lacks_data, is_changed)))
     assert change.preview() == change.apply() == {"action": action, "changed": is_changed}
 

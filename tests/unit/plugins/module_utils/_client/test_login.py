@@ -682,7 +682,7 @@ def test_the_regions_are_those_with_an_image_service(offer: list[Mapping[str, An
     assert regions_in(offer) == regions
 
 
-def test_an_access_tells_who_has_logged_in_and_to_what(serve: Serve) -> None:
+def test_an_access_says_who_has_logged_in_and_to_what(serve: Serve) -> None:
     user = {
         "id": "u1",
         "name": "ci",
@@ -726,7 +726,7 @@ def test_the_version_at_its_end_makes_no_other_library(address: str) -> None:
         ({"image_endpoint_override": f"{LIBRARY}/v2"}, None),
     ],
 )
-def test_a_login_tells_the_library_that_it_does_not_use(
+def test_a_login_shows_the_library_that_it_does_not_use(
     given: dict[str, str], library_endpoint: str | None, serve: Serve
 ) -> None:
     assert logged_in(serve(issued()), **USER, **given).library_endpoint == library_endpoint

@@ -37,7 +37,7 @@ class Told:
         self.progress = Progress(self.lines.append, interval, self.clock)
 
 
-def test_a_line_tells_name_size_percent_rate_and_the_time_left() -> None:
+def test_a_line_shows_name_size_percent_rate_and_the_time_left() -> None:
     told = Told()
     meter = told.progress.meter("ubuntu: uploading", 100 * MIB)
     told.clock.now += 5
@@ -71,7 +71,7 @@ def test_lines_come_less_often_the_longer_it_takes() -> None:
     assert "(100 %)" not in told.lines[0]
 
 
-def test_an_interval_of_zero_tells_every_block() -> None:
+def test_an_interval_of_zero_shows_every_block() -> None:
     told = Told(interval=0)
     blocks = list(told.progress.meter("ubuntu: uploading", 3).counted([b"a", b"b", b"c"]))
     assert blocks == [b"a", b"b", b"c"]
@@ -89,7 +89,7 @@ def test_a_block_counts_once_it_has_been_taken() -> None:
     assert len(told.lines) == 1
 
 
-def test_waiting_for_the_service_tells_its_state_and_the_stores_that_are_done() -> None:
+def test_waiting_for_the_service_shows_its_state_and_the_stores_that_are_done() -> None:
     told = Told()
     meter = told.progress.meter("ubuntu: importing by web-download", 3 * 1024 * MIB)
     told.clock.now += 75
@@ -105,7 +105,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_progress, "MIN_WAITING_SECONDS", 0.01)
 
 
-def test_waiting_for_an_answer_tells_for_how_long(impatient: None) -> None:
+def test_waiting_for_an_answer_shows_for_how_long(impatient: None) -> None:
     told, said = Told(interval=0), threading.Event()
 
     def tell(line: str) -> None:

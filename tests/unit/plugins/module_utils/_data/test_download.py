@@ -695,7 +695,7 @@ def test_check_mode_predicts_and_writes_nothing(plan: Plan, dest: Path) -> None:
     preview = download.preview()
     assert left(dest) == {"disk.raw": b"old"}
     done = download.apply()
-    # As Ansible tells it of every file that a module names, it is that of the file that is there.
+    # As Ansible says of every file that a module names, it is that of the file that is there.
     assert (preview.pop("size"), done.pop("size")) == (3, SIZE)
     assert preview == done
 

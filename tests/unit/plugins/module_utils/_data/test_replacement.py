@@ -388,7 +388,7 @@ def test_the_mark_goes_from_an_image_that_is_out_of_use_already(how: str) -> Non
     assert retirement_of(there, how, None, False, NAME, False).steps == steps
 
 
-def test_the_usual_suffix_tells_images_apart_by_their_time() -> None:
+def test_the_usual_suffix_distinguishes_images_by_their_time() -> None:
     first, second = image(created_at="2026-11-23T07:39:31Z"), image(created_at="2026-11-23T07:39:32Z")
     assert default_suffix(first) == "-20261123T073931Z"
     assert default_suffix(first) != default_suffix(second)

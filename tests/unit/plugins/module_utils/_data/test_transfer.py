@@ -904,7 +904,7 @@ def test_an_image_that_goes_while_it_is_waited_for_is_not_found(bench: Any) -> N
         made.transfers.settled(ID, 60)
 
 
-def test_no_error_of_a_transfer_tells_the_token(bench: Any, stream: Stream) -> None:
+def test_no_error_of_a_transfer_shows_the_token(bench: Any, stream: Stream) -> None:
     repeats_it = Reply(503, {"message": f"no right for {TOKEN}"})
     for replies in ([repeats_it, shown(queued())], [repeats_it, repeats_it]):
         with pytest.raises(PcdError, match="no right for") as caught:

@@ -603,7 +603,7 @@ def test_a_name_that_is_not_ascii_is_looked_up_as_such(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("fault", [BREAK_OFF, SILENCE, BrokenReply(b"no HTTP at all\r\n\r\n")])
-def test_no_message_tells_who_is_in_the_address(fault: BrokenReply, serve: Serve) -> None:
+def test_no_message_shows_who_is_in_the_address(fault: BrokenReply, serve: Serve) -> None:
     service = serve(fault)
     address = f"http://{USER}:{PASSWORD}@{service.host}/x?sig={SIGNATURE}"
     assert f"fetch http://{service.host}/x: " in str(refused(url(address, timeout=0.2)))
@@ -616,7 +616,7 @@ def test_no_message_tells_who_is_in_the_address(fault: BrokenReply, serve: Serve
         assert f"{host} refuses" in str(refused(url(sends_on)))
 
 
-def test_a_proxy_in_the_way_tells_nobody_who_is_in_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_in_the_way_shows_nobody_who_is_in_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{bound.getsockname()[1]}")

@@ -92,7 +92,7 @@ def test_a_member_that_makes_room_goes_first() -> None:
         ((SetMemberStatus("a", "accepted"), Unshare("b")), "updated"),
     ],
 )
-def test_one_word_tells_what_a_plan_does(steps: tuple[MemberStep, ...], action: str) -> None:
+def test_one_word_says_what_a_plan_does(steps: tuple[MemberStep, ...], action: str) -> None:
     assert MembersPlan(IMAGE, (), steps).action == action
 
 

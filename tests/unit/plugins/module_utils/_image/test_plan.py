@@ -382,7 +382,7 @@ CONTENT = Content(5, {"md5": "a" * 32, "sha512": "b" * 128, "sha256": "c" * 64})
         (Content(None, {}), {}),
     ],
 )
-def test_content_tells_the_attributes_that_the_service_computes(content: Content, attributes: Document) -> None:
+def test_content_gives_the_attributes_that_the_service_computes(content: Content, attributes: Document) -> None:
     assert attributes_of(content) == attributes
 
 
