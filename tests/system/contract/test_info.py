@@ -422,9 +422,27 @@ def test_fields_make_a_result_compact(gallery: Gallery, run: Runner) -> None:
 
 @pytest.mark.parametrize(
     ("options", "words"),
+    [({"name": "NAME-*"}, "write name_pattern"), ({"created_at": "gte:2999-01-31"}, "in the future")],
+    ids=["a name like a pattern", "a time to come"],
+)
+def test_a_mistake_that_finds_nothing_is_warned_of(
+    options: dict[str, str], words: str, gallery: Gallery, run: Runner
+) -> None:
+    given = {option: value.replace("NAME", gallery.tag) for option, value in options.items()}
+    outcome = run("pcd_image_info", tag=gallery.tag, **given)
+    assert outcome.images == []
+    (warning,) = outcome.result["warnings"]
+    assert words in str(warning)
+    assert len(outcome.glance) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
     [
         ({"created_at": "2026-01-01"}, "created_at=gte:2026-01-01"),
         ({"updated_at": "2026-01-01T00:00:00Z"}, "updated_at=gte:2026-01-01T00:00:00Z"),
+        ({"created_at": "eq:2026-01-01"}, "created_at=gte:2026-01-01"),
+        ({"updated_at": "neq:2026-01-01"}, "updated_at=lt:2026-01-01"),
         ({"created_at": "since:2026-01-01"}, "created_at=gte:2026-01-31"),
         ({"hidden": "yes"}, "hidden=true"),
         ({"hidden": "off"}, "hidden=false"),
