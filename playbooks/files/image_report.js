@@ -83,6 +83,9 @@
   function spare(group) { return (group.length - 1) * (group[0].size || 0); }
   const sizeOf = (list) => list.reduce((sum, image) => sum + (image.size || 0), 0);
   const retired = images.filter((image) => image.retired);
+  // Drift of images that the list does not have: they are not created yet, or not among those that were listed.
+  const listed = new Set(images.map((image) => image.id));
+  const unlisted = data.drift ? data.drift.entries.filter((entry) => !listed.has(entry.id)) : [];
 
   // What is shown: the filters, the order and the page of the list.
   const state = { only: "", column: "name", down: false, page: 0, found: images };
@@ -234,7 +237,7 @@
       const { entries, error } = data.drift;
       if (error) made.push(make("section", {}, make("h2", {}, "Drift"), make("p", { class: "note" }, foreign(error))));
       else made.push(section("drift", "Drift", count(entries.length, "image") + (entries.length === 1 ? " differs" : " differ") + " from what is declared (" + count(data.drift.declared, "image") + "). This is what a run would do.",
-        ["Name", "Action", "Changes"], entries.map((entry) => () => [entry.id ? named(entry) : foreign(entry.name), foreign(entry.action),
+        ["Name", "Action", "Changes"], entries.map((entry) => () => [listed.has(entry.id) ? named(entry) : foreign(entry.name), foreign(entry.action),
           make("ul", { class: "plain" }, ...entry.lines.map((line) => make("li", {}, foreign(line))))])));
     }
     made.push(section("duplicates", "Duplicates", duplicates.length ? count(duplicates.length, "file") + " stored more than once." : "No two images have the same hash.",
@@ -260,7 +263,10 @@
       tile("hidden", whole.format(some("hidden").length), "hidden, " + bytes(sizeOf(some("hidden")))),
       tile("retired", whole.format(retired.length), "retired, " + bytes(sizeOf(retired))),
       tile("duplicates", whole.format(some("duplicates").length), "duplicates, " + bytes(duplicates.reduce((sum, group) => sum + spare(group), 0)) + " to save"));
-    if (data.drift) byId("tiles").append(tile("drift", whole.format(data.drift.entries.length), "drift from what is declared"));
+    if (data.drift && !data.drift.error) {
+      const drifting = some("drift").length + unlisted.length;
+      byId("tiles").append(tile("drift", whole.format(drifting), "drift from what is declared" + (unlisted.length ? ", " + whole.format(unlisted.length) + " not in the list" : "")));
+    }
     const owners = tally("owner").sort((one, other) => other.size - one.size || other.images - one.images);
     const statuses = tally("status").sort((one, other) => other.images - one.images);
     const labels = [...AGES.map(([label]) => label), "(none)"];

@@ -85,7 +85,7 @@ def cloud(images: int) -> list[dict[str, Any]]:
 
 
 # A result of pcd_image_catalog in check mode.
-DRIFT = {
+DRIFT: dict[str, Any] = {
     "changed": True,
     "images": [
         {"name": "golden", "id": image(1)["id"], "action": "unchanged", "changed": False, "patch": []},

@@ -66,7 +66,7 @@ def test_to_write_the_page_costs_little_more_than_to_copy_its_images_to_a_file(m
     (write.folder / "copy.yml").write_text(json.dumps([{**listed, "tasks": tasks}]), encoding="utf-8")
     write.run("ansible-playbook", "copy.yml")
     print(f"page: {page:.1f} s of processor time, copy: {write.seconds:.1f} s")
-    assert page < 2 * write.seconds
+    assert page < 1.5 * write.seconds  # usually, it is the same
 
 
 def test_the_policy_of_the_page_forbids_everything_but_its_own_script_and_style(written: Path) -> None:
