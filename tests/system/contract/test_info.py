@@ -428,7 +428,7 @@ def test_fields_make_a_result_compact(gallery: Gallery, run: Runner) -> None:
 def test_a_mistake_that_finds_nothing_is_warned_of(
     options: dict[str, str], words: str, gallery: Gallery, run: Runner
 ) -> None:
-    given = {option: value.replace("NAME", gallery.tag) for option, value in options.items()}
+    given: dict[str, Any] = {option: value.replace("NAME", gallery.tag) for option, value in options.items()}
     outcome = run("pcd_image_info", tag=gallery.tag, **given)
     assert outcome.images == []
     (warning,) = outcome.result["warnings"]
