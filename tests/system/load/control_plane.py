@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -84,6 +85,8 @@ def main() -> None:
     )
     parser.add_argument("--record", type=Path, metavar="GUIDE", help="write the figures into this guide")
     options = parser.parse_args()
+    # As an exception, so that a terminated run also stops the second sandbox.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     production = measured(running_sandbox())
     with tempfile.TemporaryDirectory(prefix="control-plane-") as folder, plain_sandbox(Path(folder)) as plain:
         figures = text(options.parts, production, measured(plain))
