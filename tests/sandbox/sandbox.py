@@ -10,6 +10,7 @@
   restart   of one started by `up --production`: end and start the server that --server names
   kill      of such a one: kill a worker of that server, which is replaced; MariaDB and HAProxy are started again
   reload    of such a one: let HAProxy read its configuration again
+  freeze    of such a one: let the server that --server names do nothing for so many --seconds
 
 Several sandboxes run at once, each with its own --state, out of one --venv.
 """
@@ -38,6 +39,7 @@ BUILD = SOURCE.parent.parent / ".build"
 DEFAULT_STATE = BUILD / "sandbox"
 DEFAULT_VENV = BUILD / "sandbox-venv"  # of the newest line; others have the name of their line at the end
 DEFAULT_CLOUD = layout.MEMBER.name
+DISTURBING = ("restart", "kill", "reload", "freeze")
 
 
 def folder(text: str | Path) -> Path:
@@ -48,9 +50,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="sandbox.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "verb", choices=("install", "up", "down", "status", "env", "restart", "kill", "reload"), metavar="VERB"
-    )
+    parser.add_argument("verb", choices=("install", "up", "down", "status", "env", *DISTURBING), metavar="VERB")
     parser.add_argument(
         "--state", type=folder, default=DEFAULT_STATE, metavar="DIR", help="state folder (default: .build/sandbox)"
     )
@@ -89,7 +89,10 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--object-store", action="store_true", help="up --production: the library has a store in S3, too"
     )
-    parser.add_argument("--server", metavar="NAME", help="restart, kill: mariadb, haproxy, keystone, library1, ...")
+    parser.add_argument(
+        "--server", metavar="NAME", help="restart, kill, freeze: mariadb, haproxy, keystone, library1, ..."
+    )
+    parser.add_argument("--seconds", type=float, default=5.0, metavar="N", help="freeze: how long (default: 5)")
     parser.add_argument("--fresh", action="store_true", help="up: throw this state's images and everything else away")
     return parser.parse_args(arguments)
 
@@ -154,6 +157,9 @@ def disturb(sandbox: Sandbox, options: argparse.Namespace) -> int:
         return 0
     if not options.server:
         raise SandboxError(f"{options.verb}: name a server with --server")
+    if options.verb == "freeze":
+        sandbox.freeze(options.server, options.seconds)
+        return 0
     {"restart": sandbox.restart, "kill": sandbox.kill}[options.verb](options.server)
     return 0
 
@@ -188,7 +194,7 @@ def main(arguments: list[str]) -> int:
             return 0
         if options.verb == "up":
             return up(sandbox, options)
-        if options.verb in ("restart", "kill", "reload"):
+        if options.verb in DISTURBING:
             return disturb(sandbox, options)
         return {"down": down, "status": status, "env": env}[options.verb](sandbox)
     except (SandboxError, PermissionError) as error:

@@ -671,3 +671,62 @@ def test_a_second_region_is_not_to_be_had_in_production(tmp_path: Path) -> None:
     refused = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert refused.returncode == 1
     assert "--second-region" in refused.stderr
+
+
+# Packages of production
+
+
+def run_in_sandbox_program(script: str, *arguments: str) -> str:
+    """What a script prints that can import the parts of the sandbox."""
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", script, *arguments],
+        env={**os.environ, "PYTHONPATH": str(HERE)},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout
+
+
+def test_packages_of_a_store_in_s3_that_cannot_be_installed_leave_the_rest_of_production(tmp_path: Path) -> None:
+    script = """if True:
+        import subprocess, sys
+        from pathlib import Path
+        from stack import venv
+        from stack.lines import PRODUCTION
+
+        def run(argv, **options):
+            print(*argv[argv.index("-m") + 1 :])
+            is_lock_of_production = argv[-2:] == ["--requirement", str(PRODUCTION.more)]
+            return subprocess.CompletedProcess(argv, int(is_lock_of_production))
+
+        venv.subprocess.run, venv.suitable_python = run, lambda line: sys.executable
+        venv.Venv(Path(sys.argv[1]), PRODUCTION)._fill()
+    """
+    lines = run_in_sandbox_program(script, str(tmp_path / "venv")).splitlines()
+    assert lines[-1].endswith("production.lock PyMySQL")
+    assert "--constraint" in lines[-1]
+
+
+def test_a_store_in_s3_without_moto_says_what_is_missing(tmp_path: Path) -> None:
+    script = """if True:
+        import sys
+        from pathlib import Path
+        from stack import production, venv
+        from stack.folders import SandboxError
+        from stack.lines import PRODUCTION
+        from stack.state import State
+
+        venv.Venv.install, production.processes.program = lambda self: None, lambda name: name
+        environment = venv.Venv(Path(sys.argv[1]), PRODUCTION)
+        for object_store in (False, True):
+            try:
+                production.Production(State(Path(sys.argv[1])), environment, True, object_store).install()
+                print("installed")
+            except SandboxError as error:
+                print(error)
+    """
+    first, second = run_in_sandbox_program(script, str(tmp_path)).splitlines()
+    assert first == "installed"
+    assert "--object-store needs moto" in second
+    assert "leave --object-store out" in second

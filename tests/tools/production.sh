@@ -3,14 +3,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # production.sh [PART...]: runs parts of the tests on MariaDB behind HAProxy with several workers, one sandbox for all,
-# and prints a table with their durations. All parts if none is named: integration contract races faults. After these, it
-# measures some tasks and writes the figures into the guide; `figures` does only that, and prints them.
+# and prints a table with their durations. All parts if none is named: integration contract races faults stores. After
+# these, it measures some tasks and writes the figures into the guide; `figures` does only that, and prints them. `stores`
+# has a sandbox of its own, whose Glances share a staging folder and have a store in S3.
 set -uo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 tests=$root/.build/tree/ansible_collections/platform9/pcd/tests
 export PYTHONPATH=$root/.build/tree
 whole=''
-[ $# -gt 0 ] || { whole=1; set -- integration contract races faults; }
+[ $# -gt 0 ] || { whole=1; set -- integration contract races faults stores; }
 
 run() {
     case $1 in
@@ -18,10 +19,22 @@ run() {
         contract) pytest -q "$tests/system/contract" --ignore "$tests/system/contract/test_races.py" ;;
         races) pytest -q "$tests/system/contract/test_races.py" "$tests/system/contract/test_production.py" ;;
         faults) pytest -q "$tests/system/faults" ;;
+        stores) stores ;;
         smoke) pytest -q "$tests/system/contract/test_production.py" -k smoke ;;
         figures) figures ;;
         *) echo "no such part: $1" >&2 && return 1 ;;
     esac
+}
+
+stores() {
+    local options=--shared-staging
+    if [ -x "$root/.build/sandbox-venv-production/bin/moto_server" ]; then
+        options+=' --object-store'
+    else
+        echo "moto is not in .build/sandbox-venv-production, because pip could not install it: the store in S3 is not tested" >&2
+    fi
+    env -u PCD_SANDBOX_JSON PCD_SANDBOX_PRODUCTION=1 PCD_SANDBOX_OPTIONS="$options" "$root/tests/tools/with-sandbox.sh" \
+        stores pytest -q -rs "$tests/system/contract/test_stores.py"
 }
 
 figures() {

@@ -5,6 +5,7 @@
 # with-sandbox.sh NAME COMMAND...: runs the command beside a new, empty sandbox of its own and stops that in every case.
 # PCD_SANDBOX_LINE: an older release of Glance, see tests/sandbox/stack/lines.py.
 # PCD_SANDBOX_PRODUCTION: if set, one on MariaDB behind HAProxy with several workers.
+# PCD_SANDBOX_OPTIONS: more options of `sandbox.py up`, with blanks between them.
 # If PCD_SANDBOX_JSON names the sandbox.json of a running one, the command uses that one and nothing is started.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -22,8 +23,9 @@ if [ -z "${PCD_SANDBOX_JSON:-}" ]; then
         python "$sandbox" down --state "$state" > /dev/null
     }
     trap stop EXIT
+    read -ra more <<< "${PCD_SANDBOX_OPTIONS:-}"
     python "$sandbox" up --fresh --state "$state" ${PCD_SANDBOX_LINE:+--line "$PCD_SANDBOX_LINE"} \
-        ${PCD_SANDBOX_PRODUCTION:+--production} > /dev/null
+        ${PCD_SANDBOX_PRODUCTION:+--production} "${more[@]}" > /dev/null
     PCD_SANDBOX_JSON=$state/sandbox.json
 fi
 PCD_SANDBOX_JSON=$(realpath "$PCD_SANDBOX_JSON")

@@ -17,7 +17,7 @@ from stack.folders import SOURCE
 class Line:
     """An OpenStack release; ``oldest`` and ``newest`` are the Pythons that its lock is for.
 
-    ``more`` is a lock that is installed beside it.
+    ``more`` is a lock that is installed beside it; if that fails, only those of its packages that are ``needed``.
     """
 
     name: str
@@ -26,6 +26,7 @@ class Line:
     oldest: tuple[int, int]
     newest: tuple[int, int]
     more: Path | None = None
+    needed: tuple[str, ...] = ()
 
     @property
     def lock_files(self) -> list[Path]:
@@ -40,5 +41,5 @@ LINES = (
     NEWEST,
 )
 # The newest one on MariaDB and S3; see production.py.
-PRODUCTION = replace(NEWEST, more=SOURCE / "locks/production.lock")
+PRODUCTION = replace(NEWEST, more=SOURCE / "locks/production.lock", needed=("PyMySQL",))
 BY_NAME = {line.name: line for line in LINES}

@@ -16,7 +16,7 @@ from typing import Any
 from stack.folders import SandboxError, write_private
 from stack.golden import Golden, finish
 from stack.ports import listen
-from stack.processes import SERVER, spawn, tail
+from stack.processes import SERVER, program, spawn, tail
 from stack.sql import execute
 from stack.state import DATABASES, State
 from stack.venv import Venv
@@ -63,7 +63,7 @@ def start(state: State, root: Path, port: int, *more: str) -> subprocess.Popen[b
     write_private(configuration, text)
     # It refuses to run as root unless that is said.
     user = ["--user=root"] if os.geteuid() == 0 else []
-    argv = ["mariadbd", f"--defaults-file={configuration}", *user, *more]
+    argv = [program("mariadbd"), f"--defaults-file={configuration}", *user, *more]
     return spawn(state.root, f"{NAME}.log", argv, (), **{SERVER: NAME})
 
 

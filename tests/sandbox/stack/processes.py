@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -34,6 +35,11 @@ class Process:
     pid: int
     group: int
     started: int
+
+
+def program(name: str) -> str | None:
+    """The path of a program; it may be in a folder that only an administrator has in PATH."""
+    return shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin")
 
 
 def environment(state: Path, **extra: str) -> dict[str, str]:

@@ -9,7 +9,6 @@ one machine here, so that their stores of files are the same folders, as on a sh
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -36,7 +35,10 @@ GLANCES = {"gateway1": layout.GATEWAY, "library1": layout.LIBRARY, "library2": l
 KEYSTONE = layout.KEYSTONE.name
 HAPROXY = "haproxy"
 MOTO = "moto"
+MOTO_PROGRAM = "moto_server"
 WORKERS = 2
+# For the images of one project, if data comes through the gateway.
+QUOTA = "150MB"
 # So many quiet passes through each server, so that each worker has very probably had one.
 WARM_UPS = 4
 
@@ -67,17 +69,19 @@ class Production(Sandbox):
         return None if features is None else cls(state, venv, **features)
 
     def install(self) -> None:
-        missing = {package for program, package in NEEDED.items() if not self._program(program)}
+        missing = {package for program, package in NEEDED.items() if not processes.program(program)}
         if missing:
             raise SandboxError(
                 f"--production needs packages that are missing here: apt-get install --no-install-recommends "
                 f"{' '.join(sorted(missing))} (without root's rights: have them installed, or leave --production out)"
             )
         super().install()
-
-    @staticmethod
-    def _program(name: str) -> str | None:
-        return shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin")
+        assert self.features is not None
+        if self.features["object_store"] and not (self.keystone.folder / "bin" / MOTO_PROGRAM).exists():
+            raise SandboxError(
+                f"--object-store needs moto, which could not be installed into {self.keystone.folder}: remove that "
+                "folder to try it again, or leave --object-store out"
+            )
 
     def names(self) -> list[str]:
         """The servers in the order in which they start."""
@@ -122,6 +126,18 @@ class Production(Sandbox):
         leader = min(processes.find(self.state.root, HAPROXY), key=lambda process: process.pid != process.group)
         processes.send(leader, signal.SIGUSR2)
 
+    def freeze(self, name: str, seconds: float) -> None:
+        """Let a server do nothing for a while, as one does whose storage does not answer."""
+        self._check(name)
+        found = processes.find(self.state.root, name)
+        try:
+            for process in found:
+                processes.send(process, signal.SIGSTOP)
+            time.sleep(seconds)
+        finally:
+            for process in found:
+                processes.send(process, signal.SIGCONT)
+
     def _check(self, name: str) -> None:
         if name not in self.names():
             raise SandboxError(f"there is no server {name}; there are {', '.join(self.names())}")
@@ -163,8 +179,12 @@ class Production(Sandbox):
                 "name": name,
                 # The others ask this very one for what it has staged, not any of them.
                 "own_url": f"http://127.0.0.1:{ports[name]}",
-                "staging": "shared" if self.features["shared_staging"] else name,
+                "staging": name,
+                "quota": QUOTA if server is layout.GATEWAY else "0",
             }
+            if self.features["shared_staging"]:
+                # One that has the same address as the one that has staged the data asks no other.
+                own.update(own_url=origins[server.name], staging="shared")
             if self.features["object_store"] and server is layout.LIBRARY:
                 own["backends"] += ", objects:s3"
                 own["objects"] = OBJECTS.format(moto=ports[MOTO])
@@ -189,10 +209,10 @@ class Production(Sandbox):
             return
         deadline = time.monotonic() + READY_WITHIN
         if name == MOTO:
-            argv = [self.keystone.folder / "bin/moto_server", "-H", "127.0.0.1", "-p", port[name]]
+            argv = [self.keystone.folder / "bin" / MOTO_PROGRAM, "-H", "127.0.0.1", "-p", port[name]]
             process, probes = self._spawned(name, argv), [f"http://127.0.0.1:{port[name]}/moto-api/"]
         elif name == HAPROXY:
-            process = self._spawned(name, [self._program("haproxy"), "-W", "-f", root / "etc/haproxy.cfg"])
+            process = self._spawned(name, [processes.program("haproxy"), "-W", "-f", root / "etc/haproxy.cfg"])
             origins = self._origins()
             probes = [f"{origins['gateway']}/keystone/v3"]
             probes += [f"{origins[server.name]}/glance/versions" for server in layout.GLANCES]

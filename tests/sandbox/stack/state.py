@@ -152,4 +152,5 @@ def own_names(server: layout.Server, origins: Mapping[str, str]) -> dict[str, st
         "backends": ", ".join(f"{store}:file" for store in server.stores),
         "default_backend": server.stores[0],
         "objects": "",
+        "quota": "0",
     }

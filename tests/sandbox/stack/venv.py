@@ -59,14 +59,22 @@ class Venv:
 
     def _fill(self) -> None:
         environment = {name: value for name, value in os.environ.items() if name not in DISTURBING}
+        # A lock is complete, so that there is nothing to resolve.
         pip = [str(self.python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
-        for argv in (
-            [suitable_python(self.line), "-m", "venv", str(self.folder)],
-            # The lock is complete, so that there is nothing to resolve.
-            [*pip, "--no-deps", *(word for each in self.line.lock_files for word in ("--requirement", str(each)))],
-        ):
-            if subprocess.run(argv, env=environment, stdin=subprocess.DEVNULL, check=False).returncode:
+        pip.append("--no-deps")
+
+        def fails(argv: list[str]) -> bool:
+            return bool(subprocess.run(argv, env=environment, stdin=subprocess.DEVNULL, check=False).returncode)
+
+        def check(argv: list[str]) -> None:
+            if fails(argv):
                 raise SandboxError(f"this failed: {' '.join(argv)}")
+
+        check([suitable_python(self.line), "-m", "venv", str(self.folder)])
+        check([*pip, "--requirement", str(self.line.lock_file)])
+        if self.line.more is not None and fails([*pip, "--requirement", str(self.line.more)]):
+            say(f"not all of {self.line.more.name} can be installed: only {', '.join(self.line.needed)}")
+            check([*pip, "--constraint", str(self.line.more), *self.line.needed])
 
 
 def suitable_python(line: Line) -> str:

@@ -349,13 +349,18 @@ def test_a_list_sorted_by_what_images_may_lack_is_whole_and_ends(direction: str,
 def test_hidden_images_and_others_are_sorted_by_name_without_case(run: Runner, server: Server) -> None:
     """A database of a cloud sorts them so; two lists of it must not be merged in another order."""
     prefix = unused("contract")
-    for letter, hidden in (("a", False), ("C", False), ("B", True), ("d", True)):
+    for letter, hidden in (("a", False), ("C", False), ("B", True), ("d", True), ("_e", True), ("_F", False)):
         server.create(f"{prefix}{letter}", os_hidden=hidden, case_of=prefix)
     options: dict[str, Any] = {"hidden": "any", "properties": {"case_of": prefix}}
-    wanted = [f"{prefix}{letter}" for letter in "aBCd"]
+    wanted = [f"{prefix}{letter}" for letter in ("a", "B", "C", "d", "_e", "_F")]
     assert names_of(run("pcd_image_info", sort="name:asc", **options).images) == wanted
     assert names_of(run("pcd_image_info", sort="name:desc", **options).images) == wanted[::-1]
     assert names_of(run("pcd_image_info", sort="name:asc", limit=1, **options).images) == wanted[:1]
+    found: list[dict[str, Any]] = []
+    while len(found) < len(wanted):
+        after = {"marker": found[-1]["id"]} if found else {}
+        found += run("pcd_image_info", sort="name:asc", limit=2, **after, **options).images
+    assert names_of(found) == wanted
 
 
 def test_a_tag_and_a_property_mean_what_is_written_and_no_other_case(run: Runner, server: Server, name: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.platform9.pcd.tests.support.playbook_runner import Player, play, step
+from ansible_collections.platform9.pcd.tests.support.scripted_server import BREAK_OFF, Service
 
 WAYS = {"within the controller": True, "as a module": False}
 
@@ -32,6 +33,19 @@ def test_a_wait_is_reported_within_seconds(run: Player) -> None:
         assert f"[localhost] {wanted}: no answer from {host} for 1 s" in played.stderr
         assert f"{wanted}: no answer" not in quiet.stderr + played.stdout
     assert "did not answer within 2.5 seconds" in played.tasks["List"]["msg"]
+
+
+def test_only_the_first_item_of_a_loop_pays_for_the_retries_of_a_service_that_is_gone(run: Player) -> None:
+    with Service(BREAK_OFF) as gone:
+        login = {"token": "a-T0ken-of-nobody", "image_endpoint_override": f"{gone.url}/v2", "retries": 2}
+        looped = step("List", "pcd_image_info", login, loop=[1, 2, 3], ignore_errors=True)
+        playbook = play(looped, {**looped, "name": "List as modules", "vars": {"platform9_pcd_in_process": False}})
+        del playbook[0]["module_defaults"]
+        played = run(playbook)
+        assert len(gone.requests) == (3 + 1 + 1) + 3 * 3
+    messages = [each["msg"] for each in played.tasks["List"]["results"]]
+    assert ["It was tried only once" in message for message in messages] == [False, True, True]
+    assert "It was tried 3 times" in messages[0]
 
 
 @pytest.mark.parametrize("interval", ["soon", -1, "nan", [1]])
