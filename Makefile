@@ -114,7 +114,7 @@ faults: build ## Run a part of the table of faults (5 to 10 minutes)
 awx: build ## Run the AWX jobs as AWX runs them, on a sandbox (5 minutes)
 	@echo "== $@"
 	@TOOLS=awx $(in_venv) $(tools)/awx-collection.sh
-	@TOOLS=awx $(in_tree) AWX_COLLECTION=$(CURDIR)/.build/awx-collection $(tools)/with-sandbox.sh awx \
+	@TOOLS=awx $(in_tree) AWX_COLLECTION=$(CURDIR)/.build/awx-collection REPOSITORY=$(CURDIR) $(tools)/with-sandbox.sh awx \
 	    pytest -q .build/tree/$(collection)/tests/system/awx $(ARGS)
 
 ee: build ## Build the execution environment and run jobs in it (as root, with podman; first 13 minutes, then 2)

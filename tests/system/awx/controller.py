@@ -4,7 +4,8 @@
 
 AWX needs PostgreSQL, Redis and containers. What is true to it: lists by name or id, names that are unique within an
 organization only, hidden secrets, updates of projects, the survey and the credentials of a job template as parts of
-their own, slices, what it refuses, and what it ignores. `rules` says where that stands in AWX.
+their own, slices, events that come in after the end of a job, what it refuses, and what it ignores. `rules` says where
+that stands in AWX.
 """
 
 from __future__ import annotations
@@ -76,6 +77,7 @@ PROMPTS = {
     "limit": "ask_limit_on_launch",
     "job_slice_count": "ask_job_slice_count_on_launch",
 }
+ENDED = ("successful", "failed")
 
 
 class Refused(Exception):
@@ -158,6 +160,14 @@ class Controller:
             **{"event_processing_finished": True, "scm_revision": project["scm_revision"]},
         )
 
+    def look(self, endpoint: str, number: int) -> Item:
+        """An item as it is shown. The events of a job are there from the second look at the ended job on."""
+        item = self.items[endpoint][number]
+        shown = dict(self.shown(endpoint, item))
+        if endpoint == "jobs" and item["status"] in ENDED:
+            item["event_processing_finished"] = True
+        return shown
+
     def shown(self, endpoint: str, item: Item) -> Item:
         """AWX shows no secret."""
         if endpoint != "credentials":
@@ -165,6 +175,16 @@ class Controller:
         fields = self.items["credential_types"][item["credential_type"]]["inputs"].get("fields", [])
         secret = {entry["id"] for entry in fields if entry.get("secret")}
         return {**item, "inputs": {k: ENCRYPTED if k in secret else v for k, v in item["inputs"].items()}}
+
+    def check_events(self, endpoint: str, number: int) -> None:
+        """Raise Refused if events of the job, or of a job of the item, are to come. The next request finds them."""
+        for job in self.items.get("jobs", {}).values():
+            own = endpoint == "jobs" and job["id"] == number
+            if (own or job["origins"].get(endpoint) == number) and not job["event_processing_finished"]:
+                job["event_processing_finished"] = job["status"] in ENDED
+                if own:
+                    raise Refused("Job has not finished processing events.")
+                raise Refused(f"Related job {job['id']} is still processing events.", 403)
 
     def delete(self, endpoint: str, number: int) -> None:
         item = self.items[endpoint].pop(number)
@@ -203,7 +223,9 @@ class Controller:
         hosts = len(self.inventory(template["inventory"]).hosts)
         wanted: int = prompts["job_slice_count"] if "job_slice_count" in prompts else template["job_slice_count"]
         slices = min(wanted, hosts)
-        common = {"template": template["id"], "prompts": prompts, "answers": answered.extra_vars}
+        origins = {f"{name}s": template[name] for name in ("project", "organization")}
+        origins.update(job_templates=template["id"], inventories=template["inventory"])
+        common = {"origins": origins, "template": template["id"], "prompts": prompts, "answers": answered.extra_vars}
         jobs = [self._job(common, number + 1, max(1, slices)) for number in range(max(1, slices))]
         whole = jobs[0]
         if slices > 1:
@@ -215,6 +237,7 @@ class Controller:
 
     def _job(self, common: Item, number: int, count: int) -> Item:
         state = {"status": "pending", "failed": False, "artifacts": {}, "job_env": {}, "job_explanation": ""}
+        state["event_processing_finished"] = False
         slices = {"job_slice_number": number, "job_slice_count": count, "summary_fields": {}}
         return self.make("jobs", **state, **slices, **common, extra_vars=json.dumps(common["answers"]))
 
@@ -339,7 +362,7 @@ class Answers(Handler):
         elif number and number not in items:
             self.answer(404, {"detail": "Not found."})
         elif number:
-            self.answer(200, self.controller.shown(endpoint, items[number]))
+            self.answer(200, self.controller.look(endpoint, number))
         else:
             query = parse_qsl(urlsplit(self.path).query)
             found = [item for item in items.values() if _matches(item, query)]
@@ -394,8 +417,13 @@ class Answers(Handler):
     def do_DELETE(self) -> None:
         endpoint, number, dummy = self.place()
         self.controller.writes.append(f"{self.command} {self.path}")
-        self.controller.delete(endpoint, number)
-        self.answer(204)
+        try:
+            self.controller.check_events(endpoint, number)
+        except Refused as error:
+            self.answer(error.status, {"error": str(error)})
+        else:
+            self.controller.delete(endpoint, number)
+            self.answer(204)
 
     def place(self) -> tuple[str, int, str]:
         """Endpoint, id and part of a path such as /api/v2/job_templates/7/survey_spec/."""

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Configure an AWX that somebody names, launch every job template there, look at what AWX keeps, and remove all of it.
 
-By hand: `make awx-live CONTROLLER_HOST=... CONTROLLER_OAUTH_TOKEN=... PCD_PROJECT_SCM_URL=...`, in a shell with the RC
-file of a cloud that this machine and AWX both reach. The address is that of a repository with the files of awx/. The
-token must be that of a system administrator, because a credential type is made. Two organizations are made, each with
-everything of awx/configure.yml; nothing else in AWX is changed.
+By hand: `make awx-live CONTROLLER_HOST=... CONTROLLER_OAUTH_TOKEN=... PCD_PROJECT_SCM_URL=... PCD_IMAGE_URL=...`, in a
+shell with the RC file of a cloud that this machine and AWX both reach. The first address is that of a repository with
+the files of awx/, the second that of a small qcow2 image that the jobs can read. The token must be that of a system
+administrator, because a credential type is made. Two organizations are made, each with everything of
+awx/configure.yml; nothing else in AWX is changed.
 """
 
 from __future__ import annotations
@@ -32,6 +33,10 @@ DECLARE, ROTATE, CATALOG, STATE, LIST, INVENTORY = TEMPLATES
 SECRETS = ("OS_PASSWORD", "OS_APPLICATION_CREDENTIAL_SECRET", "OS_TOKEN")
 MAX_JOB_SECONDS = 900
 REQUEST_SECONDS = 60
+# AWX removes nothing of a job whose events it has not stored, except a minute after the end of the job.
+MAX_REMOVE_SECONDS = 90
+REMOVE_AGAIN_SECONDS = 1
+ACTIVE = ("new", "pending", "waiting", "running")
 # What awx/configure.yml makes in an organization, in the order in which it can be removed.
 OWNED = ("job_templates", "inventories", "projects", "credentials")
 Item = dict[str, Any]
@@ -81,6 +86,7 @@ class Live:
     login: Mapping[str, str]
     rc_file: Mapping[str, str]
     scm_url: str
+    image_url: str
     environment_image: str
     folder: Path
     mark: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
@@ -130,9 +136,15 @@ class Live:
         wanted = [{"id": declared["artifacts"]["pcd_image_id"], "name": image, "status": "deactivated"}]
         expect(listed["artifacts"] == {"pcd_images": wanted}, f"artifacts of {LIST}: {listed['artifacts']}")
         self.launch(STATE, owner, extra_vars={"image_names": image, "image_state": "active"})
+        version = {"image_name": self.name("rotated"), "image_url": self.image_url, "image_step": "publish"}
+        rotated = self.launch(ROTATE, owner, extra_vars=version)["artifacts"]
+        expect(set(rotated) == {"pcd_image_id", "pcd_prepared_id"}, f"artifacts of {ROTATE}: {rotated}")
+        previewed = self.launch(CATALOG, owner)["artifacts"]
+        expect(previewed == {}, f"artifacts of {CATALOG}, which should only preview: {previewed}")
         inventory = self.api.only("inventories", name="PCD images", organization=owner)["id"]
         for number in ("1", "2"):
-            self.api.make("hosts", name=self.name(f"host-{number}"), inventory=inventory)
+            variables = json.dumps({"image_min_disk": 1})
+            self.api.make("hosts", name=self.name(f"host-{number}"), inventory=inventory, variables=variables)
         limited = self.launch(INVENTORY, owner, limit=self.name("host-1"))
         names = set(limited["artifacts"].get("pcd_image_ids", {}))
         expect(names == {self.name("host-1")}, f"artifacts of {INVENTORY}: {limited['artifacts']}")
@@ -148,23 +160,26 @@ class Live:
         parts = [job]
         if "workflow_job" in launched:
             nodes = self.api.ask("GET", f"{launched['url']}workflow_nodes/")["results"]
-            parts = [self.api.ask("GET", node["related"]["job"]) for node in nodes]
+            urls = [node["related"]["job"] for node in nodes]
+            self.jobs += urls
+            parts = [self.wait(url, template) for url in urls]
             expect(len(parts) == said["job_slice_count"], f"{template}: {len(parts)} slices")
-            self.jobs += [part["url"] for part in parts]
+        for ended in (*parts, job):
+            reason = ended.get("job_explanation") or ended.get("result_traceback") or f"see {ended['url']}stdout/"
+            expect(ended["status"] == "successful", f"{template}: {ended['status']}, {reason}")
         for part in parts:
             self.check_kept(part)
         say(f"{template}: successful")
         return job
 
     def wait(self, url: str, template: str) -> Item:
+        """The job when it has ended and AWX has stored all of its events. A workflow job has none."""
         end = time.monotonic() + MAX_JOB_SECONDS
         job: Item = self.api.ask("GET", url)
-        while job["status"] in ("new", "pending", "waiting", "running"):
+        while job["status"] in ACTIVE or not job.get("event_processing_finished", True):
             expect(time.monotonic() < end, f"{template}: not finished after {MAX_JOB_SECONDS} seconds")
             time.sleep(1)
             job = self.api.ask("GET", url)
-        reason = job.get("job_explanation") or job.get("result_traceback") or f"see {url}stdout/"
-        expect(job["status"] == "successful", f"{template}: {job['status']}, {reason}")
         return job
 
     def check_kept(self, job: Item) -> None:
@@ -177,7 +192,7 @@ class Live:
 
     def play(self, step: str) -> None:
         """Make the image that the jobs work on, or remove all images of this run: without AWX."""
-        names = [self.name(what) for what in ("image", "host-1", "host-2")]
+        names = [self.name(what) for what in ("image", "rotated", "host-1", "host-2")]
         (self.folder / "disk.raw").write_bytes(b"pcd-live" * 512)
         words = ["-e", json.dumps({"step": step, "names": names, "path": str(self.folder / "disk.raw")})]
         env = {**os.environ, **self.rc_file, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTION.parents[2])}
@@ -190,25 +205,35 @@ class Live:
     def remove(self) -> None:
         """Everything that this run has made. What cannot be removed is named at the end."""
         left: list[str] = []
+        end = time.monotonic() + MAX_REMOVE_SECONDS
         for organization in self.organizations:
             for endpoint in OWNED:
-                left += self._delete(self.api.find(endpoint, organization=organization["id"]))
-        left += self._delete([{"url": url} for url in self.jobs])
-        left += self._delete(self.api.find("execution_environments", name=self.name("environment")))
-        left += self._delete(self.api.find("credential_types", name=self.name("type")))
-        left += self._delete(self.organizations)
+                left += self.delete(self.api.find(endpoint, organization=organization["id"]), end)
+        left += self.delete([{"url": url} for url in self.jobs], end)
+        left += self.delete(self.api.find("execution_environments", name=self.name("environment")), end)
+        left += self.delete(self.api.find("credential_types", name=self.name("type")), end)
+        left += self.delete(self.organizations, end)
         self.play("remove")
         expect(not left, f"these are left, remove them by hand: {', '.join(left)}")
         say("everything removed")
 
-    def _delete(self, items: list[Item]) -> list[str]:
+    def delete(self, items: list[Item], end: float) -> list[str]:
+        """What AWX has refused to delete until then."""
         left = []
         for item in items:
-            try:
-                self.api.ask("DELETE", item["url"])
-            except Failed as error:
-                left.append(f"{item['url']} ({error})")
+            refusal = self._refusal(item)
+            while refusal and time.monotonic() < end:
+                time.sleep(REMOVE_AGAIN_SECONDS)
+                refusal = self._refusal(item)
+            left += [f"{item['url']} ({refusal})"] if refusal else []
         return left
+
+    def _refusal(self, item: Item) -> str:
+        try:
+            self.api.ask("DELETE", item["url"])
+        except Failed as error:
+            return str(error)
+        return ""
 
 
 def say(text: str) -> None:
@@ -216,16 +241,17 @@ def say(text: str) -> None:
 
 
 def main(environment: Mapping[str, str]) -> int:
-    needed = ("CONTROLLER_HOST", "CONTROLLER_OAUTH_TOKEN", "PCD_PROJECT_SCM_URL", "OS_AUTH_URL")
+    needed = ("CONTROLLER_HOST", "CONTROLLER_OAUTH_TOKEN", "PCD_PROJECT_SCM_URL", "PCD_IMAGE_URL", "OS_AUTH_URL")
     missing = [name for name in needed if not environment.get(name)]
     if missing:
         say(f"awx-live needs {', '.join(missing)}. {' '.join((__doc__ or '').split('By hand: ')[1].split())}")
         return 2
     login = {name: value for name, value in environment.items() if name.startswith("CONTROLLER_")}
     rc_file = {name: value for name, value in environment.items() if name.startswith("OS_")}
-    image = environment.get("PCD_EXECUTION_ENVIRONMENT_IMAGE", "")
+    sources = environment["PCD_PROJECT_SCM_URL"], environment["PCD_IMAGE_URL"]
+    environment_image = environment.get("PCD_EXECUTION_ENVIRONMENT_IMAGE", "")
     with tempfile.TemporaryDirectory() as folder:
-        live = Live(Api(login), login, rc_file, environment["PCD_PROJECT_SCM_URL"], image, Path(folder))
+        live = Live(Api(login), login, rc_file, *sources, environment_image, Path(folder))
         failed = False
         for step in (live.run, live.remove):
             try:

@@ -6,7 +6,7 @@ Sources: AWX, awx/main/fields.py (CredentialInputField, CredentialTypeInputField
 awx/main/constants.py (ENV_BLOCKLIST), awx/api/serializers.py (CredentialTypeSerializer, HostSerializer),
 awx/main/models/credential.py (inject_credential, has_input), awx/main/models/unified_jobs.py (pre_start),
 awx/api/views/__init__.py (JobTemplateSurveySpec), awx/main/models/mixins.py (SurveyJobTemplateMixin),
-awx/main/models/inventory.py (get_script_data).
+awx/main/models/inventory.py (get_script_data), awx/main/utils/mem_inventory.py (get_host, dict_to_mem_data).
 """
 
 from __future__ import annotations
@@ -365,6 +365,26 @@ class Inventory:
             if group:
                 data[name] = group
         return f"#! /usr/bin/env python3\n# -*- coding: utf-8 -*-\nprint({json.dumps(data)!r})\n"
+
+
+def imported_host_of(name: str) -> tuple[str, dict[str, Any]]:
+    """Name and variables of a host that an inventory source has given out: what follows one colon is cut off."""
+    address = re.fullmatch(r"\[([A-Fa-f0-9:]{3,})\]:(\d+)", name)
+    if not address and name.count(":") != 1:
+        return name, {}
+    host, port = address.groups() if address else name.split(":")
+    return host, {"ansible_port": int(port)} if port.isdigit() else {}
+
+
+def imported(listed: Mapping[str, Content]) -> Inventory:
+    """What becomes of the output of `ansible-inventory --list --export`, without its groups.
+
+    The variables of a host are looked for by the name that is left, so that those of another name are lost.
+    """
+    names = {name for group in listed.values() for name in group.get("hosts", [])}
+    variables = listed["_meta"]["hostvars"]
+    hosts = dict(imported_host_of(name) for name in sorted(names))
+    return Inventory({host: {**port, **variables.get(host, {})} for host, port in hosts.items()})
 
 
 class _Unsafe(yaml.SafeDumper):

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from ansible_collections.platform9.pcd.tests.support.module_runner import FERNET
 from ansible_collections.platform9.pcd.tests.support.vendor import open_vendor
 from ansible_collections.platform9.pcd.tests.system.awx.files import AWX, command, load
 from ansible_collections.platform9.pcd.tests.system.awx.jobs import Finished, Job, Mesh
-from ansible_collections.platform9.pcd.tests.system.awx.rules import Inventory, answer, host_of
+from ansible_collections.platform9.pcd.tests.system.awx.rules import Inventory, answer, host_of, imported
 
 
 def survey(playbook: str, **given: Any) -> dict[str, Any]:
@@ -193,6 +194,26 @@ def test_a_host_whose_name_lost_its_end_at_a_colon_is_refused(
     assert job.stats == {"pcd_image_ids": {f"{name}:13": image["id"]}}
 
 
+def test_a_host_of_a_source_that_lost_its_name_and_its_variables_at_a_colon_is_refused(
+    mesh: Mesh, server: Server, application_credential: dict[str, Any], tmp_path: Path
+) -> None:
+    name = unused("awx")
+    for written in (name, f"{name}:latest", f"{name}-plain"):
+        server.remember_name(written)
+    hosts = {f"{name}:latest": {"image_name": f"{name}:latest", **FORMATS}, f"{name}-plain": FORMATS}
+    source = tmp_path / "images.yml"
+    source.write_text(yaml.safe_dump({"all": {"hosts": hosts}}), encoding="utf-8")
+    listed = command(tmp_path, "ansible-inventory", "--list", "--export", "--inventory", str(source))
+    inventory = imported(json.loads(listed))
+    assert inventory.hosts[name] == {}
+    job = mesh.run_here(Job("declare_images.yml", {}, application_credential, inventory))
+    assert job.rc != 0
+    assert f"The host {name} has no variable whose name begins with image_" in " ".join(str(job.messages).split())
+    assert [server.named(written) for written in (name, f"{name}:latest")] == [[], []]
+    (image,) = server.named(f"{name}-plain")
+    assert job.stats == {"pcd_image_ids": {f"{name}-plain": image["id"]}}
+
+
 def test_a_remote_job_sets_the_state_of_images_and_another_lists_them(
     mesh: Mesh,
     server: Server,
@@ -216,6 +237,8 @@ def test_a_remote_job_sets_the_state_of_images_and_another_lists_them(
         )
     )
     assert listed.rc == 0, listed.stdout
+    (result,) = listed.results("pcd_image_info").values()
+    assert [set(image) for image in result["images"]] == [{"id", "name", "status"}] * 2
     expected = [{"id": image["id"], "name": image["name"], "status": "deactivated"} for image in images]
     assert sorted(listed.stats["pcd_images"], key=str) == sorted(expected, key=str)
     assert all(f"deactivated  {image['id']}  {image['name']}" in listed.stdout for image in images)

@@ -24,6 +24,8 @@ from ansible_collections.platform9.pcd.tests.system.awx.rules import (
     check_credential_type,
     check_survey,
     host_of,
+    imported,
+    imported_host_of,
     inject,
     missing_inputs,
 )
@@ -214,6 +216,26 @@ def test_one_colon_in_the_name_of_a_host_is_a_port() -> None:
         host_of("debian:latest")
 
 
+@pytest.mark.parametrize(
+    ("name", "made"),
+    [
+        ("debian", ("debian", {})),
+        ("debian:13", ("debian", {"ansible_port": 13})),
+        ("debian:latest", ("debian", {})),
+        ("a:b:c", ("a:b:c", {})),
+        ("[::1]:22", ("::1", {"ansible_port": 22})),
+    ],
+)
+def test_an_import_cuts_the_name_of_a_host_at_one_colon(name: str, made: tuple[str, dict[str, Any]]) -> None:
+    assert imported_host_of(name) == made
+
+
+def test_an_imported_host_whose_name_was_cut_loses_its_variables() -> None:
+    variables = {"debian:latest": {"x": 1}, "alpine": {"y": 2}}
+    listed: dict[str, dict[str, Any]] = {"ungrouped": {"hosts": list(variables)}, "_meta": {"hostvars": variables}}
+    assert imported(listed).hosts == {"debian": {}, "alpine": {"y": 2}}
+
+
 def test_an_inventory_has_groups_and_variables_and_a_slice_keeps_its_hosts(tmp_path: Path) -> None:
     inventory = Inventory({"a": {}, "b": {"x": 1}, "c": {}}, {"v": 1}, {"old": {"y": 2}}, {"old": ["a", "b"]})
     script = tmp_path / "hosts"
@@ -222,6 +244,22 @@ def test_an_inventory_has_groups_and_variables_and_a_slice_keeps_its_hosts(tmp_p
     assert data["all"] == {"hosts": [], "vars": {"v": 1}, "children": ["old"]}
     assert data["old"] == {"hosts": ["b"], "vars": {"y": 2}}
     assert data["_meta"]["hostvars"] == {"b": {"x": 1}}
+
+
+def test_awx_removes_nothing_of_a_job_whose_events_it_has_not_stored(made: Controller) -> None:
+    origins = {"job_templates": 7, "projects": 8, "inventories": 9, "organizations": 10}
+    job = made.make("jobs", status="running", origins=origins, event_processing_finished=False)
+    places = [*origins.items(), ("jobs", job["id"])]
+    for endpoint, number in places:
+        with pytest.raises(Refused, match="processing events") as refused:
+            made.check_events(endpoint, number)
+        assert refused.value.status == (400 if endpoint == "jobs" else 403)
+    made.check_events("projects", 7)
+    job["status"] = "successful"
+    assert not made.look("jobs", job["id"])["event_processing_finished"]
+    assert made.look("jobs", job["id"])["event_processing_finished"]
+    for endpoint, number in places:
+        made.check_events(endpoint, number)
 
 
 @pytest.fixture
