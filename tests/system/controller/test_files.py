@@ -110,6 +110,19 @@ class Downloading:
     def is_half_done(self) -> bool:
         return any(name != "disk.raw" and size >= 2 * MIB - 1 for name, size in sizes(self.folder).items())
 
+    @contextmanager
+    def half_done(self, url: str, in_process: bool) -> Iterator[subprocess.Popen[str]]:
+        """The playbook once half of the data has come. It has ended afterwards."""
+        process = self.start(url, in_process)
+        try:
+            assert until(lambda: self.is_half_done() or process.poll() is not None)
+            assert process.poll() is None, process.communicate()[0]
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
 
 @BOTH_WAYS
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
@@ -118,37 +131,21 @@ def test_an_interrupted_download_leaves_nothing(
 ) -> None:
     """As a terminal sends Ctrl-C: to every process of the group."""
     downloading = Downloading(run, name)
-    with slow(run.server, threading.Event()) as url:
-        process = downloading.start(url, in_process)
-        try:
-            assert until(lambda: downloading.is_half_done() or process.poll() is not None)
-            assert process.poll() is None, process.communicate()[0]
-            os.killpg(process.pid, number)
-            process.communicate(timeout=MAX_SECONDS)
-            # A worker may end a moment after the process that has started it.
-            assert until(lambda: sizes(downloading.folder) == {}, 60), sizes(downloading.folder)
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+    with slow(run.server, threading.Event()) as url, downloading.half_done(url, in_process) as process:
+        os.killpg(process.pid, number)
+        process.communicate(timeout=MAX_SECONDS)
+        # A worker may end a moment after the process that has started it.
+        assert until(lambda: sizes(downloading.folder) == {}, 60), sizes(downloading.folder)
     assert process.returncode != 0
 
 
 @BOTH_WAYS
 def test_a_killed_download_is_cleared_up_by_the_next(in_process: bool, run: Player, name: str) -> None:
     downloading = Downloading(run, name)
-    with slow(run.server, threading.Event()) as url:
-        process = downloading.start(url, in_process)
-        try:
-            assert until(lambda: downloading.is_half_done() or process.poll() is not None)
-            assert process.poll() is None, process.communicate()[0]
-            for pid in holders(downloading.folder):
-                os.kill(pid, signal.SIGKILL)
-            process.communicate(timeout=MAX_SECONDS)
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+    with slow(run.server, threading.Event()) as url, downloading.half_done(url, in_process) as process:
+        for pid in holders(downloading.folder):
+            os.kill(pid, signal.SIGKILL)
+        process.communicate(timeout=MAX_SECONDS)
     assert len(sizes(downloading.folder)) == 1
     dest = str(downloading.folder / "disk.raw")
     run(play(step("Download", "pcd_image_download", {"name": name, "dest": dest})), platform9_pcd_in_process=in_process)
