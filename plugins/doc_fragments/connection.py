@@ -174,4 +174,11 @@ notes:
   - If the service refuses a request, the failed task also returns C(status), C(request_id), C(method) and C(url).
   - Proxies from the environment (E(HTTPS_PROXY), E(HTTP_PROXY), E(NO_PROXY)) are used. Redirects of the cloud are not
     followed.
+seealso:
+  - ref: ansible_collections.platform9.pcd.docsite.guide_cookbook
+    description: Recipes for common jobs, complete enough to copy.
+  - ref: ansible_collections.platform9.pcd.docsite.guide_authentication
+    description: The connection options and the sources of their values.
+  - ref: ansible_collections.platform9.pcd.docsite.guide_troubleshooting
+    description: Messages, their causes and what to do.
 """

@@ -238,12 +238,6 @@ seealso:
     description: Failures, races and interrupted runs.
   - ref: ansible_collections.platform9.pcd.docsite.guide_report
     description: A page with all images, and their drift against a catalogue.
-  - ref: ansible_collections.platform9.pcd.docsite.guide_cookbook
-    description: Recipes for common jobs, complete enough to copy.
-  - ref: ansible_collections.platform9.pcd.docsite.guide_authentication
-    description: The connection options and the sources of their values.
-  - ref: ansible_collections.platform9.pcd.docsite.guide_troubleshooting
-    description: Messages, their causes and what to do.
 """
 
 EXAMPLES = r"""

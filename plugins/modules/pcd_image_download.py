@@ -68,16 +68,10 @@ seealso:
     description: What check mode and the diff predict.
   - ref: ansible_collections.platform9.pcd.docsite.guide_safety
     description: Failures, races and interrupted runs.
-  - ref: ansible_collections.platform9.pcd.docsite.guide_cookbook
-    description: Recipes for common jobs, complete enough to copy.
   - ref: ansible_collections.platform9.pcd.docsite.guide_adhoc
     description: The modules as commands.
-  - ref: ansible_collections.platform9.pcd.docsite.guide_authentication
-    description: The connection options and the sources of their values.
   - ref: ansible_collections.platform9.pcd.docsite.guide_from_openstack
     description: Options of openstack.cloud and commands of the openstack client.
-  - ref: ansible_collections.platform9.pcd.docsite.guide_troubleshooting
-    description: Messages, their causes and what to do.
 """
 
 EXAMPLES = r"""

@@ -42,8 +42,9 @@ def fragment(text: str) -> dict[str, Any]:
 
 
 def documentation(module: str) -> dict[str, Any]:
-    """What the module says, with the options that mean an image from the fragment, if it extends that one."""
+    """What the module says, with what it has from the fragments: the guides, and options that mean an image."""
     found = fragment(import_module(f"{PACKAGE}.{module}").DOCUMENTATION)
+    found["seealso"] = [*found["seealso"], *fragment(Connection.DOCUMENTATION)["seealso"]]
     if "platform9.pcd.target" in found["extends_documentation_fragment"]:
         found["options"] = {**fragment(Target.DOCUMENTATION)["options"], **found["options"]}
     return found
