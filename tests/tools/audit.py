@@ -16,7 +16,12 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCKS = sorted([*ROOT.glob("tests/tools/*.txt"), *ROOT.glob("tests/**/*.lock")])
+# Not every text here is a list of packages.
+LOCKS = sorted(
+    path
+    for path in (*ROOT.glob("tests/tools/*.txt"), *ROOT.glob("tests/**/*.lock"))
+    if "==" in path.read_text(encoding="utf-8")
+)
 COMMAND = ["pip-audit", "--progress-spinner=off", "--disable-pip", "--no-deps", "--format=json"]
 
 

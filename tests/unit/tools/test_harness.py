@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shutil
@@ -203,3 +204,14 @@ def test_the_tree_is_made_without_git(root: Path) -> None:
     done = run(root, "tree.sh", environ={"PATH": str(root / "bin")})
     assert (done.returncode, done.stdout, done.stderr) == (0, "artefact\n", "")
     assert (root / ".build" / "tree" / collection / "Makefile").exists()
+
+
+def test_every_list_of_packages_is_audited_and_nothing_else() -> None:
+    spec = importlib.util.spec_from_file_location("audit", TOOLS / "audit.py")
+    assert spec is not None
+    assert spec.loader is not None
+    audit = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(audit)
+    pinned = {path.with_suffix(".txt").name for path in TOOLS.glob("*.in")} | {"awx-collection.txt"}
+    assert {path.name for path in audit.LOCKS if path.suffix == ".txt"} == pinned
+    assert "requirements.lock" in {path.name for path in audit.LOCKS}
