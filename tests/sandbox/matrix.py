@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from stack import lines
+from stack import releases
 
 from ansible_collections.platform9.pcd.tests.tools import recorded
 
@@ -26,14 +26,14 @@ TARGETS = ROOT / "tests" / "integration" / "targets"
 RECAP = re.compile(r"^testhost +: ok=(\d+) +changed=\d+ +unreachable=(\d+) +failed=(\d+)", re.MULTILINE)
 
 
-def play(line: lines.Line, targets: list[str]) -> list[str]:
+def play(release: releases.Release, targets: list[str]) -> list[str]:
     """The row of a release: its name, Glance, targets that passed, tasks that were done, seconds."""
-    print(f"{line.name}: Glance {line.glance}", file=sys.stderr, flush=True)
-    log = ROOT / ".build" / f"matrix-{line.name}.log"
+    print(f"{release.name}: Glance {release.glance}", file=sys.stderr, flush=True)
+    log = ROOT / ".build" / f"matrix-{release.name}.log"
     started = time.monotonic()
     with open(log, "w", encoding="utf-8") as output:
-        words = [str(TOOLS / "with-sandbox.sh"), f"matrix-{line.name}", str(TOOLS / "integration.sh"), *targets]
-        environment = {**os.environ, "PCD_SANDBOX_LINE": line.name}
+        words = [str(TOOLS / "with-sandbox.sh"), f"matrix-{release.name}", str(TOOLS / "integration.sh"), *targets]
+        environment = {**os.environ, "PCD_SANDBOX_RELEASE": release.name}
         environment.pop("PCD_SANDBOX_JSON", None)
         status = subprocess.run(words, env=environment, stdout=output, stderr=output, check=False).returncode
     seconds = time.monotonic() - started
@@ -42,16 +42,16 @@ def play(line: lines.Line, targets: list[str]) -> list[str]:
     # The first target that fails ends ansible-test.
     good = status == 0 and passed == len(targets)
     outcome = f"{passed} of {len(targets)}" + ("" if good else f", exit status {status}, see {log.relative_to(ROOT)}")
-    return [line.name, str(line.glance), outcome, f"{sum(recap[0] for recap in recaps):,}", f"{seconds:.0f}"]
+    return [release.name, str(release.glance), outcome, f"{sum(recap[0] for recap in recaps):,}", f"{seconds:.0f}"]
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="matrix.py", description=__doc__)
-    parser.add_argument("lines", nargs="*", choices=[[], *lines.BY_NAME], metavar="LINE", help="default: all")
+    parser.add_argument("releases", nargs="*", choices=[[], *releases.BY_NAME], metavar="RELEASE", help="default: all")
     parser.add_argument("--record", type=Path, action="append", default=[], metavar="GUIDE", help="write it into this")
     options = parser.parse_args()
     targets = sorted(path.name for path in TARGETS.iterdir() if path.name.startswith("pcd_"))
-    rows = [play(lines.BY_NAME[name], targets) for name in options.lines or lines.BY_NAME]
+    rows = [play(releases.BY_NAME[name], targets) for name in options.releases or releases.BY_NAME]
     table = [["Release", "Glance", "Targets passed", "Tasks", "Seconds"], *rows]
     widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
     for row in table:

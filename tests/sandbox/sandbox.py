@@ -28,7 +28,7 @@ from pathlib import Path
 # Nothing is written into the source folder, no __pycache__ either.
 sys.dont_write_bytecode = True
 
-from stack import layout, lines, processes  # noqa: E402
+from stack import layout, processes, releases  # noqa: E402
 from stack.folders import SOURCE, SandboxError  # noqa: E402
 from stack.lifecycle import Sandbox  # noqa: E402
 from stack.production import Production  # noqa: E402
@@ -37,7 +37,7 @@ from stack.venv import Venv  # noqa: E402
 
 BUILD = SOURCE.parent.parent / ".build"
 DEFAULT_STATE = BUILD / "sandbox"
-DEFAULT_VENV = BUILD / "sandbox-venv"  # of the newest line; others have the name of their line at the end
+DEFAULT_VENV = BUILD / "sandbox-venv"  # of the newest release; others have the name of their release at the end
 DEFAULT_CLOUD = layout.MEMBER.name
 DISTURBING = ("restart", "kill", "reload", "freeze")
 
@@ -59,13 +59,13 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         type=Path,
         default=DEFAULT_VENV,
         metavar="DIR",
-        help="virtual environment of all sandboxes (default: .build/sandbox-venv); an older line has DIR-LINE, too",
+        help="virtual environment of all sandboxes (default: .build/sandbox-venv), and DIR-RELEASE of an older release",
     )
     parser.add_argument(
-        "--line",
-        choices=lines.BY_NAME,
-        default=lines.NEWEST.name,
-        help=f"install, up: the release of Glance, {', '.join(lines.BY_NAME)} (default: the last)",
+        "--release",
+        choices=releases.BY_NAME,
+        default=releases.NEWEST.name,
+        help=f"install, up: the release of Glance, {', '.join(releases.BY_NAME)} (default: the last)",
     )
     parser.add_argument(
         "--port", type=int, metavar="N", help="the TLS port (default: the last one of this state, else any free one)"
@@ -167,10 +167,10 @@ def disturb(sandbox: Sandbox, options: argparse.Namespace) -> int:
 def sandbox_of(options: argparse.Namespace, keystone: Venv, glance: Venv) -> Sandbox:
     """The one that is asked for; for other verbs than `up`, the one that was started last in this state folder."""
     state = State(options.state)
-    production = Venv(folder(f"{options.venv}-production"), lines.PRODUCTION)
+    production = Venv(folder(f"{options.venv}-production"), releases.PRODUCTION)
     if options.production:
         if glance is not keystone:
-            raise SandboxError("--production: only with the newest line")
+            raise SandboxError("--production: only with the newest release")
         if options.second_region:
             raise SandboxError("--second-region: not with --production")
         return Production(state, production, options.shared_staging, options.object_store)
@@ -180,15 +180,15 @@ def sandbox_of(options: argparse.Namespace, keystone: Venv, glance: Venv) -> San
 
 def main(arguments: list[str]) -> int:
     options = parse(arguments)
-    line = lines.BY_NAME[options.line]
+    release = releases.BY_NAME[options.release]
     newest = Venv(folder(options.venv))
-    older = options.venv.with_name(f"{options.venv.name}-{line.name}")
+    older = options.venv.with_name(f"{options.venv.name}-{release.name}")
     # As an exception, so that a terminated `up` also stops what it has started.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         if not os.path.exists("/proc/self/environ"):
             raise SandboxError("this needs Linux: processes are found in /proc")
-        sandbox = sandbox_of(options, newest, newest if line is lines.NEWEST else Venv(folder(older), line))
+        sandbox = sandbox_of(options, newest, newest if release is releases.NEWEST else Venv(folder(older), release))
         if options.verb == "install":
             sandbox.install()
             return 0

@@ -693,14 +693,14 @@ def test_packages_of_a_store_in_s3_that_cannot_be_installed_leave_the_rest_of_pr
         import subprocess, sys
         from pathlib import Path
         from stack import venv
-        from stack.lines import PRODUCTION
+        from stack.releases import PRODUCTION
 
         def run(argv, **options):
             print(*argv[argv.index("-m") + 1 :])
             is_lock_of_production = argv[-2:] == ["--requirement", str(PRODUCTION.more)]
             return subprocess.CompletedProcess(argv, int(is_lock_of_production))
 
-        venv.subprocess.run, venv.suitable_python = run, lambda line: sys.executable
+        venv.subprocess.run, venv.suitable_python = run, lambda release: sys.executable
         venv.Venv(Path(sys.argv[1]), PRODUCTION)._fill()
     """
     lines = run_in_sandbox_program(script, str(tmp_path / "venv")).splitlines()
@@ -714,7 +714,7 @@ def test_a_store_in_s3_without_moto_says_what_is_missing(tmp_path: Path) -> None
         from pathlib import Path
         from stack import production, venv
         from stack.folders import SandboxError
-        from stack.lines import PRODUCTION
+        from stack.releases import PRODUCTION
         from stack.state import State
 
         venv.Venv.install, production.processes.program = lambda self: None, lambda name: name

@@ -18,7 +18,7 @@ PROGRAM = os.environ.get("PCD_SANDBOX_PROGRAM")
 
 
 @contextmanager
-def converting_sandbox(state: Path, line: str, to: str = "raw") -> Iterator[Mapping[str, Any]]:
+def converting_sandbox(state: Path, release: str, to: str = "raw") -> Iterator[Mapping[str, Any]]:
     """What sandbox.json of a new sandbox says that converts to this format; a skip if none can be started."""
     import pytest  # The benchmarks, which use the rest of this file, have none.
 
@@ -26,7 +26,7 @@ def converting_sandbox(state: Path, line: str, to: str = "raw") -> Iterator[Mapp
         pytest.skip("PCD_SANDBOX_PROGRAM does not name sandbox.py, which with-sandbox.sh does")
     if not shutil.which("qemu-img"):
         pytest.skip("a converting image service needs qemu-img (Debian: qemu-utils), which is not here")
-    yield from _started(state, "--line", line, "--convert", to)
+    yield from _started(state, "--release", release, "--convert", to)
 
 
 def _started(state: Path, *options: str) -> Iterator[Mapping[str, Any]]:

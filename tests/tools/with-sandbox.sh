@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # with-sandbox.sh NAME COMMAND...: runs the command beside a new, empty sandbox of its own and stops that in every case.
-# PCD_SANDBOX_LINE: an older release of Glance, see tests/sandbox/stack/lines.py.
+# PCD_SANDBOX_RELEASE: an older release of Glance, see tests/sandbox/stack/releases.py.
 # PCD_SANDBOX_PRODUCTION: if set, one on MariaDB behind HAProxy with several workers.
 # PCD_SANDBOX_OPTIONS: more options of `sandbox.py up`, with blanks between them.
 # If PCD_SANDBOX_JSON names the sandbox.json of a running one, the command uses that one and nothing is started.
@@ -24,7 +24,7 @@ if [ -z "${PCD_SANDBOX_JSON:-}" ]; then
     }
     trap stop EXIT
     read -ra more <<< "${PCD_SANDBOX_OPTIONS:-}"
-    python "$sandbox" up --fresh --state "$state" ${PCD_SANDBOX_LINE:+--line "$PCD_SANDBOX_LINE"} \
+    python "$sandbox" up --fresh --state "$state" ${PCD_SANDBOX_RELEASE:+--release "$PCD_SANDBOX_RELEASE"} \
         ${PCD_SANDBOX_PRODUCTION:+--production} "${more[@]}" > /dev/null
     PCD_SANDBOX_JSON=$state/sandbox.json
 fi

@@ -12,7 +12,7 @@ from typing import Any
 
 from stack import layout
 from stack.folders import SOURCE, write_private
-from stack.lines import Line
+from stack.releases import Release
 from stack.state import State
 
 # Variables of one RC file that would change the meaning of another one sourced later in the same shell.
@@ -24,7 +24,7 @@ RC_UNSET = (
 
 def write_client_files(
     state: State,
-    line: Line,
+    release: Release,
     origins: Mapping[str, str],
     ids: Mapping[str, Any],
     convert: str | None,
@@ -35,7 +35,7 @@ def write_client_files(
     keystone = f"{origins['gateway']}/keystone/v3"
     # The Python of Keystone has openstacksdk, which tests compare the collection with.
     described = {
-        **describe(state, line, origins, ids),
+        **describe(state, release, origins, ids),
         "convert": convert,
         "python": str(python),
         "sql_program": str(SOURCE / "stack/sql.py"),
@@ -93,11 +93,11 @@ def write_client_files(
     write_private(state.root / "openrc-appcred.sh", shell({**common, **credential}))
 
 
-def describe(state: State, line: Line, origins: Mapping[str, str], ids: Mapping[str, Any]) -> dict[str, Any]:
+def describe(state: State, release: Release, origins: Mapping[str, str], ids: Mapping[str, Any]) -> dict[str, Any]:
     gateway = origins["gateway"]
     return {
-        "line": line.name,
-        "glance": line.glance,
+        "release": release.name,
+        "glance": release.glance,
         "base_url": gateway,
         "keystone_url": f"{gateway}/keystone/v3",
         "glance_url": f"{gateway}/glance",

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The golden copy: seeded databases, made once for each line, lock and layout, copied into every new sandbox."""
+"""The golden copy: seeded databases, made once for each release, lock and layout, copied into every new sandbox."""
 
 from __future__ import annotations
 

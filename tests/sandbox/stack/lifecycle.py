@@ -105,7 +105,7 @@ class Sandbox:
         return {name: {"kind": "sqlite", "path": str(self.state.root / f"db/{name}.db")} for name in names}
 
     def is_current(self) -> bool:
-        """Whether its databases come from the present line, lock and layout."""
+        """Whether its databases come from the present release, lock and layout."""
         return self.state.remembered()["seed"] == self.golden().key
 
     def _start(self, port: int | None, convert: str | None) -> None:
@@ -133,7 +133,7 @@ class Sandbox:
         os.truncate(self.state.request_log, 0)
         ids = self.state.remembered()["ids"]
         python, databases = self.keystone.python, self.databases()
-        write_client_files(self.state, self.glance.line, origins, ids, convert, python, databases)
+        write_client_files(self.state, self.glance.release, origins, ids, convert, python, databases)
         self.state.remember(processes=[astuple(process) for process in processes.find(self.state.root)])
 
     def _own_names(self, origins: Mapping[str, str]) -> dict[str, dict[str, str]]:
@@ -143,10 +143,10 @@ class Sandbox:
         return glances
 
     def _fill(self) -> None:
-        """Databases, keys and certificate, if they are missing or made from another line, lock or layout."""
+        """Databases, keys and certificate, if they are missing or made from another release, lock or layout."""
         if not self.is_current():
             if self.state.remembered()["seed"]:
-                say("another line, lock or layout than last time: starting with new databases")
+                say("another release, lock or layout than last time: starting with new databases")
             self.state.renew()
             golden = self.golden()
             golden.restore(self.state)

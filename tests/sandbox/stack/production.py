@@ -165,8 +165,8 @@ class Production(Sandbox):
         python = self.keystone.python
         libraries = [name for name, server in GLANCES.items() if server is layout.LIBRARY]
         features = {**(self.features or {}), "servers": self.names(), "libraries": libraries}
-        line, databases = self.glance.line, self.databases()
-        write_client_files(self.state, line, origins, ids, convert, python, databases, features)
+        release, databases = self.glance.release, self.databases()
+        write_client_files(self.state, release, origins, ids, convert, python, databases, features)
         self.state.remember(processes=[astuple(process) for process in processes.find(self.state.root)])
 
     def _configure(self, convert: str | None) -> None:

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Virtual environments with what the services need, each exactly as the lock file of its line has it."""
+"""Virtual environments with what the services need, each exactly as the lock file of its release has it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from stack.folders import SandboxError, claim, empty, locked, say
-from stack.lines import NEWEST, Line
+from stack.releases import NEWEST, Release
 
 # They would put packages elsewhere than into the environment, or foreign ones into it.
 DISTURBING = ("PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PIP_CONSTRAINT")
@@ -23,14 +23,14 @@ DISTURBING = ("PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT"
 class Venv:
     """Those of the newest release have Keystone, too."""
 
-    def __init__(self, folder: Path, line: Line = NEWEST) -> None:
+    def __init__(self, folder: Path, release: Release = NEWEST) -> None:
         self.folder = folder
-        self.line = line
+        self.release = release
         self.python = folder / "bin" / "python"
         self._installed = folder / "sandbox-lock.sha256"
 
     def lock_hash(self) -> str:
-        return hashlib.sha256(b"".join(each.read_bytes() for each in self.line.lock_files)).hexdigest()
+        return hashlib.sha256(b"".join(each.read_bytes() for each in self.release.lock_files)).hexdigest()
 
     def is_complete(self) -> bool:
         try:
@@ -50,7 +50,7 @@ class Venv:
             claim(self.folder, 0o755)
             empty(self.folder)
             packages = (
-                "Keystone and Glance" if self.line.lock_file == NEWEST.lock_file else f"Glance {self.line.glance}"
+                "Keystone and Glance" if self.release.lock_file == NEWEST.lock_file else f"Glance {self.release.glance}"
             )
             say(f"installing {packages} into {self.folder} (once; a minute or two)")
             self._fill()
@@ -70,24 +70,24 @@ class Venv:
             if fails(argv):
                 raise SandboxError(f"this failed: {' '.join(argv)}")
 
-        check([suitable_python(self.line), "-m", "venv", str(self.folder)])
-        check([*pip, "--requirement", str(self.line.lock_file)])
-        if self.line.more is not None and fails([*pip, "--requirement", str(self.line.more)]):
-            say(f"not all of {self.line.more.name} can be installed: only {', '.join(self.line.needed)}")
-            check([*pip, "--constraint", str(self.line.more), *self.line.needed])
+        check([suitable_python(self.release), "-m", "venv", str(self.folder)])
+        check([*pip, "--requirement", str(self.release.lock_file)])
+        if self.release.more is not None and fails([*pip, "--requirement", str(self.release.more)]):
+            say(f"not all of {self.release.more.name} can be installed: only {', '.join(self.release.needed)}")
+            check([*pip, "--constraint", str(self.release.more), *self.release.needed])
 
 
-def suitable_python(line: Line) -> str:
+def suitable_python(release: Release) -> str:
     """This interpreter, or another one in PATH if the locked packages do not support this one."""
-    if line.oldest <= sys.version_info[:2] <= line.newest:
+    if release.oldest <= sys.version_info[:2] <= release.newest:
         return sys.executable
-    for minor in range(line.newest[1], line.oldest[1] - 1, -1):
+    for minor in range(release.newest[1], release.oldest[1] - 1, -1):
         for found in pythons(minor):
             # Version managers leave stubs in PATH that fail when they are run.
             if not subprocess.run([found, "-c", "import venv"], capture_output=True, check=False).returncode:
                 return found
-    versions = " to ".join(dict.fromkeys(".".join(map(str, version)) for version in (line.oldest, line.newest)))
-    raise SandboxError(f"the packages of {line.lock_file.name} need Python {versions}, and there is none in PATH")
+    versions = " to ".join(dict.fromkeys(".".join(map(str, version)) for version in (release.oldest, release.newest)))
+    raise SandboxError(f"the packages of {release.lock_file.name} need Python {versions}, and there is none in PATH")
 
 
 def pythons(minor: int) -> Iterator[str]:

@@ -28,7 +28,7 @@ METHODS = ("glance-direct", "web-download")
 
 @pytest.fixture(scope="module")
 def server(sandbox: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with converting_sandbox(tmp_path_factory.mktemp("converting") / "state", sandbox["line"]) as facts:
+    with converting_sandbox(tmp_path_factory.mktemp("converting") / "state", sandbox["release"]) as facts:
         yield Server(facts)
 
 

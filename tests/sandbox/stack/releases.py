@@ -14,7 +14,7 @@ from stack.folders import SOURCE
 
 
 @dataclass(frozen=True)
-class Line:
+class Release:
     """An OpenStack release; ``oldest`` and ``newest`` are the Pythons that its lock is for.
 
     ``more`` is a lock that is installed beside it; if that fails, only those of its packages that are ``needed``.
@@ -33,13 +33,13 @@ class Line:
         return [self.lock_file, *([] if self.more is None else [self.more])]
 
 
-NEWEST = Line("2026.2", 33, SOURCE / "requirements.lock", (3, 11), (3, 13))
-LINES = (
-    Line("zed", 25, SOURCE / "locks/zed.lock", (3, 10), (3, 10)),
-    Line("2024.1", 28, SOURCE / "locks/2024.1.lock", (3, 11), (3, 11)),
-    Line("2025.1", 30, SOURCE / "locks/2025.1.lock", (3, 11), (3, 12)),
+NEWEST = Release("2026.2", 33, SOURCE / "requirements.lock", (3, 11), (3, 13))
+RELEASES = (
+    Release("zed", 25, SOURCE / "locks/zed.lock", (3, 10), (3, 10)),
+    Release("2024.1", 28, SOURCE / "locks/2024.1.lock", (3, 11), (3, 11)),
+    Release("2025.1", 30, SOURCE / "locks/2025.1.lock", (3, 11), (3, 12)),
     NEWEST,
 )
 # The newest one on MariaDB and S3; see production.py.
 PRODUCTION = replace(NEWEST, more=SOURCE / "locks/production.lock", needed=("PyMySQL",))
-BY_NAME = {line.name: line for line in LINES}
+BY_NAME = {release.name: release for release in RELEASES}
