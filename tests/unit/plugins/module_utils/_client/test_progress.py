@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -228,7 +229,9 @@ def test_a_line_that_cannot_be_shown_does_not_keep_later_ones_away(
 
 def test_the_thread_does_not_keep_the_process_alive() -> None:
     code = f"from {_progress.__name__} import Progress\nwith Progress(print, 60).waiting('x'): pass"
-    subprocess.run([sys.executable, "-c", code], timeout=30, check=True)
+    # ansible-test lets tests find the collection in a way that another process does not inherit.
+    environ = {**os.environ, "PYTHONPATH": str(Path(_progress.__file__).parents[6])}
+    subprocess.run([sys.executable, "-c", code], timeout=30, check=True, env=environ)
 
 
 def test_waiting_ends_with_what_is_waited_for_and_lets_its_error_through() -> None:
