@@ -61,8 +61,7 @@ class _Module(AnsibleModule):
     def fail_json(self, msg: str, **kwargs: Any) -> NoReturn:
         # AnsibleModule itself repeats values in its errors. A secret with a blank comes first, because an address that
         # is found in a text ends there.
-        hidden = sorted(self._hidden_texts(), key=len, reverse=True)
-        super().fail_json(redacted_text(redact_secrets(msg, hidden)), **self._without_secrets(kwargs))
+        super().fail_json(redacted_text(redact_secrets(msg, self._hidden_texts())), **self._without_secrets(kwargs))
         raise AssertionError("fail_json ends the process")
 
     def log(self, msg: Any, log_args: Any = None) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from html import escape
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote
@@ -121,18 +121,17 @@ def encodings(secrets: Iterable[str]) -> list[str]:
 
 
 def redact_secrets(text: str, secrets: Iterable[str]) -> str:
-    """The text without the secrets, which are given in all their encodings."""
-    for secret in secrets:
+    """The text without the secrets, which are given in all their encodings. One may be a part of another."""
+    for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, "********")
     return text
 
 
-def hide_in(error: BaseException, secrets: Iterable[str]) -> None:
+def hide_in(error: BaseException, secrets: Collection[str]) -> None:
     """Remove secrets from the texts of an exception, and of all exceptions that its traceback shows with it."""
-    longest_first = sorted(secrets, key=len, reverse=True)
     found: list[BaseException] = [error]
     for each in found:
-        each.args = tuple(redact_secrets(part, longest_first) if isinstance(part, str) else part for part in each.args)
+        each.args = tuple(redact_secrets(part, secrets) if isinstance(part, str) else part for part in each.args)
         beside = (each.__cause__, each.__context__, getattr(each, "reason", None), *each.args)
         found += [other for other in beside if isinstance(other, BaseException) and other not in found]
 

@@ -303,7 +303,7 @@ def _validated(
     if len(problems.found) > before:
         return None
     validation = ArgumentSpecValidator({**spec}, **constraints).validate({**given})
-    hidden = sorted(hidden_texts(spec, given, ()), key=len, reverse=True) if validation.error_messages else []
+    hidden = hidden_texts(spec, given, ()) if validation.error_messages else set()
     for text in validation.error_messages:
         message = redact_secrets(text, hidden)
         named = OPTION_IN_ERROR.search(message)
