@@ -65,7 +65,7 @@ expect 0 0
 say "A small disk becomes the data of the image. Check mode predicts its size and its hashes."
 disk=$scratch/alpine.qcow2
 python "$root/tests/tools/qcow2.py" "$disk" the first build
-sha256sum "$disk" | cut -d ' ' -f 1 > "$disk.sha256"
+sha512sum "$disk" | cut -d ' ' -f 1 > "$disk.sha512"
 play upload --check -e demo_disk="$disk"
 expect 1 0
 mv "$scratch/output" "$scratch/predicted"
