@@ -47,7 +47,8 @@ tmpdir = {root}/tmp
 def settings(port: int) -> dict[str, str]:
     """The databases in the configuration files of the services."""
     urls = {f"{name}_database": f"mysql+pymysql://{name}:{PASSWORD}@127.0.0.1:{port}/{name}" for name in DATABASES}
-    return {**urls, "database_options": "max_pool_size = 5\nmax_overflow = 20\nmax_retries = -1"}
+    options = "max_pool_size = 5\nmax_overflow = 20\nmax_retries = -1"
+    return {**urls, "database_options": options, "keystone_cache": "dogpile.cache.null"}
 
 
 def described(port: int) -> dict[str, Any]:

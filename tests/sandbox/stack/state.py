@@ -98,7 +98,7 @@ def render(template: str, folder: Path, names: Mapping[str, object]) -> None:
 def sqlite_settings(root: Path) -> dict[str, str]:
     """The databases in the configuration files, if they are files."""
     urls = {f"{name}_database": sqlite_url(root, name) for name in DATABASES}
-    return {**urls, "database_options": "sqlite_synchronous = false"}
+    return {**urls, "database_options": "sqlite_synchronous = false", "keystone_cache": "oslo_cache.dict"}
 
 
 def sqlite_url(root: Path, name: str) -> str:
