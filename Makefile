@@ -34,14 +34,14 @@ contract_data := $(patsubst %,$(contract)/test_%.py,conversion data download imp
 
 # The longest ones first, and three at a time if this make can keep their output apart: for two processors, since a check
 # with a sandbox waits for nearly half of its time.
-checks := contract-data contract-rest controller docs-test faults lint awx types integration ee page certify units docs sanity bandit docs-lint
+checks := contract-data contract-rest controller docs-test faults lint awx types integration ee demo page certify units docs sanity bandit docs-lint
 side_by_side := $(if $(filter output-sync,$(.FEATURES)),--jobs=3 --output-sync=target)
 
 # What words.py reads.
 plain_english := .github CONTRIBUTING.md Makefile README.md awx benchmarks changelogs demo docs meta playbooks plugins tests
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench contract test test-core test-faults test-load test-matrix test-production $(checks) audit awx-live build venv docs-screenshots page-pictures sandbox sandbox-stop sandbox-test release-notes lock clean
+.PHONY: help bench contract test test-core test-faults test-load test-matrix test-production $(checks) audit awx-live build venv docs-screenshots page-pictures sandbox sandbox-stop sandbox-test release-notes lock clean
 
 ##@ Use
 
@@ -49,7 +49,8 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } \
 	    /^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-demo: venv ## Show the collection at work on a real Keystone and Glance (2 minutes)
+demo: build ## Show the collection at work on a real Keystone and Glance (2 minutes)
+	@echo "== $@"
 	@$(in_venv) $(tools)/with-sandbox.sh demo demo/run.sh
 
 sandbox: ## Start a real Keystone and Glance on 127.0.0.1, to try things by hand
