@@ -30,6 +30,8 @@ INTERNAL = "_ansible_"
 BOOLEAN_WORDS = {"true": ("true", "yes", "y", "on", "1", "t"), "false": ("false", "no", "n", "off", "0", "f")}
 # Above every path, address and token in use.
 MAX_CHARACTERS = 8192
+# What Ansible sets by the path of a file, because the system has no other way or Ansible knows none.
+BY_PATH = ("attributes", "seuser", "serole", "setype", "selevel", "unsafe_writes")
 
 
 class FuturePath(str):

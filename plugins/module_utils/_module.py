@@ -11,8 +11,7 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ._arguments import check_arguments, without_nulls
-from ._data.file_attributes import BY_PATH
+from ._arguments import BY_PATH, check_arguments, without_nulls
 from ._errors import PcdError
 from ._redact import hidden_texts, redact_secrets, redacted_text, shown_options
 from ._session import Runtime

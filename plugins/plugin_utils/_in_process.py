@@ -36,7 +36,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action.normal import ActionModule as OrdinaryAction
 from ansible.utils.display import Display
 
-from ..module_utils._arguments import check_arguments, without_nulls
+from ..module_utils._arguments import BY_PATH, check_arguments, without_nulls
 from ..module_utils._client.clouds import cloud_names
 from ..module_utils._client.connections import load_trust_store
 from ..module_utils._client.http import prepare_process
@@ -44,7 +44,6 @@ from ..module_utils._client.login import TokenProvider
 from ..module_utils._client.options import CONNECTION_OPTIONS, connection_from
 from ..module_utils._client.progress import FIRST_INTERVAL, Progress
 from ..module_utils._client.retry import Outages
-from ..module_utils._data.file_attributes import BY_PATH
 from ..module_utils._errors import ConfigurationError, PcdError, quoted
 from ..module_utils._redact import hidden_texts, shown_options
 from ..module_utils._session import Result, Runtime
@@ -62,9 +61,12 @@ MODULE_UTILS = "ansible_collections.platform9.pcd.plugins.module_utils"
 for module in (
     "_apply",
     "_client.failures",
+    "_client.meter",
     "_client.projects",
+    "_client.waiting",
     "_data.checksum_file",
     "_data.decompress",
+    "_data.file_attributes",
     "_data.options",
     "_data.plan",
     "_data.transfer",

@@ -33,6 +33,7 @@ from .plan import (
     plan_pruning,
 )
 from .results import checked, diff_of, entry_result, result_of, whole_result
+from .shared_progress import SharedProgress
 from .threads import Crew, Stop
 
 # Seconds after which a plan is made again before it is applied, because the images may have been changed since they
@@ -231,7 +232,7 @@ class CatalogChange:
         self._apply_records(records)
         self._verify([item for item in records if item.sent is not None])
         others = [item for item in self._waits if item not in records]
-        shared = self._session.runtime.progress.together(len(others), self._stop.check)
+        shared = SharedProgress(self._session.runtime.progress, len(others), self._stop.check)
 
         def apply(session: Session, item: _Item) -> None:
             self._apply_item(replace(session, runtime=session.runtime._replace(progress=shared)), item)

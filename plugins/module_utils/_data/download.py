@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 from .._arguments import FuturePath
 from .._client.http import announced_length, count_in
-from .._client.progress import Meter
+from .._client.meter import Meter
 from .._client.retry import SYSTEM_CLOCK, Clock, pause
 from .._errors import (
     ApiError,

@@ -18,9 +18,6 @@ from ansible.module_utils.basic import AnsibleModule
 
 from .._errors import ConfigurationError, DataError, quoted
 
-# What Ansible sets by the path of the file, because the system has no other way or Ansible knows none.
-BY_PATH = ("attributes", "seuser", "serole", "setype", "selevel", "unsafe_writes")
-
 # capabilities(7): who has them may change the owner, and the mode, of the files of others.
 CAP_CHOWN = 1 << 0
 CAP_FOWNER = 1 << 3

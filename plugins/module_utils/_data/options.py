@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from .._arguments import FuturePath
+from .._arguments import BY_PATH, FuturePath
 from .._errors import ConfigurationError, MissingPath, quoted
 from .._image.options import (
     ATTRIBUTE_OPTIONS,
@@ -28,12 +28,12 @@ from .._image.options import (
 from .._image.plan import Stores
 from .._redact import MIN_PASSWORD_CHARACTERS, redacted
 from .._session import Params
-from .file_attributes import BY_PATH, FileAttributes
 from .methods import COPY, METHODS
 
 if TYPE_CHECKING:
     from .address import Address
     from .digest import Digest
+    from .file_attributes import FileAttributes
     from .stream import File
 
 DATA_OPTIONS: dict[str, Any] = {
@@ -173,6 +173,8 @@ def parse_image(params: Params) -> ImageRequest:
 def parse_download(params: Params) -> DownloadRequest:
     """The request of pcd_image_download. MissingPath: there is no folder for the file."""
     # The option owner is that of the file here, and no project.
+    from .file_attributes import FileAttributes
+
     target = parse_target(params)
     attributes = FileAttributes.from_params(params)
     dest = params["dest"]

@@ -10,7 +10,8 @@ from contextlib import ExitStack
 from typing import Any, NamedTuple, TypeAlias
 
 from .._client.images import Images
-from .._client.progress import Meter, Progress
+from .._client.meter import Meter
+from .._client.progress import Progress
 from .._client.retry import SYSTEM_CLOCK, Attempts, Clock, is_transient, poll, settle
 from .._errors import (
     Abandoned,

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from ansible_collections.platform9.pcd.plugins.module_utils._data.file_attributes import BY_PATH
+from ansible_collections.platform9.pcd.plugins.module_utils._arguments import BY_PATH
 from ansible_collections.platform9.pcd.plugins.module_utils._module import _set_attributes
 from ansible_collections.platform9.pcd.tests.support.module_process import run
 from ansible_collections.platform9.pcd.tests.support.samples import ID, TOKEN, image

@@ -202,7 +202,7 @@ def test_options_arrive_as_a_module_gets_them() -> None:
 
 
 def shows_progress(made: InProcess, **variables: Any) -> bool:
-    return made._progress(variables)._tell is not None
+    return made._progress(variables).tell is not None
 
 
 def test_progress_is_shown_if_somebody_may_look(monkeypatch: pytest.MonkeyPatch) -> None:

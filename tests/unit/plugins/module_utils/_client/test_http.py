@@ -16,9 +16,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ansible_collections.platform9.pcd.plugins.module_utils._client import progress as _progress
 from ansible_collections.platform9.pcd.plugins.module_utils._client import proxies as _proxies
 from ansible_collections.platform9.pcd.plugins.module_utils._client import transport as _transport
+from ansible_collections.platform9.pcd.plugins.module_utils._client import waiting as _waiting
 from ansible_collections.platform9.pcd.plugins.module_utils._client.failures import (
     MAX_SERVER_MESSAGE_LENGTH,
     server_words,
@@ -663,7 +663,7 @@ def test_a_server_that_is_silent_before_tls_is_given_up_soon(sleep: Sleep, monke
 
 @pytest.mark.parametrize("operation", [*READS, "create"])
 def test_a_wait_is_reported(operation: str, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_progress, "MIN_WAITING_SECONDS", 0.05)
+    monkeypatch.setattr(_waiting, "MIN_WAITING_SECONDS", 0.05)
     lines: list[str] = []
     service = serve(SILENCE)
     with pytest.raises(ConnectionFailed):

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.platform9.pcd.plugins.module_utils._client import progress as _progress
+from ansible_collections.platform9.pcd.plugins.module_utils._client import waiting as _waiting
 from ansible_collections.platform9.pcd.plugins.module_utils._client.http import Http
 from ansible_collections.platform9.pcd.plugins.module_utils._client.images import Images
 from ansible_collections.platform9.pcd.plugins.module_utils._client.progress import Progress
@@ -1076,7 +1076,7 @@ def test_a_stale_lock_is_noticed_before_it_is_waited_for(bench: Any) -> None:
 def test_the_wait_for_an_answer_is_reported_once_all_data_is_sent(
     bench: Any, stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_progress, "MIN_WAITING_SECONDS", 0.05)
+    monkeypatch.setattr(_waiting, "MIN_WAITING_SECONDS", 0.05)
     made = bench(SILENCE, shown(queued()), timeout=0.5)
     with pytest.raises(PcdError, match="did not answer"):
         made.upload(stream, timeout=0.5)
