@@ -485,6 +485,22 @@ def warning_elsewhere(scene: Scene) -> Outcome:
     return scene.image(path=scene.file())
 
 
+@case
+def warning_pattern(scene: Scene) -> Outcome:
+    return scene.info(name="ubuntu-*")
+
+
+@case
+def warning_future(scene: Scene) -> Outcome:
+    return scene.info(created_at="gte:2999-01-01")
+
+
+@case
+def warning_unchecked_project(scene: Scene) -> Outcome:
+    image = scene.server.create("appliance")
+    return scene.run("pcd_image_member", id=image["id"], projects=["0" * 32])
+
+
 def warning_of(outcome: Outcome) -> str:
     """The only warning; since ansible-core 2.19 it is not plain text."""
     (warning,) = outcome.result["warnings"]
