@@ -763,6 +763,10 @@ retired:
       type: str
 """
 
+from ..module_utils._archive import compile_once
+
+compile_once()
+
 from ..module_utils._change import ImageChange
 from ..module_utils._data.image import plan_image
 from ..module_utils._data.options import IMAGE_CONSTRAINTS, IMAGE_OPTIONS, ImageRequest, parse_image

@@ -423,6 +423,10 @@ not_pruned:
       type: str
 """
 
+from ..module_utils._archive import compile_once
+
+compile_once()
+
 from ..module_utils._catalog.options import CATALOG_OPTIONS, ENTRIES, parse_catalog
 from ..module_utils._catalog.work import change_catalog
 from ..module_utils._module import run_module

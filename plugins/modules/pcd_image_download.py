@@ -147,6 +147,10 @@ image:
     size: 3145728
 """
 
+from ..module_utils._archive import compile_once
+
+compile_once()
+
 from ..module_utils._data.download import Download, plan_download
 from ..module_utils._data.options import DownloadRequest, parse_download
 from ..module_utils._image.options import TARGET_CONSTRAINTS, TARGET_OPTIONS

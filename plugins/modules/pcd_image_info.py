@@ -296,6 +296,10 @@ images:
       elements: dict
 """
 
+from ..module_utils._archive import compile_once
+
+compile_once()
+
 from ..module_utils._image.filters import DETAIL_OPTIONS, FILTER_OPTIONS, ORDER_OPTIONS, parse_listing
 from ..module_utils._image.listing import read_listing
 from ..module_utils._image.options import IDENTITY_OPTIONS

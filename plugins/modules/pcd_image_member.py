@@ -222,6 +222,10 @@ members:
       type: str
 """
 
+from ..module_utils._archive import compile_once
+
+compile_once()
+
 from ..module_utils._image.members import MEMBER_OPTIONS, parse_sharing
 from ..module_utils._image.options import TARGET_CONSTRAINTS, TARGET_OPTIONS
 from ..module_utils._module import run_module

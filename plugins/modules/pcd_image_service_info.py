@@ -220,6 +220,10 @@ stores:
       type: dict
 """
 
+from ..module_utils._archive import compile_once
+
+compile_once()
+
 from ..module_utils._module import run_module
 from ..module_utils._service import parse_service, read_service
 from ..module_utils._task import Task

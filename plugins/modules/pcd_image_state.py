@@ -79,6 +79,10 @@ image:
     status: deactivated
 """
 
+from ..module_utils._archive import compile_once
+
+compile_once()
+
 from ..module_utils._change import ImageChange
 from ..module_utils._image.find import find_existing
 from ..module_utils._image.options import TARGET_CONSTRAINTS, TARGET_OPTIONS, StateRequest, parse_state

@@ -13,6 +13,7 @@ PLUGINS = Path(__file__).absolute().parents[3] / "plugins"
 
 # From the lowest layer to the highest. A package or module may import its own layer and those before it.
 LAYERS = (
+    "module_utils._archive",
     "module_utils._redact",
     "module_utils._errors",
     "module_utils._elsewhere",
