@@ -20,7 +20,7 @@ from zipimport import zipimporter
 
 def compile_once() -> None:
     """Let the imports after this compile each file of the archive once. Without an archive, nothing changes."""
-    loader = __spec__.loader if __spec__ is not None else None
+    loader: object = __spec__.loader if __spec__ is not None else None
     if isinstance(loader, zipimporter):
         sys.meta_path.insert(0, _Archive(f"{loader.archive}/"))
 
