@@ -164,30 +164,41 @@ def _drift(result: Any) -> dict[str, Any]:
 
 def _results(result: Any) -> list[Mapping[str, Any]]:
     """The results of the items of a loop, or the only one; without those that were skipped."""
-    items = result.get("results", [result]) if isinstance(result, Mapping) else [result]
+    is_loop = isinstance(result, Mapping) and "results" in result
+    items = result["results"] if is_loop else [result]
+    if not isinstance(items, list):
+        raise _no_result(f"results: {items!r:.100}")
     for item in items:
         if not isinstance(item, Mapping):
             raise _no_result(f"{item!r:.100}")
+        if "ansible_loop_var" in item and not is_loop:
+            raise _no_result("one item of a loop")
     return [item for item in items if not item.get("skipped")]
 
 
 def _no_comparison(result: Mapping[str, Any]) -> str | None:
     if result.get("skipped"):
         return "The comparison was skipped."
-    return str(result.get("msg") or "The comparison failed.") if result.get("failed") else None
+    return str(result.get("msg") or "The comparison failed.") if _has_failed(result) else None
+
+
+def _has_failed(found: Mapping[str, Any]) -> bool:
+    return bool(found.get("failed") or found.get("unreachable"))
 
 
 def _entries(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The entries of a catalogue, or the only one of pcd_image. A task that failed as a whole has none."""
     listed = found.get("images")
     if listed is None:
-        failed = bool(found.get("failed"))
-        if failed and "ansible_loop_var" not in found:
-            return []
-        if failed or {"image", "action"} <= found.keys():
+        if _has_failed(found):
+            return [_entry(found)] if "ansible_loop_var" in found else []
+        # An entry of a catalogue has an error, if only null.
+        if {"image", "action", "patch"} <= found.keys() and "error" not in found:
             return [_entry(found)]
+    elif not isinstance(listed, list):
+        raise _no_result(f"images: {listed!r:.100}")
     elif all(isinstance(entry, Mapping) and "action" in entry for entry in listed) and (listed or "summary" in found):
-        return list(listed)
+        return listed
     raise _no_result(f"a result with {', '.join(sorted(map(str, found))) or 'nothing'}")
 
 
@@ -204,7 +215,7 @@ def _entry(found: Mapping[str, Any]) -> Mapping[str, Any]:
     # An image that is gone, or that could not be compared, has the name that was declared.
     options = item if isinstance(item, Mapping) else {"name": item}
     given = (found.get("invocation") or {}).get("module_args") or {}
-    failed = bool(found.get("failed"))
+    failed = _has_failed(found)
     return {
         "id": image.get("id"),
         "name": image.get("name") or given.get("name") or options.get("name"),

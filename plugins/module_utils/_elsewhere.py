@@ -26,7 +26,8 @@ _NAME: Advice = (("name", "Write name for a name, or id for an id."),)
 _PROPERTIES: Advice = (("properties", None),)
 _VISIBILITY: Advice = (("visibility", "Write visibility: {}."),)
 _LOGIN_PROJECT: Advice = ((None, "Write project_name, or project_id."),)
-_OWNER_ID: Advice = (("owner", "Write owner with the id of the project, which needs none."),)
+# With `visibility`, the option owner is a project; that of pcd_image_download is the owner of the file.
+_OWNER_ID: Advice = (("visibility", "Write owner with the id of the project, which needs none."),)
 _DOMAIN = "Write user_domain_{0} for the domain of the user, or project_domain_{0} for that of the project."
 _NO_SDK: Advice = (
     (None, "Leave it out: openstacksdk is not used. A failed task returns status, request_id, method and url."),
@@ -83,7 +84,7 @@ NAMES: dict[str, Advice] = {
     "sort_direction": (("sort_dir", None),),
     "project": (
         ("projects", None),
-        ("owner", "Write owner for the project of the image, or project_name for the one to log in to."),
+        ("visibility", "Write owner for the project of the image, or project_name for the one to log in to."),
         *_LOGIN_PROJECT,
     ),
     "tenant": _LOGIN_PROJECT,

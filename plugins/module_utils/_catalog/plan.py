@@ -66,10 +66,11 @@ def images_of(plan: Plan) -> list[Image]:
 def check_claim(image: Image, catalog: str | None, project_id: str | None) -> None:
     """Raises PlanError if the image is marked by another catalogue than this one, in the own project.
 
-    Other projects can write any mark on their images, to keep an administrator from changing them.
+    Other projects can write any mark on their images, to keep an administrator from changing them. If the own project
+    is not known (None), every mark counts.
     """
     claimed = image.get(CATALOG)
-    is_claimed = image.get(BOUND_TO) == image["id"] and image.get("owner") == project_id
+    is_claimed = image.get(BOUND_TO) == image["id"] and project_id in (None, image.get("owner"))
     if catalog is None or claimed in (None, catalog) or not is_claimed:
         return
     raise PlanError(

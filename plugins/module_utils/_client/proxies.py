@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib.util import find_spec
 from urllib.parse import urlsplit
+from urllib.request import getproxies_environment
 
 from .._errors import ConfigurationError
 from .._redact import host_in
@@ -39,6 +40,9 @@ def proxies_for(address: str) -> dict[str, str]:
 @lru_cache(maxsize=32)
 def _proxies_in(dummy_variables: Sequence[tuple[str, str]], address: str) -> Mapping[str, str]:
     """What requests reads in these variables of the environment. Each task and item asks for the same."""
+    if not getproxies_environment():
+        # Empty variables take back others, and requests would go on to the system's own settings.
+        return {}
     try:
         found: dict[str, str] = requests.utils.get_environ_proxies(address)
         proxy = requests.utils.select_proxy(address, found)

@@ -186,14 +186,19 @@ class _Planner:
         own, owner = self._session.project_id, record.get("owner")
         if owner is not None and owner in (own, self._desired.get("owner")):
             return
+        if owner is None:
+            raise PlanError(
+                f"{describe(record)} has no data and belongs to no project. Data is only put into a record of the "
+                "project of the credentials, or of the project that owner names. Choose another id."
+            )
         if own is None:
             raise PlanError(
-                f"{describe(record)} has no data and belongs to project {owner or 'nobody'}, and the project of the "
+                f"{describe(record)} has no data and belongs to project {owner}, and the project of the "
                 "token is not known. Data is not put into a record that another project has made. Give project_id; "
                 f"or, if that project's record is meant, give owner: {owner}."
             )
         raise PlanError(
-            f"{describe(record)} has no data and belongs to project {owner or 'nobody'}, not to project {own} of the "
+            f"{describe(record)} has no data and belongs to project {owner}, not to project {own} of the "
             "credentials. Data is not put into a record that another project has made. Choose another id; or, if that "
             f"project's record is meant, give owner: {owner}."
         )

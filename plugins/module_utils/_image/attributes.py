@@ -133,11 +133,18 @@ def with_tags_of(desired: Mapping[str, Any], image: Mapping[str, Any]) -> dict[s
 def folded(text: str) -> str:
     """The text as MySQL and MariaDB compare it by default: without case, accents, and blanks at its end.
 
-    The collation of Glance's tables (utf8mb3_general_ci) weighs letters as capitals, so that `_` follows all of a to z,
-    and takes the German sharp s for one s.
+    The collation of Glance's tables (utf8mb3_general_ci) weighs letters as capitals, so that `_` follows all of a to z.
+    It weighs each character on its own: an accent that is a character itself counts, and a ligature is no other letter.
     """
-    letters = normalize("NFD", text.replace("\u00df", "s").upper())
-    return "".join(letter for letter in letters if not combining(letter)).rstrip(" ")
+    return "".join(map(_capital, text)).rstrip(" ")
+
+
+def _capital(character: str) -> str:
+    """The capital without its accent. That collation takes the German sharp s for one s."""
+    base, *accents = normalize("NFD", "s" if character == "\u00df" else character)
+    letter = base if base.isalpha() and all(map(combining, accents)) else character
+    capital = letter.upper()
+    return capital if len(capital) == 1 else letter
 
 
 def image_shape(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -116,20 +116,28 @@ def test_drift_is_what_the_catalogue_would_change() -> None:
 
 
 def test_drift_is_what_a_loop_of_pcd_image_would_change() -> None:
-    same = {"ansible_loop_var": "item", "item": "same", "action": "unchanged", "image": {"id": "1", "name": "same"}}
+    same = {
+        "ansible_loop_var": "item",
+        "item": "same",
+        "action": "unchanged",
+        "image": {"id": "1", "name": "same"},
+        "patch": [],
+    }
     patch = [{"op": "replace", "path": "/min_disk", "value": 20}]
     other = {"changed": True, "action": "updated", "image": {"id": "2", "name": "other"}, "patch": patch}
     new = {"changed": True, "action": "created", "image": {"id": None, "name": "new"}, "patch": []}
     broken = {"failed": True, "msg": "no such file"}
-    loop = [{"ansible_loop_var": "each", "each": {"name": "broken"}, **found} for found in (other, new, broken)]
+    away = {"unreachable": True, "msg": "no route to host"}
+    loop = [{"ansible_loop_var": "each", "each": {"name": "broken"}, **found} for found in (other, new, broken, away)]
     found = drift(results=[same, *loop], failed=True, msg="One or more items failed")
     assert found == {
-        "declared": 4,
+        "declared": 5,
         "error": None,
         "entries": [
             {"id": "2", "name": "other", "action": "updated", "lines": ["min_disk: 20"]},
             {"id": None, "name": "new", "action": "created", "lines": []},
             {"id": None, "name": "broken", "action": "failed", "lines": ["no such file"]},
+            {"id": None, "name": "broken", "action": "failed", "lines": ["no route to host"]},
         ],
     }
 
@@ -163,7 +171,7 @@ def test_an_image_that_would_be_deleted_has_the_name_that_was_declared() -> None
 
 def test_skipped_items_of_a_loop_are_not_declared() -> None:
     item = {"ansible_loop_var": "item", "item": "same"}
-    same = {**item, "action": "unchanged", "image": {"id": "1", "name": "same"}}
+    same = {**item, "action": "unchanged", "image": {"id": "1", "name": "same"}, "patch": []}
     skipped = {**item, "changed": False, "skipped": True, "skip_reason": "Conditional result was False"}
     assert drift(results=[same, skipped]) == {"declared": 1, "error": None, "entries": []}
 
@@ -208,10 +216,19 @@ def test_drift_is_what_a_loop_of_catalogues_would_change() -> None:
         ({"images": [IMAGE], "changed": False}, "a result with changed, images"),  # of pcd_image_info
         ({"images": [], "changed": False}, "a result with changed, images"),
         ({"images": ["debian-13"]}, "a result with images"),
-        ({"dest": "/tmp/a", "image": {"id": "1"}, "changed": True}, "a result with changed, dest, image"),
+        ({"dest": "/tmp/a", "image": {"id": "1"}, "action": "updated"}, "a result with action, dest, image"),
+        ({"image": {"id": "1"}, "action": "unchanged", "members": []}, "a result with action, image, members"),
+        (
+            {"image": None, "action": "failed", "patch": [], "error": "no such file"},
+            "a result with action, error, image, patch",
+        ),
+        ({"image": {}, "action": "updated", "patch": [], "ansible_loop_var": "item", "item": 1}, "one item of a loop"),
+        ({"failed": True, "msg": "x", "ansible_loop_var": "item", "item": 1}, "one item of a loop"),
+        ({"results": None}, "results: None"),
+        ({"images": 5}, "images: 5"),
         ({"results": [{"stdout": "fine", "item": 1, "ansible_loop_var": "item"}]}, "a result with ansible_loop_var,"),
         ({"results": ["fine"]}, "'fine'"),
-        ({"results": {"a": 1}}, "'a'"),
+        ({"results": {"a": 1}}, "results: {'a': 1}"),
         ({}, "a result with nothing"),
         ([{"name": "a", "action": "updated"}], "[{'name': 'a', 'action': 'updated'}]"),
         ("planned", "'planned'"),
@@ -236,6 +253,7 @@ def test_a_comparison_that_failed_says_why() -> None:
         "error": "images: it is empty.",
     }
     assert drift(failed=True)["error"] == "The comparison failed."
+    assert drift(unreachable=True, msg="no route to host")["error"] == "no route to host"
     assert json.loads(image_report([]))["drift"] is None
 
 

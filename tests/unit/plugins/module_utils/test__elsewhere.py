@@ -42,6 +42,9 @@ def options_of(module: str) -> dict[str, dict[str, object]]:
         ("pcd_image_state", "auth", "Write its entries as options"),
         ("pcd_image", "project_domain", "Write owner with the id of the project, which needs none."),
         ("pcd_image_state", "project_domain", "Write project_domain_name, or project_domain_id."),
+        # Its owner is that of the file.
+        ("pcd_image_download", "project_domain", "Write project_domain_name, or project_domain_id."),
+        ("pcd_image_download", "project", "Write project_name, or"),
         ("pcd_image_info", "owner_domain", "Write project_domain instead."),
         ("pcd_image", "owner_domain", "Write owner with the id"),
         ("pcd_image", "domain_name", "Write user_domain_name for the domain of the user, or project_domain_name for"),

@@ -93,6 +93,11 @@ def test_an_image_of_another_catalogue_is_not_claimed(found: dict[str, Any], cat
         check_claim(found, catalog, PROJECT)
 
 
+def test_every_mark_counts_if_the_own_project_is_not_known() -> None:
+    with pytest.raises(PlanError, match="belongs to catalogue 'golden'"):
+        check_claim(marked(**GOLDEN), "silver", None)
+
+
 def test_a_claim_is_checked_for_absent_images_too() -> None:
     service = Glance(marked(**GOLDEN, name="a"))
     for state in ("present", "absent"):

@@ -33,6 +33,17 @@ def test_the_proxy_of_the_scheme_is_used_unless_the_host_is_excepted(monkeypatch
     assert proxies_for(ADDRESS) == {}
 
 
+@pytest.mark.parametrize("variables", [{"HTTPS_PROXY": ""}, {"HTTP_PROXY": "http://one.example.com", "http_proxy": ""}])
+def test_empty_variables_do_not_lead_to_the_settings_of_the_system(
+    variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requests.utils, "get_environ_proxies", None)
+    _proxies._proxies_in.cache_clear()
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert proxies_for(ADDRESS) == {}
+
+
 def test_requests_reads_the_variables_again_only_if_one_of_them_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 

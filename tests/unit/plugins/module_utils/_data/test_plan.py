@@ -296,6 +296,8 @@ def test_a_record_of_another_project_gets_no_data_even_if_the_own_one_is_not_kno
     made = bench(queued(owner=OTHER_PROJECT, kernel_id=OTHER_ID))
     given = {"id": ID, "name": None, "path": str(made.path), "visibility": "public"}
     made.refused(PlanError, f"not to project {PROJECT} of the credentials", **given)
+    nobodys = bench(queued(owner=None))
+    nobodys.refused(PlanError, "belongs to no project. .* Choose another id.", **{**given, "path": str(nobodys.path)})
     unknown = dataclasses.replace(made.session, project_id=None)
     with pytest.raises(PlanError, match="the project of the token is not known. .* Give project_id"):
         plan_image(parse(**given), unknown)

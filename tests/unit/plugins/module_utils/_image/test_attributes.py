@@ -14,6 +14,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes im
     ATTRIBUTES,
     SOURCE,
     Origin,
+    folded,
     image_shape,
     is_custom,
     is_ours,
@@ -30,6 +31,27 @@ from ansible_collections.platform9.pcd.tests.support.samples import (
     PROJECT,
     image,
 )
+
+# --- folded ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Fo\u00f3 ", "FOO"),
+        ("Stra\u00dfe", "STRASE"),
+        ("\u03bf\u03c2", "\u039f\u03a3"),
+        ("\ufb01", "\ufb01"),  # a ligature
+        ("e\u0301", "E\u0301"),  # an accent of its own
+        ("\u226e`", "\u226e`"),  # "not less than" is no letter
+        ("\uac00", "\uac00"),
+        ("_a", "_A"),
+    ],
+)
+def test_texts_are_compared_as_mariadb_does(text: str, expected: str) -> None:
+    """Compared with WEIGHT_STRING of MariaDB 10.11 for all characters that it stores."""
+    assert folded(text) == expected
+
 
 # --- image_shape -------------------------------------------------------------------------------------------------
 
