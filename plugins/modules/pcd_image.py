@@ -276,14 +276,15 @@ options:
         creates it, because there is nothing to replace.
       - If the data is that of an image of this name that was retired before, V(replace) restores that image and retires
         the current one. No data is sent, and the image has the id that instances refer to. The same applies if no
-        current image has this name. The restored image gets the attributes that the task declares, and keeps all
-        others, its members too. With O(retired=rename), only renamed images are considered, otherwise only hidden ones.
-        A retired image that was not public is not restored if that would make it public.
+        current image has this name. The restored image gets the attributes that the task declares, and the visibility
+        of the current image if the task declares none. Everything else stays, including its members. With
+        O(retired=rename), only renamed images are considered, otherwise only hidden ones. A retired image that was not
+        public is not restored if that would make it public.
       - An interrupted replacement is continued by the next run. If the unfinished image cannot become what the task
         declares now, it is deleted.
-      - The replacement of a shared image is shared with the same projects before it is shown. With the credentials of
-        an administrator, projects that had accepted the old image have also accepted the new one. Otherwise they have
-        to accept it again, and the task warns.
+      - The replacement of a shared image is shared with the same projects before it is unhidden. With the credentials
+        of an administrator, projects that had accepted the old image have also accepted the new one. Otherwise they
+        have to accept it again, and the task warns.
       - A replacement requires O(name) without O(id), because the new image has another id.
       - This option also applies if the data is right, but is in a store that this image service cannot read, for
         example because it was uploaded through the public endpoint of PCD. No instance can boot from such data. V(fail)
@@ -338,7 +339,7 @@ options:
     description:
       - Whether O(state=absent) also deletes a protected image. The protection is removed first, and restored if the
         service refuses to delete the image.
-      - The same applies to O(retired=delete).
+      - The same applies to O(retired=delete), to O(keep), and to a prepared image that is replaced by another one.
     type: bool
     default: false
 requirements:
@@ -752,7 +753,7 @@ retired:
     action:
       description:
         - What was done to the image, V(hidden), V(deactivated) (and hidden), V(renamed) or V(deleted). V(kept) means
-          that it should be deleted because of O(keep), but is still there; RV(retired[].reason) says why.
+          that it should be deleted, but is still there; RV(retired[].reason) says why.
       returned: always
       type: str
     reason:

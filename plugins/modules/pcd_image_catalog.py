@@ -11,11 +11,11 @@ version_added: 1.0.0
 description:
   - Creates, updates, fills, replaces or deletes each image of a list as M(platform9.pcd.pcd_image) does, and can retire
     images that are not in the list any more.
-  - The options of all images are checked before anything is written. One error names all that is wrong.
+  - The options of all images are checked before anything is written. One error lists the first 20 problems.
   - All images are planned from two lists of the images of your project, and each checksum file is read once. A
     catalogue of 500 images that are as declared takes two or three requests.
-  - An image that has waited for more than five seconds is looked at again before it is changed, or after 20 seconds if
-    only its attributes are changed.
+  - If an image is changed more than five seconds after the lists were read, it is read again first (20 seconds if only
+    its attributes change).
   - Several images are changed at the same time, with one authentication. Changes of attributes come first, and are
     verified together with one list. Then data is transferred, in the order of the list.
   - If an image fails, the others are still changed. The task fails at the end, names the images that failed, and
@@ -28,8 +28,8 @@ extends_documentation_fragment:
 options:
   images:
     description:
-      - The images of the catalogue, each with the options of M(platform9.pcd.pcd_image). V(name) is required. An id
-        beside it means what it means there.
+      - The images of the catalogue, each with the options of M(platform9.pcd.pcd_image). O(images[].name) is required,
+        even if O(images[].id) is given.
       - The same image must not be declared twice.
       - Passwords and headers in an image are never shown, as in M(platform9.pcd.pcd_image).
     type: list
@@ -40,7 +40,9 @@ options:
         description: See O(platform9.pcd.pcd_image#module:id).
         type: str
       name:
-        description: The name of the image. Each name is declared once. See O(platform9.pcd.pcd_image#module:name).
+        description:
+          - The name of the image. Each name is declared once for each O(images[].owner).
+          - See O(platform9.pcd.pcd_image#module:name).
         required: true
         type: str
       match:
@@ -184,18 +186,19 @@ options:
     type: str
   workers:
     description:
-      - How many images are worked on at the same time, at most 32. Each transfer takes up to 16 MiB of memory.
+      - How many images are worked on at the same time, at most 32. Each transfer takes up to 16 MiB of memory, and what
+        O(images[].decompress) needs.
     type: int
     default: 4
   prune:
     description:
       - Whether images of this catalogue that are not in O(images) any more are retired, as V(retired) in O(defaults)
         says (by default, they are hidden).
-      - Only images that this collection has made in your project, and that bear the mark of this catalogue, are ever
-        retired. A snapshot of an instance that has inherited the mark stays. An image that another tool has made and
-        that was declared once is reported in RV(not_pruned), and stays.
+      - Only images that this collection has created in your project, and that have the mark of this catalogue
+        (C(pcd_catalog)), are retired. A snapshot of an instance that has inherited the mark stays. An image that was
+        created by another tool and was declared once is reported in RV(not_pruned), and stays.
       - Nothing is retired if an image failed. The task then warns. It is the last thing that the task does.
-      - An image that is declared again is shown again, without sending its data.
+      - An image that is declared again is restored, without sending its data.
       - It is refused if O(images) is empty, and together with O(only).
     type: bool
     default: false
@@ -339,8 +342,9 @@ images:
       description:
         - What was done, or would be done in check mode.
         - V(unchanged), V(created), V(updated) (its attributes or stores, or its retired images), V(filled) (a record
-          that was there got its data), V(replaced) (by a new image), V(restored) (a retired image was put back),
-          V(prepared) (a new image is ready to replace it), V(deleted), V(pruned), V(failed) or V(not_begun).
+          without data got its data; M(platform9.pcd.pcd_image) calls this V(uploaded)), V(replaced) (by a new image),
+          V(restored) (a retired image has the name again), V(prepared) (a new image is ready to replace it),
+          V(deleted), V(pruned), V(failed) or V(not_begun).
       returned: always
       type: str
     changed:

@@ -44,8 +44,8 @@ options:
       - Only images that belong to this project, by its id or its name. An id has 32 hexadecimal digits, which a UUID
         groups by hyphens. Whatever has that form is an id, and it is not checked, so that the images of a project
         that was deleted are found.
-      - Keystone is asked for a name. A user who may not look up projects can name those that the same user can log in
-        to, and has to give the ids of others.
+      - Keystone is asked for a name. A user who may not look up projects can name only the projects that the user
+        belongs to. For others, give the id.
     type: str
   project_domain:
     description:
@@ -281,8 +281,8 @@ images:
       type: str
     replaces:
       description:
-        - The id of the image that this one is to replace, if this collection has made it for that and it is not shown
-          yet, as after C(on_content_change=prepare) of M(platform9.pcd.pcd_image) or after an interrupted run.
+        - The id of the image that this one is to replace, if this collection has created it for that and it is still
+          hidden, as after C(on_content_change=prepare) of M(platform9.pcd.pcd_image) or after an interrupted run.
           V(null) otherwise.
       returned: always, or if O(fields) names it
       type: str

@@ -18,7 +18,7 @@ description:
   - Only an image with the visibility V(shared) has members. This module does not change the visibility; see
     O(platform9.pcd.pcd_image#module:visibility).
   - All options, the image and the projects are checked before anything is written. If the service refuses one of
-    several projects, the memberships that the task has made are removed again.
+    several projects, the memberships that the task has created are removed again.
 author:
   - Platform9 Systems (@platform9)
 extends_documentation_fragment:
@@ -53,8 +53,8 @@ options:
     description:
       - The projects to share the image with, each by its id or its name. An id has 32 hexadecimal digits, which a
         UUID groups by hyphens. Whatever has that form is an id, and never the name of another project.
-      - Keystone is asked for each name. A user who may not look up projects can name those that the same user can log
-        in to, and has to give the ids of others.
+      - Keystone is asked for each name. A user who may not look up projects can name only the projects that the user
+        belongs to. For others, give the id.
       - An id is checked at Keystone before the image is shared. If the credentials may not look up projects, the task
         warns instead, because the image service itself accepts any id.
       - A project that is listed twice, for example by its id and by its name, counts once.

@@ -58,7 +58,7 @@ def test_the_guide_of_regions_can_be_followed_and_each_region_has_the_images_wit
 def test_the_playbook_of_the_readme_does_what_it_says_and_its_second_run_nothing(
     server: Server, tmp_path: Path
 ) -> None:
-    retired = server.create("ubuntu-24.04-retired", active=True, tags=["retired"])
+    obsolete = server.create("ubuntu-24.04-obsolete", active=True, tags=["obsolete"])
     blocks = blocks_of(DOCUMENTS[0])
     playbook, catalog, deactivate = (
         next(block for block in blocks if text in block.text)
@@ -69,7 +69,7 @@ def test_the_playbook_of_the_readme_does_what_it_says_and_its_second_run_nothing
         for count in changed:
             steps += [block, Block("README.md", block.line, "text", f"localhost : ok=... changed={count} \n")]
     _follow(steps, server, tmp_path)
-    assert server.get(retired["id"])["status"] == "deactivated"
+    assert server.get(obsolete["id"])["status"] == "deactivated"
     (ubuntu,) = server.named("ubuntu-24.04")
     assert (ubuntu["min_disk"], ubuntu["hw_qemu_guest_agent"]) == (10, "true")
     assert [server.named(name)[0]["status"] for name in ("debian-13", "appliance")] == ["active", "active"]
