@@ -52,6 +52,8 @@ OF_OTHERS = {
     404: "Check the address: the service itself did not answer this.",
     409: "Check what is in front of the service: it did not answer this itself.",
 }
+# With */*, Glance describes an error of a download in HTML.
+STREAM_OR_ERROR = "application/octet-stream, application/json;q=0.9"
 # A number of bytes in a header: 64 bits have no more digits, and Python does not read several thousand of them.
 COUNT = re.compile(r"[0-9]{1,19}")
 
@@ -168,7 +170,7 @@ class Http:
     ) -> Iterator[requests.Response]:
         """The answer to a GET whose body has not been read yet."""
         # Packed for the way, its length would not be that of the data.
-        sent_headers = {**headers, "Accept": "*/*", "Accept-Encoding": "identity"}
+        sent_headers = {**headers, "Accept": STREAM_OR_ERROR, "Accept-Encoding": "identity"}
 
         def ask() -> requests.Response:
             response = self._response("GET", path, purpose, headers=sent_headers, stream=True)

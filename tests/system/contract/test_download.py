@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from ansible_collections.platform9.pcd.tests.support.fault_proxy import Seen, open_proxy
 from ansible_collections.platform9.pcd.tests.support.glance_client import BYTES, RAW, Server, shape_of
 from ansible_collections.platform9.pcd.tests.support.module_runner import Outcome, Runner
 
@@ -603,3 +604,22 @@ def test_memory_does_not_grow_with_the_image(run: Runner, server: Server, name: 
     ]
     assert (folder / "disk.raw").stat().st_size == 256 * MIB
     assert peaks[1] - peaks[0] < 16 * 1024
+
+
+def test_an_image_that_is_deleted_before_its_data_is_read_is_what_the_service_says(
+    run: Runner, server: Server, name: str, folder: Path
+) -> None:
+    image_id = server.create(name, active=True)["id"]
+
+    def watch(seen: Seen, is_answered: bool) -> None:
+        if seen.path.endswith("/file") and not is_answered:
+            server.delete(image_id)
+
+    with open_proxy(server.sandbox, tls=False) as proxy:
+        proxy.watch = watch
+        login = proxy.through(server.login("member"))
+        outcome = run("pcd_image_download", None, **login, name=name, dest=str(folder / "disk.raw"))
+    assert outcome.result["status"] == 404
+    assert f"No image found with ID {image_id}" in outcome.msg
+    assert "the service itself did not answer this" not in outcome.msg
+    assert left(folder) == {}

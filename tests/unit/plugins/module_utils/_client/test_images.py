@@ -273,7 +273,7 @@ def test_a_download_brings_the_bytes_as_they_are(serve: Serve) -> None:
     assert downloaded(images_of(service)) == LARGE[: 1 << 20]
     (request,) = service.requests
     assert (request.method, request.path) == ("GET", f"/glance/v2/images/{ID}/file")
-    assert request.headers["Accept"] == "*/*"
+    assert request.headers["Accept"] == "application/octet-stream, application/json;q=0.9"
     assert request.headers["Accept-Encoding"] == "identity"
     assert request.headers["Range"] is None
     assert request.headers["X-Auth-Token"] == TOKEN
