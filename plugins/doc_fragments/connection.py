@@ -121,14 +121,16 @@ options:
     description:
       - Whether the certificates of the cloud are verified. V(false) causes a warning in each run.
       - If not set, they are verified unless the environment variable E(OS_INSECURE) is true, or C(verify) is false in
-        C(clouds.yaml).
+        C(clouds.yaml). If the task names a O(cloud), E(OS_INSECURE), E(OS_CERT) and E(OS_KEY) are ignored if they belong
+        to other credentials.
     type: bool
   ca_cert:
     description:
       - A file with the certificates of the trusted authorities. A relative path starts at the folder of the playbook,
         or at the current folder of the module if it runs on another host.
-      - If not set, the environment variable E(OS_CACERT) is used, and then C(cacert) in C(clouds.yaml). If neither
-        names a file, E(REQUESTS_CA_BUNDLE) is used, and then E(CURL_CA_BUNDLE).
+      - If not set, the environment variable E(OS_CACERT) is used, and then C(cacert) in C(clouds.yaml); the other way
+        round for a O(cloud) that the task names. If neither names a file, E(REQUESTS_CA_BUNDLE) is used, and then
+        E(CURL_CA_BUNDLE).
     type: path
   client_cert:
     description:

@@ -93,7 +93,7 @@ options:
         refused. Data with the signatures of several formats is refused, too.
       - An HTML page and an XML or JSON document are refused, whatever disk format is declared, because some web servers
         return a page for authentication or an error with the status 200. If O(container_format) is not V(bare), the
-        content is not checked.
+        content is not checked, but what a web server calls an HTML page is still refused.
       - With O(method=web-download), the task asks O(url) for its first 64 KiB. If the task cannot reach O(url),
         O(disk_format) is required.
       - An image that exists keeps its format. A replacement inherits the format, unless its data contradicts it.

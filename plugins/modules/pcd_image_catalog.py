@@ -181,8 +181,8 @@ options:
   catalog:
     description:
       - The name of the catalogue. It is required for O(prune).
-      - Each declared image is marked with it, in the property C(pcd_catalog). An image that another catalogue has
-        marked is not changed, and its entry fails.
+      - Each declared image is marked with it, in the property C(pcd_catalog). An image of your project that another
+        catalogue has marked is not changed, and its entry fails. Marks on images of other projects are ignored.
     type: str
   workers:
     description:
