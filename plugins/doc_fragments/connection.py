@@ -121,8 +121,8 @@ options:
     description:
       - Whether the certificates of the cloud are verified. V(false) causes a warning in each run.
       - If not set, they are verified unless the environment variable E(OS_INSECURE) is true, or C(verify) is false in
-        C(clouds.yaml). If the task names a O(cloud), E(OS_INSECURE), E(OS_CERT) and E(OS_KEY) are ignored if they belong
-        to other credentials.
+        C(clouds.yaml). The variable is ignored if the task names a O(cloud) and the variables belong to other
+        credentials.
     type: bool
   ca_cert:
     description:
@@ -135,12 +135,12 @@ options:
   client_cert:
     description:
       - A file with a client certificate. The file also contains the key, unless O(client_key) is given.
-      - If not set, the environment variable E(OS_CERT) is used.
+      - If not set, the environment variable E(OS_CERT) is used, under the same condition as for O(validate_certs).
     type: path
   client_key:
     description:
       - A file with the key of the client certificate.
-      - If not set, the environment variable E(OS_KEY) is used.
+      - If not set, the environment variable E(OS_KEY) is used, under the same condition as for O(validate_certs).
     type: path
   timeout:
     description:
