@@ -43,7 +43,7 @@ from ansible_collections.platform9.pcd.tests.support.samples import (
         ("\u03bf\u03c2", "\u039f\u03a3"),
         ("\ufb01", "\ufb01"),  # a ligature
         ("e\u0301", "E\u0301"),  # an accent of its own
-        ("\u226e`", "\u226e`"),  # "not less than" is no letter
+        ("\u226e`", "\u226e`"),  # "not less than" is not a letter
         ("\uac00", "\uac00"),
         ("_a", "_A"),
     ],
