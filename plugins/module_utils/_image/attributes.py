@@ -134,7 +134,8 @@ def folded(text: str) -> str:
     """The text as MySQL and MariaDB compare it by default: without case, accents, and blanks at its end.
 
     The collation of Glance's tables (utf8mb3_general_ci) weighs letters as capitals, so that `_` follows all of a to z.
-    It weighs each character on its own: an accent that is a character itself counts, and a ligature is not another letter.
+    It weighs each character on its own, so that an accent counts that is a character itself, and a ligature is another
+    letter than its parts.
     """
     return "".join(map(_capital, text)).rstrip(" ")
 
