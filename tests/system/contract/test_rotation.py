@@ -19,7 +19,7 @@ from ansible_collections.platform9.pcd.tests.support.module_runner import Outcom
 from ansible_collections.platform9.pcd.tests.support.rotation import Rotation, entries
 from ansible_collections.platform9.pcd.tests.support.vendor import Vendor
 
-NOT_PLANTED = ("self", "file", "schema", "direct_url", "locations", "stores")
+NOT_PLANTED = ("self", "file", "schema", "direct_url", "locations", "stores", "created_at", "updated_at")
 
 
 @pytest.fixture
