@@ -142,8 +142,8 @@ def folded(text: str) -> str:
 
 def _capital(character: str) -> str:
     """The capital without its accent. That collation takes the German sharp s for one s."""
-    base, *accents = normalize("NFD", "s" if character == "\u00df" else character)
-    letter = base if base.isalpha() and all(map(combining, accents)) else character
+    parts = normalize("NFD", "s" if character == "\u00df" else character)
+    letter = parts[0] if parts[0].isalpha() and all(map(combining, parts[1:])) else character
     capital = letter.upper()
     return capital if len(capital) == 1 else letter
 
