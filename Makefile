@@ -157,7 +157,7 @@ test-faults: build ## Run the whole table of faults, and write its figures into 
 	    python .build/tree/$(collection)/tests/system/faults/whole_table.py --figures docs/docsite/rst/guide_faults.rst \
 	    --lock tests/sandbox/requirements.lock $(ARGS)
 
-test-production: build ## Run integration, contract, races, faults and stores on MariaDB and HAProxy (an hour; ARGS=races for some)
+test-production: build ## Run integration, contract, races, faults and stores on MariaDB and HAProxy (80 minutes; ARGS=races for some)
 	@$(in_venv) env PCD_SANDBOX_PRODUCTION=1 $(tools)/with-sandbox.sh production $(tools)/production.sh $(ARGS)
 
 test-matrix: build ## Run the integration targets on older releases of Glance (30 minutes; ARGS='zed 2024.1' for some)
