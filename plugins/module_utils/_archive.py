@@ -15,7 +15,7 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_file_location
 from types import ModuleType
-from zipimport import zipimporter
+from zipimport import ZipImportError, zipimporter
 
 
 def compile_once() -> None:
@@ -37,11 +37,12 @@ class _Archive(MetaPathFinder):
         for folder in path or ():
             if not folder.startswith(self._begin):
                 continue
-            file = f"{folder}/{fullname.rpartition('.')[2]}.py"
             loader = zipimporter(folder)
             try:
-                loader.get_data(file)
-            except OSError:
+                if loader.is_package(fullname):
+                    continue
+            except ZipImportError:
                 continue
+            file = f"{folder}/{fullname.rpartition('.')[2]}.py"
             return spec_from_file_location(fullname, file, loader=loader)
         return None

@@ -108,8 +108,8 @@ def secrets_in(address: str) -> set[str]:
     return found | {unquote(text) for text in found}
 
 
-def encodings(secrets: Iterable[str]) -> list[str]:
-    """The secrets in every form in which an answer may repeat them, the longest first."""
+def encodings(secrets: Iterable[str]) -> set[str]:
+    """The secrets in every form in which an answer may repeat them."""
     forms = set()
     for secret in secrets:
         json_forms = (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])
@@ -117,7 +117,7 @@ def encodings(secrets: Iterable[str]) -> list[str]:
         forms |= {secret, " ".join(secret.split()), quote(secret), quote(secret, safe=""), quote_plus(secret)}
         forms |= {*json_forms, *html_forms, *(json.dumps(form)[1:-1] for form in html_forms)}
         forms.add(printable(secret))
-    return sorted(forms - {""}, key=len, reverse=True)
+    return forms - {""}
 
 
 def redact_secrets(text: str, secrets: Iterable[str]) -> str:
@@ -215,7 +215,7 @@ def hidden_texts(
             if rules.get("no_log"):
                 (headers if rules.get("type") == "dict" else secrets).update(leaves(given.get(option)))
     # A short word, such as the value of `Accept: raw`, would be found everywhere.
-    return set(encodings(secrets | {text for text in headers if len(text) >= MIN_VALUE_CHARACTERS}))
+    return encodings(secrets | {text for text in headers if len(text) >= MIN_VALUE_CHARACTERS})
 
 
 def _misplaced(params: Mapping[str, Any]) -> Iterator[str]:

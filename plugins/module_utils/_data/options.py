@@ -172,9 +172,9 @@ def parse_image(params: Params) -> ImageRequest:
 
 def parse_download(params: Params) -> DownloadRequest:
     """The request of pcd_image_download. MissingPath: there is no folder for the file."""
-    # The option owner is that of the file here, and no project.
     from .file_attributes import FileAttributes
 
+    # The option owner is that of the file here, and no project.
     target = parse_target(params)
     attributes = FileAttributes.from_params(params)
     dest = params["dest"]

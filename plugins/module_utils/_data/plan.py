@@ -184,13 +184,13 @@ class _Planner:
     def _refuse_record_of_another_project(self, record: Image) -> None:
         """Everybody can choose the id of a record, so that an administrator may find one that a tenant has prepared."""
         own, owner = self._session.project_id, record.get("owner")
-        if owner is not None and owner in (own, self._desired.get("owner")):
-            return
         if owner is None:
             raise PlanError(
                 f"{describe(record)} has no data and belongs to no project. Data is only put into a record of the "
                 "project of the credentials, or of the project that owner names. Choose another id."
             )
+        if owner in (own, self._desired.get("owner")):
+            return
         if own is None:
             raise PlanError(
                 f"{describe(record)} has no data and belongs to project {owner}, and the project of the "

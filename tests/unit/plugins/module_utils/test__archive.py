@@ -20,10 +20,10 @@ PACKAGE = "ansible_collections/platform9/pcd/plugins"
 
 # Prints the file of each compilation, and of each module of the collection in the end.
 IMPORT = f"""
-import os, sys
+import sys
 sys.addaudithook(lambda event, args: event == "compile" and print("compiled", args[1]))
 sys.path.insert(0, sys.argv[1])
-module = __import__("importlib").import_module(sys.argv[2])
+__import__(sys.argv[2])
 for name, module in sorted(sys.modules.items()):
     if name.startswith({PACKAGE.replace("/", ".")!r} + ".") and not hasattr(module, "__path__"):
         print("imported", module.__file__)
