@@ -32,6 +32,8 @@ def with_collection(url: str, token: str, image_id: str, path: str) -> None:
 
     options = {name: option.get("default") for name, option in TASK.argument_spec.items()}
     options.update(token=token, image_endpoint_override=url, ca_cert=os.environ["PCD_CA"], id=image_id, path=path)
+    # Data is put only into a record of the project that the token is known to have.
+    options.update(project_id=os.environ["PCD_PROJECT"])
     report_base()
     started = time.monotonic()
     perform(TASK, options, False, print, {})
@@ -102,14 +104,18 @@ def _round(server: Server, environ: Mapping[str, str], path: str, samples: Sampl
 def _measured(server: Server, environ: Mapping[str, str], program: str, path: str) -> dict[str, float]:
     """Seconds, and peak memory and base in KiB, of one upload into a record that is removed afterwards."""
     image_id = server.create("benchmark-of-uploads", disk_format="raw", container_format="bare")["id"]
-    secret = {"PCD_TOKEN": server.token(), "PCD_CA": str(server.sandbox["ca_file"])}
+    access = {
+        "PCD_TOKEN": server.token(),
+        "PCD_CA": str(server.sandbox["ca_file"]),
+        "PCD_PROJECT": server.project_id(),
+    }
     try:
         done = subprocess.run(
             [sys.executable, __file__, program, str(server.sandbox["library_url"]), image_id, path],
             check=True,
             stdout=subprocess.PIPE,
             text=True,
-            env={**environ, **secret},
+            env={**environ, **access},
         )
         image = server.get(image_id)
         if (image["status"], image["size"]) != ("active", os.path.getsize(path)):
