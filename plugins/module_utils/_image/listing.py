@@ -73,8 +73,18 @@ def _found(request: ListRequest, session: Session) -> Iterable[Image]:
         both = [_listed(session, request, [*request.query, ("os_hidden", hidden)]) for hidden in ("false", "true")]
         key = sort_key_of(request.order)
         # No two databases sort texts alike, so that lists in an order by name cannot be merged.
-        return sorted(chain(*both), key=key) if _sorts_by(request, ORDERED_BY_DATABASE) else merge(*both, key=key)
+        by_name = _sorts_by(request, ORDERED_BY_DATABASE)
+        return _once(sorted(chain(*both), key=key) if by_name else merge(*both, key=key))
     return _listed(session, request, request.query)
+
+
+def _once(images: Iterable[Image]) -> Iterator[Image]:
+    """Each image once: one that is hidden between the two lists is in both."""
+    seen = set()
+    for image in images:
+        if image["id"] not in seen:
+            seen.add(image["id"])
+            yield image
 
 
 def _with_owner(request: ListRequest, session: Session) -> ListRequest:

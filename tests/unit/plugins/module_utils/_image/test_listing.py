@@ -220,6 +220,12 @@ def test_a_first_page_that_is_enough_stays_in_the_order_of_the_service() -> None
     assert len(shelf.asked) == 1
 
 
+@pytest.mark.parametrize("sort", ["created_at:desc", "name:asc"])
+def test_an_image_that_is_hidden_between_the_two_lists_is_listed_once(sort: str) -> None:
+    shelf = PagedImages(*named("a 1", "c 3"), *({**each, "os_hidden": True} for each in named("a 1", "b 2")))
+    assert sorted(read(shelf, hidden="any", sort=sort)) == ["1", "2", "3"]
+
+
 def test_names_of_hidden_images_and_others_have_one_order_whatever_the_database_thinks_of_case() -> None:
     hidden = [{**each, "os_hidden": True} for each in named("B 2", "d 4")]
     shelf = PagedImages(*named("a 1", "C 3"), *hidden)
