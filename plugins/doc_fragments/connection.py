@@ -177,10 +177,16 @@ notes:
   - Proxies from the environment (E(HTTPS_PROXY), E(HTTP_PROXY), E(NO_PROXY)) are used. Redirects of the cloud are not
     followed.
 seealso:
+  - ref: ansible_collections.platform9.pcd.docsite.guide_getting_started
+    description: From the RC file of a project to the first image.
   - ref: ansible_collections.platform9.pcd.docsite.guide_cookbook
     description: Recipes for common jobs, complete enough to copy.
   - ref: ansible_collections.platform9.pcd.docsite.guide_authentication
     description: The connection options and the sources of their values.
+  - ref: ansible_collections.platform9.pcd.docsite.guide_awx
+    description: Job templates, surveys and credentials in AWX and Tower.
+  - ref: ansible_collections.platform9.pcd.docsite.guide_controller
+    description: In which process a task runs, and the variables C(platform9_pcd_*) that change it.
   - ref: ansible_collections.platform9.pcd.docsite.guide_troubleshooting
     description: Messages, their causes and what to do.
 """

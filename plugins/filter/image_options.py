@@ -31,6 +31,9 @@ options:
     elements: str
     default: []
 seealso:
+  - module: platform9.pcd.pcd_image_info
+  - module: platform9.pcd.pcd_image
+  - module: platform9.pcd.pcd_image_catalog
   - ref: ansible_collections.platform9.pcd.docsite.guide_cookbook
     description: Recipes, one of which copies images to another cloud
 """

@@ -239,6 +239,8 @@ seealso:
     description: What check mode and the diff predict.
   - ref: ansible_collections.platform9.pcd.docsite.guide_safety
     description: Failures, races and interrupted runs.
+  - ref: ansible_collections.platform9.pcd.docsite.guide_adhoc
+    description: The modules as commands.
   - ref: ansible_collections.platform9.pcd.docsite.guide_report
     description: A page with all images, and their drift against a catalogue.
 """

@@ -111,7 +111,7 @@ roles:
 region:
   description:
     - The region that the other modules use with the same connection options. V(null) if O(image_endpoint_override) is
-      given without O(region_name).
+      given without O(region_name), or if Keystone was not asked.
   returned: success
   type: str
   sample: frankfurt

@@ -219,7 +219,7 @@ GUIDES = {
     "pcd_image_service_info": {"regions", "data", "adhoc", "from_openstack"},
     "pcd_image_state": {"sharing", "checking", "safety", "adhoc", "from_openstack"},
 }
-FOR_ALL = {"authentication", "cookbook", "troubleshooting"}
+FOR_ALL = {"getting_started", "cookbook", "authentication", "awx", "controller", "troubleshooting"}
 REFERENCE = "ansible_collections.platform9.pcd.docsite."
 
 
