@@ -12,7 +12,7 @@
   const byId = (id) => document.getElementById(id);
 
   // What nobody sees, or what changes the order of the letters around it, is shown by its number.
-  const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}\p{Cn}\u00a0\u115f\u1160\u2000-\u200a\u202f\u205f\u2800\u3000\u3164\uffa0]|^ +| +$/gu;
+  const UNSEEN = /[\p{Default_Ignorable_Code_Point}\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}\p{Cn}\u00a0\u115f\u1160\u2000-\u200a\u202f\u205f\u2800\u3000\u3164\uffa0]|^ +| +$/gu;
   const numbered = (text) => Array.from(text, (letter) =>
     "U+" + letter.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")).join(" ");
 
@@ -54,19 +54,36 @@
   const seconds = (text) => String(text).replace("T", " ").replace("Z", " UTC");
 
   // The images, with what is counted and compared.
-  const now = Date.parse(data.time) || Date.now();
+  const now = data.time ? Date.parse(data.time) : Date.now();
   const AGES = [["up to 7 days", 7], ["8 to 30 days", 30], ["31 to 90 days", 90], ["91 days to 1 year", 365],
     ["1 to 2 years", 730], ["more than 2 years", Infinity]];
-  const ownerName = (id) => (Object.hasOwn(data.projects, id) ? data.projects[id] : id);
+  // Two projects can have one name, and the name of a project can be the id of another: then the id is shown, too.
+  const uses = new Map();
+  const use = (text) => uses.set(text, (uses.get(text) || 0) + 1);
+  for (const id of new Set(data.images.map((row) => row[data.columns.indexOf("owner")]))) {
+    if (Object.hasOwn(data.projects, id)) use(data.projects[id]);
+    use(id);
+  }
+  function ownerName(id) {
+    if (!Object.hasOwn(data.projects, id)) return id;
+    const name = data.projects[id];
+    return uses.get(name) > 1 ? name + " (" + id + ")" : name;
+  }
+  // Failures first: nobody knows what they would have been.
+  const NOT_COMPARED = ["failed", "not_begun"];
+  const entries = data.drift ? [...data.drift.entries] : [];
+  const isCompared = (entry) => !NOT_COMPARED.includes(entry.action);
+  entries.sort((one, other) => isCompared(one) - isCompared(other)); // stable
   const drift = new Map();
-  for (const entry of data.drift ? data.drift.entries : []) if (entry.id) drift.set(entry.id, entry);
+  for (const entry of entries) for (const id of entry.ids) drift.set(id, [...(drift.get(id) || []), entry]);
   const images = data.images.map((row) => {
     const image = Object.fromEntries(data.columns.map((column, at) => [column, row[at]]));
     const created = Date.parse(image.created_at);
     image.days = Number.isNaN(created) ? null : Math.max(0, Math.floor((now - created) / DAY));
     image.age = image.days === null ? "(none)" : AGES.find(([, most]) => image.days <= most)[0];
     image.ownerName = ownerName(image.owner);
-    image.drift = drift.get(image.id);
+    image.drift = drift.get(image.id) || [];
+    image.differs = image.drift.some(isCompared);
     image.text = [image.name, image.id, image.hash, image.status, image.visibility, image.owner, image.ownerName,
       image.disk_format, ...image.tags].join("\n").toLowerCase();
     return image;
@@ -84,14 +101,14 @@
   const sizeOf = (list) => list.reduce((sum, image) => sum + (image.size || 0), 0);
   const retired = images.filter((image) => image.retired);
   // Drift of images that the list does not have: they are not created yet, or not among those that were listed.
-  const listed = new Set(images.map((image) => image.id));
-  const unlisted = data.drift ? data.drift.entries.filter((entry) => !listed.has(entry.id)) : [];
+  const listed = new Map(images.map((image) => [image.id, image]));
+  const inList = (entry) => entry.ids.some((id) => listed.has(id));
 
   // What is shown: the filters, the order and the page of the list.
   const state = { only: "", column: "name", down: false, page: 0, found: images };
   const ONLY = {
     duplicates: (image) => image.copies, retired: (image) => image.retired, hidden: (image) => image.hidden,
-    drift: (image) => image.drift, "not active": (image) => image.status !== "active",
+    drift: (image) => image.differs, "not active": (image) => image.status !== "active",
   };
   const SELECTS = { status: "status", visibility: "visibility", owner: "owner", age: "age" };
   const COLUMNS = [
@@ -106,7 +123,7 @@
     if (!orders[column]) {
       const compare = column === "hash" ? (one, other) => (one < other ? -1 : one > other ? 1 : 0)
         : column === "size" || column === "days" ? (one, other) => one - other : collator.compare;
-      const sorted = images.filter((image) => image[column] !== null && image[column] !== undefined);
+      const sorted = images.filter((image) => image[column] !== null && image[column] !== undefined && image[column] !== "");
       sorted.sort((one, other) => compare(one[column], other[column])); // stable
       orders[column] = new Map(sorted.map((image, place) => [image, place]));
     }
@@ -117,11 +134,13 @@
     const words = byId("search").value.toLowerCase().split(/\s+/).filter(Boolean);
     const chosen = Object.entries(SELECTS).map(([id, column]) => [column, byId(id).value]).filter(([, value]) => value);
     const only = ONLY[state.only] || (() => true);
+    // A whole id means this image, and not one that has the id as a tag.
+    const one = words.length === 1 ? listed.get(words[0]) : null;
     const places = order(state.column);
     const sign = state.down ? -1 : 1;
     state.found = images.filter((image) => only(image)
       && chosen.every(([column, value]) => "=" + image[column] === value)
-      && words.every((word) => image.text.includes(word)));
+      && (one ? image === one : words.every((word) => image.text.includes(word))));
     const last = state.found.filter((image) => !places.has(image));
     const sorted = state.found.filter((image) => places.has(image));
     state.found = [...sorted.sort((one, other) => sign * (places.get(one) - places.get(other))), ...last];
@@ -131,8 +150,8 @@
     const cell = (label, attributes, ...content) => make("td", { role: "cell", "data-label": label, ...attributes }, ...content);
     const badge = (shown, text, kind) => (shown ? make("span", { class: "badge " + (kind || "") }, text) : null);
     const details = make("details", {}, make("summary", {}, foreign(image.name), badge(image.retired, "retired"),
-      badge(image.replaces, "prepared"), badge(image.hidden && !image.retired && !image.replaces, "hidden"), badge(image.protected, "protected"),
-      badge(image.copies, image.copies + " copies"), badge(image.drift, "drift", "warn")));
+      badge(image.replaces, "prepared"), badge(image.hidden, "hidden"), badge(image.protected, "protected"),
+      badge(image.copies, image.copies + " copies"), badge(image.differs, "drift", "warn")));
     details.addEventListener("toggle", () => { if (details.open && details.childElementCount === 1) details.append(all(image)); });
     return make("tr", { role: "row" },
       cell("Name", { class: "name" }, details),
@@ -156,10 +175,11 @@
     add("Created", image.created_at && foreign(seconds(image.created_at)));
     add("Updated", image.updated_at && foreign(seconds(image.updated_at)));
     if (image.retired) add("Retired from", foreign(image.retired));
-    if (image.drift) add("Drift", changes(image.drift));
+    if (image.replaces) add("Prepared to replace", foreign(image.replaces));
+    for (const entry of image.drift) add("Drift", changes(entry));
     return list;
   }
-  const changes = (entry) => make("ul", { class: "plain" }, make("li", {}, foreign(entry.action)), ...entry.lines.map((line) => make("li", {}, foreign(line))));
+  const changes = (entry) => make("ul", { class: "plain" }, make("li", {}, foreign(entry.name), ": ", foreign(entry.action)), ...entry.lines.map((line) => make("li", {}, foreign(line))));
 
   function show(everything) {
     const pages = Math.max(1, Math.ceil(state.found.length / PAGE));
@@ -210,44 +230,55 @@
     return picture;
   }
   function totals(title, select, sums, label, measure, measureName) {
-    const most = Math.max(...sums.map((sum) => sum[measure]), 0);
+    const most = sums.reduce((least, sum) => Math.max(least, sum[measure]), 0);
+    const others = sums.slice(MOST);
+    const rest = (key) => others.reduce((all, sum) => all + sum[key], 0);
     const choose = (value) => () => { byId(select).value = "=" + value; update(); byId("list").scrollIntoView(); byId(select).focus(); };
-    const rows = sums.map((sum) => make("tr", {},
+    const rows = sums.slice(0, MOST).map((sum) => make("tr", {},
       make("th", { scope: "row" }, make("button", { class: "link", type: "button", click: choose(sum.value) }, foreign(label(sum.value)))),
       make("td", { class: "number" }, whole.format(sum.images)),
       make("td", { class: "number" }, bytes(sum.size)),
       make("td", { class: "chart" }, bar(sum[measure], most))));
     const heads = ["Images", "Size"].map((head) => make("th", { scope: "col", class: "number" }, head));
     const head = make("thead", {}, make("tr", {}, make("th", { scope: "col" }, title[3].toUpperCase() + title.slice(4)), ...heads, make("th", { scope: "col" }, measureName)));
-    return make("section", {}, make("h2", {}, title), make("div", { class: "scroll", tabindex: sums.length > 10 ? 0 : null }, make("table", {}, head, make("tbody", {}, ...rows))));
+    return make("section", {}, make("h2", {}, title), make("div", { class: "scroll", tabindex: sums.length > 10 ? 0 : null }, make("table", {}, head, make("tbody", {}, ...rows))),
+      others.length ? make("p", {}, "And " + whole.format(others.length) + " more, with " + count(rest("images"), "image") + ", " + bytes(rest("size")) + ".") : null);
   }
 
-  function section(id, title, about, heads, rows) {
-    const left = rows.length - MOST;
+  function section(id, title, about, heads, rows, most = MOST) {
+    const left = rows.length - most;
     return make("section", { id }, make("h2", {}, title), make("p", { class: "soft" }, about), rows.length ? make("table", { class: "cards", role: "table" },
       make("thead", { role: "rowgroup" }, make("tr", { role: "row" }, ...heads.map((head) => make("th", { role: "columnheader", scope: "col" }, head)))),
-      make("tbody", { role: "rowgroup" }, ...rows.slice(0, MOST).map((cells) => make("tr", { role: "row" }, ...cells().map((content, at) =>
+      make("tbody", { role: "rowgroup" }, ...rows.slice(0, most).map((cells) => make("tr", { role: "row" }, ...cells().map((content, at) =>
         make("td", { role: "cell", "data-label": heads[at], class: at ? null : "name" }, content)))))) : null,
       left > 0 ? make("p", {}, "And " + whole.format(left) + " more: filter the list above.") : null);
+  }
+  function driftSentence() {
+    const failures = entries.filter((entry) => !isCompared(entry)).length;
+    const left = entries.filter((entry) => entry.action === "not pruned").length;
+    const differing = entries.length - failures - left;
+    return [count(differing, "image") + (differing === 1 ? " differs" : " differ") + " from what is declared (" + count(data.drift.declared, "image") + "). This is what a run would do.",
+      failures ? count(failures, "image") + " could not be compared." : "", left ? count(left, "image") + (left === 1 ? " is" : " are") + " not declared any more, and cannot be pruned." : ""].filter(Boolean).join(" ");
   }
   const named = (image) => make("button", { class: "link", type: "button", click: () => search(image.id) }, foreign(image.name));
   function sections() {
     const made = [];
     if (data.drift) {
-      const { entries, error } = data.drift;
+      const { error } = data.drift;
       if (error) made.push(make("section", {}, make("h2", {}, "Drift"), make("p", { class: "note" }, foreign(error))));
-      else made.push(section("drift", "Drift", count(entries.length, "image") + (entries.length === 1 ? " differs" : " differ") + " from what is declared (" + count(data.drift.declared, "image") + "). This is what a run would do.",
-        ["Name", "Action", "Changes"], entries.map((entry) => () => [listed.has(entry.id) ? named(entry) : foreign(entry.name), foreign(entry.action),
-          make("ul", { class: "plain" }, ...entry.lines.map((line) => make("li", {}, foreign(line))))])));
+      // All of it: the list does not have the images that are not there yet.
+      else made.push(section("drift", "Drift", driftSentence(), ["Name", "Action", "Changes"], entries.map((entry) => () => [
+        inList(entry) ? named({ id: entry.ids.find((id) => listed.has(id)), name: entry.name }) : foreign(entry.name), foreign(entry.action),
+        make("ul", { class: "plain" }, ...entry.lines.map((line) => make("li", {}, foreign(line))))]), Infinity));
     }
     made.push(section("duplicates", "Duplicates", duplicates.length ? count(duplicates.length, "file") + " stored more than once." : "No two images have the same hash.",
-      ["Images", "Number", "Size of each", "Hash"], duplicates.map((group) => () => [
-        make("ul", { class: "plain" }, ...group.slice(0, 10).map((image) => make("li", {}, named(image))), group.length > 10 ? make("li", {}, "and " + (group.length - 10) + " more") : null),
+      ["Images and owners", "Number", "Size of each", "Hash"], duplicates.map((group) => () => [
+        make("ul", { class: "plain" }, ...group.slice(0, 10).map((image) => make("li", {}, named(image), " ", make("span", { class: "soft" }, foreign(image.ownerName)))), group.length > 10 ? make("li", {}, "and " + (group.length - 10) + " more") : null),
         whole.format(group.length), bytes(group[0].size),
         make("button", { class: "link", type: "button", click: () => search(group[0].hash) }, make("code", {}, foreign(group[0].hash.slice(0, 19))))])));
-    made.push(section("retired", "Retired", retired.length ? count(retired.length, "image") + ", " + bytes(sizeOf(retired)) + ", which rotation has retired." : "Rotation has retired no image.",
-      ["Retired from", "Name now", "Status", "Size", "Created"], [...retired].sort((one, other) => collator.compare(one.retired, other.retired) || one.days - other.days)
-        .map((image) => () => [foreign(image.retired), named(image), foreign(image.status), bytes(image.size), foreign(image.created_at && seconds(image.created_at))])));
+    made.push(section("retired", "Retired", retired.length ? count(retired.length, "image") + ", " + bytes(sizeOf(retired)) + ", marked as retired by rotation." : "No image is marked as retired by rotation.",
+      ["Retired from", "Name now", "Owner", "Status", "Size", "Created"], [...retired].sort((one, other) => collator.compare(one.retired, other.retired) || one.days - other.days)
+        .map((image) => () => [foreign(image.retired), named(image), foreign(image.ownerName), foreign(image.status), bytes(image.size), foreign(image.created_at && seconds(image.created_at))])));
     byId("more").append(...made);
   }
 
@@ -264,8 +295,8 @@
       tile("retired", whole.format(retired.length), "retired, " + bytes(sizeOf(retired))),
       tile("duplicates", whole.format(some("duplicates").length), "duplicates, " + bytes(duplicates.reduce((sum, group) => sum + spare(group), 0)) + " to save"));
     if (data.drift && !data.drift.error) {
-      const drifting = some("drift").length + unlisted.length;
-      byId("tiles").append(tile("drift", whole.format(drifting), "drift from what is declared" + (unlisted.length ? ", " + whole.format(unlisted.length) + " not in the list" : "")));
+      const differing = entries.filter(isCompared), unlisted = differing.filter((entry) => !inList(entry)).length;
+      byId("tiles").append(tile("drift", whole.format(differing.length), "drift from what is declared" + (unlisted ? ", " + whole.format(unlisted) + " not in the list" : "")));
     }
     const owners = tally("owner").sort((one, other) => other.size - one.size || other.images - one.images);
     const statuses = tally("status").sort((one, other) => other.images - one.images);

@@ -12,12 +12,16 @@ description:
   - The text can stand in a C(script) element of an HTML page. Whatever the images contain, it does not end the element
     and is not read as a part of the page.
   - Custom properties are left out, because people store anything in them.
+  - An image that occurs more than once is shown once.
 author:
   - Platform9 Systems (@platform9)
 positional: _input
 options:
   _input:
-    description: Images as returned by M(platform9.pcd.pcd_image_info).
+    description:
+      - Images as returned by M(platform9.pcd.pcd_image_info).
+      - If it lists them with O(platform9.pcd.pcd_image_info#module:fields), each attribute that the page shows must be
+        among them.
     type: list
     elements: dict
     required: true
@@ -26,7 +30,9 @@ options:
     type: str
     default: Images
   time:
-    description: The time at which the images were listed, such as V(2026-01-31T12:00:00Z). Ages are counted up to it.
+    description:
+      - The time at which the images were listed, such as V(2026-01-31T12:00:00Z). Ages are counted up to it.
+      - A time without an offset is in UTC.
     type: str
   projects:
     description: Names of projects by their ids. An owner without a name is shown by its id.
@@ -39,6 +45,8 @@ options:
       - Skipped items of a loop do not count. Another result, or a part of one, is an error.
     type: dict
 seealso:
+  - module: platform9.pcd.pcd_image_info
+  - module: platform9.pcd.pcd_image_catalog
   - ref: ansible_collections.platform9.pcd.docsite.guide_report
     description: The report page
 """
@@ -66,12 +74,13 @@ _value:
 import json
 import re
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, datetime, timezone
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ..module_utils._image.attributes import SETTABLE
+from ..module_utils._image.attributes import OUR_PREFIX, SETTABLE
+from ..module_utils._redact import redacted_text
 
 # What stands in the row of an image, in this order: a key for each of 5,000 images would double the page.
 COLUMNS = (
@@ -93,6 +102,8 @@ COLUMNS = (
     "retired",
     "replaces",
 )
+# The attributes of an image of which its row is made. An image without one of them would be shown as one that has none.
+NEEDED = frozenset(COLUMNS) - {"hash", "hidden"} | {"os_hash_algo", "os_hash_value", "checksum", "os_hidden"}
 # What an HTML parser could take for markup, what JavaScript takes for the end of a line, and what UTF-8 cannot hold.
 NOT_PLAIN = re.compile("[<>&\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 # The actions of a catalogue's entry that say that nothing differs.
@@ -111,22 +122,43 @@ def image_report(
         raise AnsibleFilterError(
             "platform9.pcd.image_report takes a list of images, such as the images of pcd_image_info."
         )
+    rows = {row[0]: row for row in map(_row, images)}
+    owners = {row[COLUMNS.index("owner")] for row in rows.values()}
     data = {
         "title": str(title),
-        # YAML makes an object of a time without quotes.
-        "time": None if time is None else str(time.isoformat() if isinstance(time, date) else time),
-        "projects": dict(projects or {}),
+        "time": None if time is None else _utc(time),
+        # The names of other projects are nobody's business who reads the page.
+        "projects": {owner: name for owner, name in (projects or {}).items() if owner in owners},
         "columns": COLUMNS,
-        "images": [_row(image) for image in images],
+        "images": list(rows.values()),
         "drift": None if drift is None else _drift(drift),
     }
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     return NOT_PLAIN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
+def _utc(time: str | date) -> str:
+    """The time in UTC, as Glance writes it. YAML makes an object of a time without quotes."""
+    text = time.isoformat() if isinstance(time, date) else str(time)
+    try:
+        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        raise AnsibleFilterError(
+            f"platform9.pcd.image_report: time: {text!r:.100} is not a time such as '2026-01-31T12:00:00Z'."
+        ) from None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    return f"{moment.astimezone(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
+
+
 def _row(image: Any) -> list[Any]:
     if not isinstance(image, Mapping) or "id" not in image:
         raise AnsibleFilterError(f"platform9.pcd.image_report: this is not an image of pcd_image_info: {image!r:.200}")
+    missing = sorted(NEEDED - image.keys())
+    if missing:
+        raise AnsibleFilterError(
+            f"platform9.pcd.image_report: image {image['id']} has no {', '.join(missing)}. List the images with "
+            "pcd_image_info, without fields or with these, too."
+        )
     known = {
         **{column: image.get(column) for column in COLUMNS},
         "hash": _hash_of(image),
@@ -215,23 +247,54 @@ def _entry(found: Mapping[str, Any]) -> Mapping[str, Any]:
     # An image that is gone, or that could not be compared, has the name that was declared.
     options = item if isinstance(item, Mapping) else {"name": item}
     given = (found.get("invocation") or {}).get("module_args") or {}
+    name = image.get("name") or given.get("name") or options.get("name")
     failed = _has_failed(found)
     return {
         "id": image.get("id"),
-        "name": image.get("name") or given.get("name") or options.get("name"),
+        # An item can be an address with a password.
+        "name": None if name is None else redacted_text(str(name)),
         "action": "failed" if failed else found["action"],
         "patch": found.get("patch"),
+        "replaced_id": found.get("replaced_id"),
+        "retired": found.get("retired"),
         "error": found.get("msg") if failed else None,
     }
 
 
 def _difference(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """One declared image: what would happen to it, and the lines that say so."""
-    lines = [_operation(operation) for operation in entry.get("patch") or ()]
-    error = entry.get("error")
+    """One declared image: what would happen to it, the lines that say so, and the ids of all images concerned."""
+    action, error, others = entry.get("action"), entry.get("error"), entry.get("retired") or ()
+    lines = [*_data_lines(action), *map(_operation, _patch_of(entry))]
+    lines += [f"{other['name']} ({other['id']}): {_with_reason(other)}" for other in others]
     if error:
         lines.append(str(error.get("msg", error)) if isinstance(error, Mapping) else str(error))
-    return {"id": entry.get("id"), "name": entry.get("name"), "action": entry.get("action"), "lines": lines}
+    ids = [entry.get("id"), entry.get("replaced_id"), *(other["id"] for other in others)]
+    return {"ids": _unique(ids), "name": entry.get("name"), "action": action, "lines": lines}
+
+
+def _unique(ids: Iterable[Any]) -> list[Any]:
+    return list(dict.fromkeys(each for each in ids if each))
+
+
+def _with_reason(other: Mapping[str, Any]) -> str:
+    return f"{other['action']} ({other['reason']})" if other.get("reason") else str(other["action"])
+
+
+def _data_lines(action: Any) -> list[str]:
+    """What no operation of a patch says."""
+    if action in ("filled", "uploaded"):
+        return ["it has no data"]
+    return ["its data is other than declared"] if action in ("replaced", "restored", "prepared") else []
+
+
+def _patch_of(entry: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The operations that say how the image differs."""
+    action, patch = entry.get("action"), entry.get("patch") or []
+    # They publish the new image, which is as declared.
+    if action == "replaced":
+        return []
+    # How the collection remembers a rotation is left out.
+    return [each for each in patch if action != "restored" or not each["path"].startswith(f"/{OUR_PREFIX}")]
 
 
 def _operation(operation: Mapping[str, Any]) -> str:

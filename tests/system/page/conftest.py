@@ -9,8 +9,9 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -44,7 +45,14 @@ class Writer:
             "PWD": str(folder),
         }
 
-    def __call__(self, images: list[dict[str, Any]], name: str = "page.html", *words: str, **variables: Any) -> Path:
+    def __call__(
+        self,
+        images: list[dict[str, Any]],
+        name: str = "page.html",
+        *words: str,
+        environ: Mapping[str, str] = MappingProxyType({}),
+        **variables: Any,
+    ) -> Path:
         """The page of these images, and the output of the run in `self.output`."""
         (self.folder / "images.json").write_text(json.dumps(images), encoding="utf-8")
         listed = {
@@ -62,16 +70,16 @@ class Writer:
             },
         }
         (self.folder / "play.yml").write_text(json.dumps([listed, report]), encoding="utf-8")
-        self.run("ansible-playbook", "play.yml", *words)
+        self.run("ansible-playbook", "play.yml", *words, environ=environ)
         return self.folder / name
 
-    def run(self, *words: str) -> None:
+    def run(self, *words: str, environ: Mapping[str, str] = MappingProxyType({})) -> None:
         """Runs the command; `self.seconds` is the processor time that it took."""
         before = _seconds()
         done = subprocess.run(
             words,
             cwd=self.folder,
-            env=self.environ,
+            env={**self.environ, **environ},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

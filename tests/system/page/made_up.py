@@ -31,6 +31,7 @@ HOSTILE = {
     "a\x00b\x07\x1b[31mred\x85": "aU+0000bU+0007U+001B[31mredU+0085",
     "two\nlines\u2028more": "twoU+000AlinesU+2028more",
     " blank ": "U+0020blankU+0020",
+    "debian-13\ufe0f\u034f": "debian-13U+FE0FU+034F",
     "\u05e2\u05d1\u05e8\u05d9\u05ea": None,
     "e" + "\u0301" * 200: None,
     "N" * 255: None,
@@ -102,5 +103,18 @@ DRIFT: dict[str, Any] = {
         },
         {"name": "rocky-11", "id": None, "action": "created", "changed": True, "patch": []},
         {"name": "windows", "id": None, "action": "failed", "changed": False, "error": {"msg": "windows: <no> file."}},
+        {
+            "name": "appliance",
+            "id": None,
+            "action": "replaced",
+            "changed": True,
+            "patch": [{"op": "add", "path": "/pcd_shown", "value": "x"}],
+            "replaced_id": image(3)["id"],
+            "retired": [
+                {"id": image(3)["id"], "name": "appliance", "action": "hidden", "reason": None},
+                {"id": image(4)["id"], "name": "appliance", "action": "deleted", "reason": None},
+            ],
+        },
     ],
+    "not_pruned": [{"id": image(5)["id"], "name": "adopted", "reason": "this collection has not made it"}],
 }

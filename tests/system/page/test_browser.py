@@ -143,7 +143,7 @@ def test_filters_and_totals_count_what_is_there(page: Page, images: Images) -> N
         ("not active", lambda each: each["status"] != "active"),
         ("hidden", lambda each: each["os_hidden"]),
         ("retired", lambda each: each["retired"]),
-        ("drift", lambda each: each["id"] == image(2)["id"]),
+        ("drift", lambda each: each["id"] in [image(number)["id"] for number in (2, 3, 4, 5)]),
     ],
 )
 def test_a_tile_shows_only_its_images_until_it_is_clicked_again(
@@ -155,20 +155,56 @@ def test_a_tile_shows_only_its_images_until_it_is_clicked_again(
     assert shown(page) == SOME
 
 
-def test_the_tile_of_drift_says_how_many_images_the_list_does_not_have(page: Page) -> None:
-    drifting = DRIFT["images"][1:]
-    unlisted = [entry for entry in drifting if entry["id"] is None]
+def test_drift_says_what_differs_what_could_not_be_compared_and_what_stays(page: Page) -> None:
     (tile,) = [text for text in page.texts("#tiles button") if "drift" in text]
-    assert tile == f"{len(drifting)}\ndrift from what is declared, {len(unlisted)} not in the list"
-    page.click("#tiles button", "drift")
-    assert shown(page) == len(drifting) - len(unlisted)
+    assert tile == "4\ndrift from what is declared, 1 not in the list"
+    (about,) = page.texts("#drift > p:first-of-type")
+    assert about == (
+        "3 images differ from what is declared (5 images). This is what a run would do. 1 image could not be compared."
+        " 1 image is not declared any more, and cannot be pruned."
+    )
+    names = page.texts("#drift tbody td.name")
+    assert names == ["windows", "debian-13", "rocky-11", "appliance", "adopted"]  # the failure first
+    page.click("#drift tbody button", "appliance")
+    assert shown(page) == 1
+    page.click("#images summary")
+    page.wait_for("document.querySelector('#images dl')")
+    assert "appliance: replaced" in page.texts("#images dl")[0]
 
 
 def test_an_entry_of_drift_that_is_not_listed_leads_nowhere(browser: Page, write: Writer) -> None:
     browser.open(write([image(1)], "unlisted.html", image_report_drift=DRIFT))
-    assert "drift from what is declared, 3 not in the list" in "".join(browser.texts("#tiles button"))
-    assert browser.texts("#drift tbody td.name") == ["debian-13", "rocky-11", "windows"]
+    assert "drift from what is declared, 4 not in the list" in "".join(browser.texts("#tiles button"))
     assert browser.texts("#drift tbody td.name button") == []
+
+
+def test_no_drift_is_left_out(browser: Page, write: Writer) -> None:
+    """The list does not have the images that are not there yet."""
+    new: Images = [{"name": f"new-{number}", "id": None, "action": "created", "patch": []} for number in range(450)]
+    browser.open(write([image(1)], "all-new.html", image_report_drift={"images": new}))
+    assert len(browser.texts("#drift tbody tr")) == 450
+
+
+def test_owners_with_one_name_are_shown_with_their_ids(browser: Page, write: Writer) -> None:
+    owners = ("a1", "b2", "c3", "web")
+    images = [image(number, owner=owner) for number, owner in enumerate(owners)]
+    projects = {"a1": "admin", "b2": "admin", "c3": "web"}  # the id of another project
+    browser.open(write(images, "owners.html", image_report_projects=projects))
+    assert set(cells(browser, "Owner")) == {"admin (a1)", "admin (b2)", "web (c3)", "web"}
+
+
+def test_the_totals_of_many_owners_end_with_the_sum_of_the_others(browser: Page, write: Writer) -> None:
+    images = [image(number, owner=f"{number:032x}", size=number * 2**20) for number in range(1, 261)]
+    browser.open(write(images, "many-owners.html"))
+    assert len(browser.texts("#totals section:first-child tbody tr")) == 200
+    size = sum(range(1, 61)) / 1024
+    assert browser.texts("#totals section:first-child > p") == [f"And 60 more, with 60 images, {size:.1f} GiB."]
+
+
+def test_a_whole_id_finds_its_image_and_not_one_that_has_it_as_a_tag(browser: Page, write: Writer) -> None:
+    browser.open(write([image(1), image(2, tags=[image(1)["id"]])], "tagged.html"))
+    search(browser, image(1)["id"])
+    assert shown(browser) == 1
 
 
 def test_the_search_finds_names_ids_hashes_tags_and_owners(page: Page, images: Images) -> None:
@@ -204,9 +240,11 @@ def test_duplicates_retired_images_and_drift_have_sections(page: Page, images: I
     (about,) = page.texts("#retired > p:first-of-type")
     assert about.startswith(f"{retired} images, ")
     assert page.texts("#drift tbody td:last-child") == [
+        "windows: <no> file.",
         "min_disk: 20\nhw_disk_bus is removed\nnote is set",
         "",
-        "windows: <no> file.",
+        f"its data is other than declared\nappliance ({image(3)['id']}): hidden\nappliance ({image(4)['id']}): deleted",
+        "this collection has not made it",
     ]
     page.click("#duplicates tbody tr:first-child td:last-child button")
     assert shown(page) == max(hashes[value] for value in duplicates) or shown(page) > 1

@@ -11,8 +11,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ansible_collections.platform9.pcd.tests.system.page.conftest import MANY, SOME, Writer
-from ansible_collections.platform9.pcd.tests.system.page.made_up import DRIFT, HOSTILE, cloud
+from ansible_collections.platform9.pcd.tests.system.page.made_up import DRIFT, HOSTILE, cloud, image
 
 MAX_BYTES = 5_000_000
 POLICY = re.compile(
@@ -117,6 +119,19 @@ def test_the_file_has_the_mode_that_is_asked_for_and_no_diff_shows_it(write: Wri
     assert stat.S_IMODE(page.stat().st_mode) == 0o600
     assert "<!DOCTYPE" not in write.output
     assert stat.S_IMODE(write(cloud(2), "plain.html").stat().st_mode) == 0o644
+
+
+def test_a_page_for_a_folder_has_a_name_of_its_own(write: Writer) -> None:
+    (write.folder / "pages").mkdir()
+    write([image(1)], "pages")
+    assert len(data_of(write.folder / "pages/image-report.html")["images"]) == 1
+    assert len(list((write.folder / "pages").iterdir())) == 1
+
+
+def test_a_relative_path_is_refused_if_nobody_knows_where_it_begins(write: Writer) -> None:
+    with pytest.raises(AssertionError, match="image_report_dest: PWD is not set, give an absolute path"):
+        write(cloud(1), "nowhere.html", environ={"PWD": ""})
+    assert write(cloud(1), str(write.folder / "absolute.html"), environ={"PWD": ""}).exists()
 
 
 def test_a_cloud_without_images_has_a_page(write: Writer) -> None:

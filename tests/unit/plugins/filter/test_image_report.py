@@ -5,14 +5,18 @@
 from __future__ import annotations
 
 import json
+from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.platform9.pcd.plugins.filter.image_report import COLUMNS, FilterModule, image_report
+from ansible_collections.platform9.pcd.plugins.filter.image_report import COLUMNS, NEEDED, FilterModule, image_report
 
 IMAGE = {
+    **dict.fromkeys(NEEDED),
     "id": "1714676b-e56d-4171-a072-f919121a9797",
     "name": "debian-13",
     "status": "active",
@@ -66,7 +70,7 @@ def test_the_hash_says_its_algorithm(image: dict[str, Any], expected: str | None
     ],
 )
 def test_no_text_ends_the_element_or_is_lost(text: str) -> None:
-    written = image_report([{**IMAGE, "name": text, "tags": [text]}], title=text, projects={text: text})
+    written = image_report([{**IMAGE, "name": text, "tags": [text], "owner": text}], title=text, projects={text: text})
     assert not set("<>&\u2028\u2029\x7f\x85\ufeff\uffff") & set(written)
     data = json.loads(written.encode("utf-8"))
     assert data["images"][0][COLUMNS.index("name")] == text
@@ -77,6 +81,46 @@ def test_no_text_ends_the_element_or_is_lost(text: str) -> None:
 def test_what_is_not_a_list_of_images_is_refused(images: Any) -> None:
     with pytest.raises(AnsibleFilterError, match="takes a list of images"):
         image_report(images)
+
+
+def test_an_image_that_lacks_what_the_page_shows_is_refused() -> None:
+    """A page must not say that no image is hidden because nobody asked for it."""
+    with pytest.raises(AnsibleFilterError, match="image 1714676b-.* has no os_hidden, retired. List the images with"):
+        image_report([{key: value for key, value in IMAGE.items() if key not in ("os_hidden", "retired")}])
+
+
+def test_the_playbook_lists_what_the_page_needs() -> None:
+    (play,) = yaml.safe_load((Path(__file__).parents[4] / "playbooks/image_report.yml").read_text(encoding="utf-8"))
+    assert set(play["tasks"][0]["platform9.pcd.pcd_image_info"]["fields"]) == NEEDED
+
+
+def test_an_image_that_is_listed_twice_is_shown_once() -> None:
+    assert len(json.loads(image_report([IMAGE, {**IMAGE, "id": "2"}, IMAGE]))["images"]) == 2
+
+
+def test_only_owners_of_the_page_are_named() -> None:
+    written = image_report([{**IMAGE, "owner": "a1"}], projects={"a1": "web", "b2": "a tenant"})
+    assert json.loads(written)["projects"] == {"a1": "web"}
+
+
+@pytest.mark.parametrize(
+    ("time", "written"),
+    [
+        ("2026-01-31T12:00:00Z", "2026-01-31T12:00:00Z"),
+        ("2026-01-31T12:00:00", "2026-01-31T12:00:00Z"),
+        ("2026-01-31T13:00:00+01:00", "2026-01-31T12:00:00Z"),
+        (datetime(2026, 1, 31, 12), "2026-01-31T12:00:00Z"),
+        (date(2026, 1, 31), "2026-01-31T00:00:00Z"),
+        (None, None),
+    ],
+)
+def test_the_time_is_written_in_utc(time: Any, written: str | None) -> None:
+    assert json.loads(image_report([], time=time))["time"] == written
+
+
+def test_a_time_that_cannot_be_read_is_refused() -> None:
+    with pytest.raises(AnsibleFilterError, match="time: 'yesterday' is not a time such as '2026-01-31T12:00:00Z'"):
+        image_report([], time="yesterday")
 
 
 @pytest.mark.parametrize("image", [None, "debian-13", {"name": "debian-13"}])
@@ -106,11 +150,11 @@ def test_drift_is_what_the_catalogue_would_change() -> None:
         "declared": 4,
         "error": None,
         "entries": [
-            {"id": "2", "name": "other", "action": "updated", "lines": ["a/b~c is set", "min_ram is removed"]},
-            {"id": None, "name": "broken", "action": "failed", "lines": ["no such file"]},
-            {"id": "4", "name": "gone", "action": "pruned", "lines": []},
-            {"id": None, "name": "refused", "action": "failed", "lines": ["403"]},
-            {"id": "3", "name": "adopted", "action": "not pruned", "lines": ["this collection has not made it"]},
+            {"ids": ["2"], "name": "other", "action": "updated", "lines": ["a/b~c is set", "min_ram is removed"]},
+            {"ids": [], "name": "broken", "action": "failed", "lines": ["no such file"]},
+            {"ids": ["4"], "name": "gone", "action": "pruned", "lines": []},
+            {"ids": [], "name": "refused", "action": "failed", "lines": ["403"]},
+            {"ids": ["3"], "name": "adopted", "action": "not pruned", "lines": ["this collection has not made it"]},
         ],
     }
 
@@ -134,10 +178,10 @@ def test_drift_is_what_a_loop_of_pcd_image_would_change() -> None:
         "declared": 5,
         "error": None,
         "entries": [
-            {"id": "2", "name": "other", "action": "updated", "lines": ["min_disk: 20"]},
-            {"id": None, "name": "new", "action": "created", "lines": []},
-            {"id": None, "name": "broken", "action": "failed", "lines": ["no such file"]},
-            {"id": None, "name": "broken", "action": "failed", "lines": ["no route to host"]},
+            {"ids": ["2"], "name": "other", "action": "updated", "lines": ["min_disk: 20"]},
+            {"ids": [], "name": "new", "action": "created", "lines": []},
+            {"ids": [], "name": "broken", "action": "failed", "lines": ["no such file"]},
+            {"ids": [], "name": "broken", "action": "failed", "lines": ["no route to host"]},
         ],
     }
 
@@ -151,7 +195,7 @@ def test_drift_is_what_one_task_of_pcd_image_would_change() -> None:
         "patch": patch,
         "retired": [],
     }
-    entry = {"id": "2", "name": "other", "action": "updated", "lines": ["min_disk: 20"]}
+    entry = {"ids": ["2"], "name": "other", "action": "updated", "lines": ["min_disk: 20"]}
     assert drift(**result) == {"declared": 1, "error": None, "entries": [entry]}
     assert drift(**{**result, "action": "unchanged", "patch": []}) == {"declared": 1, "error": None, "entries": []}
 
@@ -160,13 +204,54 @@ def test_an_image_that_would_be_deleted_has_the_name_that_was_declared() -> None
     gone: dict[str, Any] = {"action": "deleted", "image": None, "patch": []}
     options = {"invocation": {"module_args": {"name": "gone", "state": "absent"}}}
     (entry,) = drift(**gone, **options)["entries"]
-    assert entry == {"id": None, "name": "gone", "action": "deleted", "lines": []}
+    assert entry == {"ids": [], "name": "gone", "action": "deleted", "lines": []}
     results = [
         {**gone, "ansible_loop_var": "item", "item": "one"},
         {**gone, "ansible_loop_var": "item", "item": {"name": "two"}},
         {**gone, **options, "ansible_loop_var": "item", "item": {"key": "gone", "value": {}}},
     ]
     assert [entry["name"] for entry in drift(results=results)["entries"]] == ["one", "two", "gone"]
+
+
+def test_what_rotation_would_do_to_the_other_images_is_drift() -> None:
+    retired = [
+        {"id": "2", "name": "golden", "action": "hidden", "reason": None},
+        {"id": "3", "name": "golden", "action": "kept", "reason": "it is protected"},
+    ]
+    entry = {"name": "golden", "id": "1", "action": "updated", "patch": [], "replaced_id": None, "retired": retired}
+    lines = ["golden (2): hidden", "golden (3): kept (it is protected)"]
+    assert drift(images=[entry])["entries"] == [
+        {"ids": ["1", "2", "3"], "name": "golden", "action": "updated", "lines": lines}
+    ]
+
+
+def test_a_replacement_says_which_image_it_concerns_and_not_how_it_is_published() -> None:
+    publish = [
+        {"op": "replace", "path": "/os_hidden", "value": False},
+        {"op": "add", "path": "/pcd_shown", "value": "x"},
+    ]
+    entry = {"name": "golden", "id": None, "action": "replaced", "patch": publish, "replaced_id": "1", "retired": []}
+    assert drift(images=[entry])["entries"] == [
+        {"ids": ["1"], "name": "golden", "action": "replaced", "lines": ["its data is other than declared"]}
+    ]
+    (restored,) = drift(images=[{**entry, "action": "restored", "id": "2"}])["entries"]
+    assert restored["ids"] == ["2", "1"]
+    assert restored["lines"] == ["its data is other than declared", "os_hidden: false"]
+    one = {"action": "replaced", "image": {"id": None, "name": "golden"}, "patch": publish, "replaced_id": "1"}
+    assert drift(**one)["entries"][0]["ids"] == ["1"]
+
+
+@pytest.mark.parametrize("action", ["filled", "uploaded"])
+def test_an_image_without_data_is_said_to_have_none(action: str) -> None:
+    (entry,) = drift(images=[{"name": "golden", "id": "1", "action": action, "patch": []}])["entries"]
+    assert entry["lines"] == ["it has no data"]
+
+
+def test_a_password_in_the_address_that_is_an_item_is_not_shown() -> None:
+    item = {"ansible_loop_var": "item", "item": "https://user:a-Passw0rd@mirror/image"}
+    (entry,) = drift(results=[{**item, "unreachable": True, "msg": "no route to host"}])["entries"]
+    assert "mirror/image" in entry["name"]
+    assert "a-Passw0rd" not in entry["name"]
 
 
 def test_skipped_items_of_a_loop_are_not_declared() -> None:
