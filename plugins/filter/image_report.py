@@ -127,8 +127,8 @@ def image_report(
     data = {
         "title": str(title),
         "time": None if time is None else _utc(time),
-        # The names of other projects are nobody's business who reads the page.
-        "projects": {owner: name for owner, name in (projects or {}).items() if owner in owners},
+        # Whoever gets the page by mail does not learn the names of other projects.
+        "projects": {owner: name for owner, name in (projects or {}).items() if str(owner) in owners},
         "columns": COLUMNS,
         "images": list(rows.values()),
         "drift": None if drift is None else _drift(drift),
