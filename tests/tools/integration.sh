@@ -28,7 +28,12 @@ PY
 # Its thousands of lines are of use only if something is wrong.
 log=$root/.build/integration.log
 if "$root/tests/tools/ansible-test.sh" integration "$@" > "$log" 2>&1; then
-    grep -c '^ok: \|^changed: ' "$log" | sed 's/$/ tasks as expected; the output is in .build\/integration.log/'
+    if tasks=$(grep -c '^ok: \|^changed: ' "$log"); then
+        echo "$tasks tasks as expected; the output is in .build/integration.log"
+    else
+        cat "$log"
+        [ $# -gt 0 ] # --list-targets and the like run no task, but all of them without arguments must
+    fi
 else
     status=$?
     cat "$log"

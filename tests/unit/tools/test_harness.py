@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,7 +19,7 @@ COLLECTION = Path(__file__).absolute().parents[3]
 TOOLS = COLLECTION / "tests" / "tools"
 BASH = shutil.which("bash") or "bash"
 MAKE_VARIABLES = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "BUILD", "ARGS")
-SCRIPTS = ("all-checks.sh", "files.sh", "in-venv.sh", "tree.sh", "units.sh")
+SCRIPTS = ("all-checks.sh", "build-folder.sh", "files.sh", "in-venv.sh", "integration.sh", "tree.sh", "units.sh")
 
 
 @pytest.fixture
@@ -137,6 +138,87 @@ def test_build_puts_everything_into_another_folder(root: Path, tmp_path_factory:
     for folder in (other, other / "new"):
         assert make(root, "help", f"BUILD={folder}").returncode == 0
         assert (root / ".build").readlink() == folder
+    assert make(root, "clean", "PYTHON=true").returncode == 0
+    assert not (root / ".build").is_symlink()
+    assert list(other.iterdir()) == [other / ".pcd-build"]
+
+
+def test_files_of_others_survive_build_and_clean(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    other = tmp_path_factory.mktemp("other")
+    (other / "source").mkdir()
+    (other / "source" / "novel.txt").touch()
+    (root / ".build").rmdir()
+    for command in ("build", "clean"):
+        done = make(root, command, f"BUILD={other}", "PYTHON=true")
+        assert done.returncode != 0
+        assert f"BUILD={other} holds files that make has not written" in done.stderr
+        assert not (root / ".build").is_symlink()
+    (root / ".build").symlink_to(other)
+    done = make(root, "clean", "PYTHON=true")
+    assert done.returncode != 0
+    assert f".build leads to {other}, which make has not made: nothing was removed." in done.stderr
+    assert (other / "source" / "novel.txt").exists()
+
+
+def test_clean_removes_the_default_folder_and_follows_no_link_in_it(
+    root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    other = tmp_path_factory.mktemp("other")
+    (other / "ready").touch()
+    (root / ".build" / "venv").symlink_to(other)
+    assert make(root, "clean", "PYTHON=true").returncode == 0
+    assert not (root / ".build").exists()
+    assert (other / "ready").exists()
+
+
+def test_a_folder_within_the_clone_is_refused_but_the_default(root: Path) -> None:
+    for folder in ("build", ".build/other", ".", f"{root}/tests"):
+        done = make(root, "help", f"BUILD={folder}")
+        assert done.returncode != 0
+        assert f"BUILD={folder} is within the clone" in done.stderr
+    assert not (root / "build").exists()
+    assert make(root, "help", "BUILD=.build").returncode == 0
+    assert not (root / ".build").is_symlink()
+    (root / ".build").rmdir()
+    assert make(root, "help", "BUILD=.build").returncode == 0
+    assert not (root / ".build").exists()
+
+
+@pytest.mark.skipif(shutil.which("ruff") is None, reason="ruff is not here")
+def test_lint_skips_what_is_built_without_git_too(root: Path) -> None:
+    shutil.copy(COLLECTION / "pyproject.toml", root)
+    check = ["ruff", "check", "--no-cache", "."]
+    for name, status in ((".build/a.py", 0), ("a.py", 1)):
+        (root / name).write_text("import os\n")
+        assert subprocess.run(check, cwd=root, capture_output=True, check=False).returncode == status
+
+
+@pytest.mark.parametrize(
+    ("arguments", "printed", "status", "said"),
+    [
+        (
+            "",
+            "ok: [a]\nskipping: [a]\nchanged: [a]\n",
+            0,
+            "2 tasks as expected; the output is in .build/integration.log\n",
+        ),
+        ("--list-targets", "image\nimages\n", 0, "image\nimages\n"),
+        ("", "All targets skipped.\n", 1, "All targets skipped.\n"),
+    ],
+)
+def test_integration_counts_tasks_or_prints_a_list(
+    arguments: str, printed: str, status: int, said: str, root: Path
+) -> None:
+    (root / ".build" / "tree" / "ansible_collections" / "platform9" / "pcd" / "tests" / "integration").mkdir(
+        parents=True
+    )
+    sandbox = root / "sandbox.json"
+    sandbox.write_text('{"keystone_url": "", "ca_file": "", "clouds_file": "", "request_log": ""}')
+    program(root / "bin" / "python", f'exec {sys.executable} "$@"')
+    program(root / "tests" / "tools" / "ansible-test.sh", f"printf '%s' '{printed}'")
+    environ = {"PATH": f"{root / 'bin'}{os.pathsep}{os.environ['PATH']}", "PCD_SANDBOX_JSON": str(sandbox)}
+    done = run(root, "integration.sh", *arguments.split(), environ=environ)
+    assert (done.returncode, done.stdout) == (status, said)
 
 
 def test_no_check_leaves_the_build_folder_upwards(root: Path) -> None:
@@ -150,8 +232,12 @@ def test_the_list_of_commands_says_how_long_each_check_takes(root: Path) -> None
     groups = dict(re.findall(r"^(\w+)\n((?:  .*\n)+)", make(root, "help").stdout, re.MULTILINE))
     assert list(groups) == ["Use", "Check", "Slow", "Maintain"]
     checks = [line for group in ("Check", "Slow") for line in groups[group].splitlines() if "awx-live" not in line]
-    others = [line for line in "".join(groups.values()).splitlines() if re.match(r"  (audit|demo|docs) ", line)]
-    assert len(others) == 3
+    others = [
+        line
+        for line in "".join(groups.values()).splitlines()
+        if re.match(r"  (audit|build|demo|docs|sandbox|venv) ", line)
+    ]
+    assert len(others) == 6
     assert [line for line in checks + others if not re.search(r"\(.*(second|minute|hour)s?\b.*\)$", line)] == []
 
 
