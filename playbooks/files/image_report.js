@@ -2,7 +2,7 @@
    SPDX-License-Identifier: GPL-3.0-or-later
 
    Shows the data of the page. All texts of images are put in as text nodes, never as markup. Only one page of the list is
-   in the document at a time, because a browser takes a second to lay out 5,000 rows. */
+   in the document at a time, because a browser takes a second to lay out 5,000 rows. Drift is there as a whole. */
 "use strict";
 (() => {
   const PAGE = 100;
@@ -61,8 +61,8 @@
   const uses = new Map();
   const use = (text) => uses.set(text, (uses.get(text) || 0) + 1);
   for (const id of new Set(data.images.map((row) => row[data.columns.indexOf("owner")]))) {
-    if (Object.hasOwn(data.projects, id)) use(data.projects[id]);
     use(id);
+    if (Object.hasOwn(data.projects, id) && data.projects[id] !== id) use(data.projects[id]);
   }
   function ownerName(id) {
     if (!Object.hasOwn(data.projects, id)) return id;
@@ -295,8 +295,8 @@
       tile("retired", whole.format(retired.length), "retired, " + bytes(sizeOf(retired))),
       tile("duplicates", whole.format(some("duplicates").length), "duplicates, " + bytes(duplicates.reduce((sum, group) => sum + spare(group), 0)) + " to save"));
     if (data.drift && !data.drift.error) {
-      const differing = entries.filter(isCompared), unlisted = differing.filter((entry) => !inList(entry)).length;
-      byId("tiles").append(tile("drift", whole.format(differing.length), "drift from what is declared" + (unlisted ? ", " + whole.format(unlisted) + " not in the list" : "")));
+      const unlisted = entries.filter((entry) => isCompared(entry) && !inList(entry)).length;
+      byId("tiles").append(tile("drift", whole.format(some("drift").length + unlisted), "drift from what is declared" + (unlisted ? ", " + whole.format(unlisted) + " not in the list" : "")));
     }
     const owners = tally("owner").sort((one, other) => other.size - one.size || other.images - one.images);
     const statuses = tally("status").sort((one, other) => other.images - one.images);

@@ -126,7 +126,7 @@ def image_report(
     owners = {row[COLUMNS.index("owner")] for row in rows.values()}
     data = {
         "title": str(title),
-        "time": None if time is None else _utc(time),
+        "time": _utc(time) if time else None,
         # Whoever gets the page by mail does not learn the names of other projects.
         "projects": {owner: name for owner, name in (projects or {}).items() if str(owner) in owners},
         "columns": COLUMNS,
@@ -142,12 +142,12 @@ def _utc(time: str | date) -> str:
     text = time.isoformat() if isinstance(time, date) else str(time)
     try:
         moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
+        moment = moment.astimezone(timezone.utc) if moment.tzinfo else moment
+    except (ValueError, OverflowError):
         raise AnsibleFilterError(
             f"platform9.pcd.image_report: time: {text!r:.100} is not a time such as '2026-01-31T12:00:00Z'."
         ) from None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-    return f"{moment.astimezone(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
+    return f"{moment.isoformat(timespec='seconds').removesuffix('+00:00')}Z"
 
 
 def _row(image: Any) -> list[Any]:
@@ -256,6 +256,7 @@ def _entry(found: Mapping[str, Any]) -> Mapping[str, Any]:
         "action": "failed" if failed else found["action"],
         "patch": found.get("patch"),
         "replaced_id": found.get("replaced_id"),
+        "prepared": found.get("prepared"),
         "retired": found.get("retired"),
         "error": found.get("msg") if failed else None,
     }
@@ -263,16 +264,19 @@ def _entry(found: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _difference(entry: Mapping[str, Any]) -> dict[str, Any]:
     """One declared image: what would happen to it, the lines that say so, and the ids of all images concerned."""
-    action, error, others = entry.get("action"), entry.get("error"), entry.get("retired") or ()
-    lines = [*_data_lines(action), *map(_operation, _patch_of(entry))]
+    others, error = entry.get("retired") or (), entry.get("error")
+    lines = [*map(_operation, _patch_of(entry)), *_lines_beside_the_patch(entry)]
     lines += [f"{other['name']} ({other['id']}): {_with_reason(other)}" for other in others]
+    if entry.get("action") == "updated" and not lines:
+        lines.append("its stores")
     if error:
         lines.append(str(error.get("msg", error)) if isinstance(error, Mapping) else str(error))
-    ids = [entry.get("id"), entry.get("replaced_id"), *(other["id"] for other in others)]
-    return {"ids": _unique(ids), "name": entry.get("name"), "action": action, "lines": lines}
+    return {"ids": _ids_of(entry), "name": entry.get("name"), "action": entry.get("action"), "lines": lines}
 
 
-def _unique(ids: Iterable[Any]) -> list[Any]:
+def _ids_of(entry: Mapping[str, Any]) -> list[Any]:
+    gone = [other["id"] for other in entry.get("retired") or () if other["action"] != "kept"]
+    ids = [entry.get("id"), entry.get("replaced_id"), (entry.get("prepared") or {}).get("id"), *gone]
     return list(dict.fromkeys(each for each in ids if each))
 
 
@@ -280,21 +284,25 @@ def _with_reason(other: Mapping[str, Any]) -> str:
     return f"{other['action']} ({other['reason']})" if other.get("reason") else str(other["action"])
 
 
-def _data_lines(action: Any) -> list[str]:
+def _lines_beside_the_patch(entry: Mapping[str, Any]) -> list[str]:
     """What no operation of a patch says."""
+    action = entry.get("action")
     if action in ("filled", "uploaded"):
         return ["it has no data"]
-    return ["its data is other than declared"] if action in ("replaced", "restored", "prepared") else []
+    if action in ("replaced", "restored") and entry.get("replaced_id"):
+        return [f"it replaces {entry['replaced_id']}"]
+    return ["it is deleted"] if action == "pruned" and entry.get("image") is None else []
 
 
 def _patch_of(entry: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The operations that say how the image differs."""
     action, patch = entry.get("action"), entry.get("patch") or []
-    # They publish the new image, which is as declared.
-    if action == "replaced":
+    # They are about the new image, which is as declared.
+    if action in ("replaced", "prepared"):
         return []
     # How the collection remembers a rotation is left out.
-    return [each for each in patch if action != "restored" or not each["path"].startswith(f"/{OUR_PREFIX}")]
+    is_rotation = action in ("restored", "pruned")
+    return [each for each in patch if not is_rotation or not each["path"].startswith(f"/{OUR_PREFIX}")]
 
 
 def _operation(operation: Mapping[str, Any]) -> str:

@@ -113,6 +113,7 @@ DRIFT: dict[str, Any] = {
             "retired": [
                 {"id": image(3)["id"], "name": "appliance", "action": "hidden", "reason": None},
                 {"id": image(4)["id"], "name": "appliance", "action": "deleted", "reason": None},
+                {"id": image(6)["id"], "name": "appliance", "action": "deleted", "reason": None},
             ],
         },
     ],

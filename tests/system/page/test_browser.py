@@ -143,7 +143,7 @@ def test_filters_and_totals_count_what_is_there(page: Page, images: Images) -> N
         ("not active", lambda each: each["status"] != "active"),
         ("hidden", lambda each: each["os_hidden"]),
         ("retired", lambda each: each["retired"]),
-        ("drift", lambda each: each["id"] in [image(number)["id"] for number in (2, 3, 4, 5)]),
+        ("drift", lambda each: each["id"] in [image(number)["id"] for number in (2, 3, 4, 5, 6)]),
     ],
 )
 def test_a_tile_shows_only_its_images_until_it_is_clicked_again(
@@ -157,7 +157,10 @@ def test_a_tile_shows_only_its_images_until_it_is_clicked_again(
 
 def test_drift_says_what_differs_what_could_not_be_compared_and_what_stays(page: Page) -> None:
     (tile,) = [text for text in page.texts("#tiles button") if "drift" in text]
-    assert tile == "4\ndrift from what is declared, 1 not in the list"
+    assert tile == "6\ndrift from what is declared, 1 not in the list"
+    page.click("#tiles button", "drift")
+    assert shown(page) == 5
+    page.click("#tiles button", "drift")
     (about,) = page.texts("#drift > p:first-of-type")
     assert about == (
         "3 images differ from what is declared (5 images). This is what a run would do. 1 image could not be compared."
@@ -188,9 +191,9 @@ def test_no_drift_is_left_out(browser: Page, write: Writer) -> None:
 def test_owners_with_one_name_are_shown_with_their_ids(browser: Page, write: Writer) -> None:
     owners = ("a1", "b2", "c3", "web")
     images = [image(number, owner=owner) for number, owner in enumerate(owners)]
-    projects = {"a1": "admin", "b2": "admin", "c3": "web"}  # the id of another project
+    projects = {"a1": "admin", "b2": "admin", "c3": "web", "web": "web"}  # one name is the id of another project
     browser.open(write(images, "owners.html", image_report_projects=projects))
-    assert set(cells(browser, "Owner")) == {"admin (a1)", "admin (b2)", "web (c3)", "web"}
+    assert set(cells(browser, "Owner")) == {"admin (a1)", "admin (b2)", "web (c3)", "web (web)"}
 
 
 def test_the_totals_of_many_owners_end_with_the_sum_of_the_others(browser: Page, write: Writer) -> None:
@@ -243,7 +246,8 @@ def test_duplicates_retired_images_and_drift_have_sections(page: Page, images: I
         "windows: <no> file.",
         "min_disk: 20\nhw_disk_bus is removed\nnote is set",
         "",
-        f"its data is other than declared\nappliance ({image(3)['id']}): hidden\nappliance ({image(4)['id']}): deleted",
+        f"it replaces {image(3)['id']}\nappliance ({image(3)['id']}): hidden\nappliance ({image(4)['id']}): deleted"
+        f"\nappliance ({image(6)['id']}): deleted",
         "this collection has not made it",
     ]
     page.click("#duplicates tbody tr:first-child td:last-child button")

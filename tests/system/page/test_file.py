@@ -128,10 +128,37 @@ def test_a_page_for_a_folder_has_a_name_of_its_own(write: Writer) -> None:
     assert len(list((write.folder / "pages").iterdir())) == 1
 
 
+def test_a_variable_of_the_user_with_a_common_name_changes_nothing(write: Writer) -> None:
+    for name in ("file", "here", "given", "names"):
+        (write.folder / name).write_text("mine", encoding="utf-8")
+        write([image(1)], "common.html", "-e", f"{name}={write.folder / name}")
+        assert (write.folder / name).read_text(encoding="utf-8") == "mine"
+        assert data_of(write.folder / "common.html")["images"]
+        (write.folder / "common.html").unlink()
+
+
 def test_a_relative_path_is_refused_if_nobody_knows_where_it_begins(write: Writer) -> None:
     with pytest.raises(AssertionError, match="image_report_dest: PWD is not set, give an absolute path"):
         write(cloud(1), "nowhere.html", environ={"PWD": ""})
     assert write(cloud(1), str(write.folder / "absolute.html"), environ={"PWD": ""}).exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "environ"),
+    [("clouds.yml", {}), ("clouds.json", {}), ("mine.yml", {"OS_CLIENT_CONFIG_FILE": "./mine.yml"})],
+)
+def test_the_clouds_are_those_beside_the_user(write: Writer, name: str, environ: dict[str, str]) -> None:
+    """The playbook is in the collection, and Ansible works in its folder."""
+    file = write.folder / name
+    file.write_text(json.dumps({"clouds": {"elsewhere": {}}}), encoding="utf-8")
+    try:
+        with pytest.raises(AssertionError) as failed:
+            write.run(
+                *("ansible-playbook", "platform9.pcd.image_report", "-e", "image_report_cloud=pcd"), environ=environ
+            )
+        assert "elsewhere" in str(failed.value)
+    finally:
+        file.unlink()
 
 
 def test_a_cloud_without_images_has_a_page(write: Writer) -> None:

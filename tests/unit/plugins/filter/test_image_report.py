@@ -112,15 +112,18 @@ def test_only_owners_of_the_page_are_named() -> None:
         (datetime(2026, 1, 31, 12), "2026-01-31T12:00:00Z"),
         (date(2026, 1, 31), "2026-01-31T00:00:00Z"),
         (None, None),
+        ("", None),
     ],
 )
 def test_the_time_is_written_in_utc(time: Any, written: str | None) -> None:
     assert json.loads(image_report([], time=time))["time"] == written
 
 
-def test_a_time_that_cannot_be_read_is_refused() -> None:
-    with pytest.raises(AnsibleFilterError, match="time: 'yesterday' is not a time such as '2026-01-31T12:00:00Z'"):
-        image_report([], time="yesterday")
+@pytest.mark.parametrize("time", ["yesterday", "0001-01-01T00:00:00+01:00"])
+def test_a_time_that_cannot_be_read_is_refused(time: str) -> None:
+    with pytest.raises(AnsibleFilterError) as error:
+        image_report([], time=time)
+    assert f"time: '{time}' is not a time such as '2026-01-31T12:00:00Z'" in str(error.value)
 
 
 @pytest.mark.parametrize("image", [None, "debian-13", {"name": "debian-13"}])
@@ -152,7 +155,7 @@ def test_drift_is_what_the_catalogue_would_change() -> None:
         "entries": [
             {"ids": ["2"], "name": "other", "action": "updated", "lines": ["a/b~c is set", "min_ram is removed"]},
             {"ids": [], "name": "broken", "action": "failed", "lines": ["no such file"]},
-            {"ids": ["4"], "name": "gone", "action": "pruned", "lines": []},
+            {"ids": ["4"], "name": "gone", "action": "pruned", "lines": ["it is deleted"]},
             {"ids": [], "name": "refused", "action": "failed", "lines": ["403"]},
             {"ids": ["3"], "name": "adopted", "action": "not pruned", "lines": ["this collection has not made it"]},
         ],
@@ -221,7 +224,7 @@ def test_what_rotation_would_do_to_the_other_images_is_drift() -> None:
     entry = {"name": "golden", "id": "1", "action": "updated", "patch": [], "replaced_id": None, "retired": retired}
     lines = ["golden (2): hidden", "golden (3): kept (it is protected)"]
     assert drift(images=[entry])["entries"] == [
-        {"ids": ["1", "2", "3"], "name": "golden", "action": "updated", "lines": lines}
+        {"ids": ["1", "2"], "name": "golden", "action": "updated", "lines": lines}
     ]
 
 
@@ -232,13 +235,32 @@ def test_a_replacement_says_which_image_it_concerns_and_not_how_it_is_published(
     ]
     entry = {"name": "golden", "id": None, "action": "replaced", "patch": publish, "replaced_id": "1", "retired": []}
     assert drift(images=[entry])["entries"] == [
-        {"ids": ["1"], "name": "golden", "action": "replaced", "lines": ["its data is other than declared"]}
+        {"ids": ["1"], "name": "golden", "action": "replaced", "lines": ["it replaces 1"]}
     ]
     (restored,) = drift(images=[{**entry, "action": "restored", "id": "2"}])["entries"]
     assert restored["ids"] == ["2", "1"]
-    assert restored["lines"] == ["its data is other than declared", "os_hidden: false"]
+    assert restored["lines"] == ["os_hidden: false", "it replaces 1"]
+    (prepared,) = drift(
+        images=[{**entry, "action": "prepared", "id": "1", "replaced_id": None, "prepared": {"id": "3"}}]
+    )["entries"]
+    assert (prepared["ids"], prepared["lines"]) == (["1", "3"], [])
     one = {"action": "replaced", "image": {"id": None, "name": "golden"}, "patch": publish, "replaced_id": "1"}
     assert drift(**one)["entries"][0]["ids"] == ["1"]
+
+
+def test_a_pruned_image_is_said_to_be_hidden_or_deleted() -> None:
+    patch = [
+        {"op": "replace", "path": "/os_hidden", "value": True},
+        {"op": "add", "path": "/pcd_retired", "value": "x"},
+    ]
+    entry = {"name": "golden", "id": "1", "action": "pruned", "patch": patch, "image": {"id": "1"}}
+    assert drift(images=[entry])["entries"][0]["lines"] == ["os_hidden: true"]
+    assert drift(images=[{**entry, "patch": [], "image": None}])["entries"][0]["lines"] == ["it is deleted"]
+
+
+def test_an_image_that_would_only_be_copied_into_a_store_has_a_line() -> None:
+    (entry,) = drift(images=[{"name": "golden", "id": "1", "action": "updated", "patch": [], "retired": []}])["entries"]
+    assert entry["lines"] == ["its stores"]
 
 
 @pytest.mark.parametrize("action", ["filled", "uploaded"])
