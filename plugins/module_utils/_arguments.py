@@ -151,7 +151,10 @@ def _check_word(option: str, value: Any, choices: Sequence[str]) -> None:
 def _check_single(option: str, value: Any) -> None:
     if isinstance(value, (list, tuple, Mapping)):
         kind = "dictionary" if isinstance(value, Mapping) else "list"
-        raise ConfigurationError(f"{option}: a {kind} was given instead of a single value. Write the value itself.")
+        from ._elsewhere import SINGLES
+
+        advice = SINGLES.get(option, "Write the value itself.")
+        raise ConfigurationError(f"{option}: a {kind} was given instead of a single value. {advice}")
 
 
 def _check_hidden_names(option: str, value: Mapping[str, Any]) -> None:

@@ -9,8 +9,40 @@ None of the names is an alias: the meaning often differs, as that of `timeout` d
 from __future__ import annotations
 
 from collections.abc import Collection
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from typing import Optional
+
+# The connection options, which every module has and an image of a catalogue has not.
+LOGIN_OPTIONS = (
+    "auth_url",
+    "cloud",
+    "application_credential_id",
+    "application_credential_name",
+    "application_credential_secret",
+    "token",
+    "username",
+    "user_id",
+    "password",
+    "passcode",
+    "user_domain_name",
+    "user_domain_id",
+    "project_name",
+    "project_id",
+    "project_domain_name",
+    "project_domain_id",
+    "region_name",
+    "interface",
+    "image_endpoint_override",
+    "validate_certs",
+    "ca_cert",
+    "client_cert",
+    "client_key",
+    "timeout",
+    "retries",
+    "deadline",
+)
+# What shows that they are there.
+_LOGIN = "auth_url"
 
 # For each name: options in the order of preference, each with the advice; the first one that the module has counts.
 # None as advice: the name is all that differs. None as an option: every module.
@@ -25,7 +57,17 @@ _ID: Advice = (("id", None),)
 _NAME: Advice = (("name", "Write name for a name, or id for an id."),)
 _PROPERTIES: Advice = (("properties", None),)
 _VISIBILITY: Advice = (("visibility", "Write visibility: {}."),)
-_LOGIN_PROJECT: Advice = ((None, "Write project_name, or project_id."),)
+_LOGIN_PROJECT: Advice = ((_LOGIN, "Write project_name, or project_id."),)
+_PROJECTS: Advice = (
+    ("projects", None),
+    ("name_pattern", "Write owner for the project of the images, or members: true to return their members."),
+    ("state", "Use the module pcd_image_member, which takes projects."),
+)
+_ONE_LIMIT = (
+    "Write one text, such as {0}=gte:2026-01-31. It takes one limit; apply another one to the result: "
+    "selectattr('{0}', 'lt', TIME)."
+)
+_ONE_TAG = "Write tag, which takes one tag; filter the result by another one: selectattr('tags', 'contains', TAG)."
 # With `visibility`, the option owner is a project; that of pcd_image_download is the owner of the file.
 _OWNER_ID: Advice = (("visibility", "Write owner with the id of the project, which needs none."),)
 _DOMAIN = "Write user_domain_{0} for the domain of the user, or project_domain_{0} for that of the project."
@@ -33,9 +75,16 @@ _NO_SDK: Advice = (
     (None, "Leave it out: openstacksdk is not used. A failed task returns status, request_id, method and url."),
 )
 
+
+def _membership(status: str) -> Advice:
+    """The status of a member; in a list of images, `status` is that of the image."""
+    return (("projects", f"Write status: {status}."), ("member_status", f"Write member_status: {status}."))
+
+
 NAMES: dict[str, Advice] = {
     "filename": _PATH,
     "file": _PATH,
+    "path": (("dest", None),),
     "file_path": _PATH,
     "local_file_path": _PATH,
     "src": _PATH,
@@ -48,6 +97,7 @@ NAMES: dict[str, Advice] = {
     "use_import": (("method", "Write method: glance-direct."),),
     "web_download": (("method", "Write method: web-download."),),
     "verify_checksum": (("checksum", "Write checksum with the checksum that the data must have."),),
+    "image_cache_path": (("url", "Leave it out: no copy of the data is kept on a host."),),
     "image_source_username": (("url_username", None),),
     "image_source_password": (("url_password", None),),
     "store": (("stores", None),),
@@ -78,26 +128,29 @@ NAMES: dict[str, Advice] = {
         ("size_min", "Write each filter as an option, such as status or tag, and custom properties in properties."),
     ),
     "tag": (("tags", "Write tags for all tags, or tags_present for those to add."),),
-    "tags": (("tag", "Write tag, which takes one tag."),),
+    "tags": (("tag", _ONE_TAG),),
     "min_disk_gb": (("min_disk", None),),
     "min_ram_mb": (("min_ram", None),),
     "sort_direction": (("sort_dir", None),),
     "project": (
         ("projects", None),
-        ("visibility", "Write owner for the project of the image, or project_name for the one to log in to."),
+        ("visibility", "Write owner for the project of the image. project_name of the task is the one to log in to."),
         *_LOGIN_PROJECT,
     ),
     "tenant": _LOGIN_PROJECT,
-    "tenant_name": ((None, "Write project_name."),),
-    "tenant_id": ((None, "Write project_id."),),
-    "member": (("projects", None),),
-    "members": (("projects", None),),
-    "member_id": (("projects", None),),
+    "tenant_name": ((_LOGIN, "Write project_name."),),
+    "tenant_id": ((_LOGIN, "Write project_id."),),
+    "projects": _PROJECTS,
+    "project_ids": _PROJECTS,
+    "member": _PROJECTS,
+    "members": _PROJECTS,
+    "member_id": _PROJECTS,
+    "membership": (("member_status", None),),
     "owner_domain": (("project_domain", None), *_OWNER_ID),
-    "project_domain": (*_OWNER_ID, (None, "Write project_domain_name, or project_domain_id.")),
-    "user_domain": ((None, "Write user_domain_name, or user_domain_id."),),
-    "domain_name": ((None, _DOMAIN.format("name")),),
-    "domain_id": ((None, _DOMAIN.format("id")),),
+    "project_domain": (*_OWNER_ID, (_LOGIN, "Write project_domain_name, or project_domain_id.")),
+    "user_domain": ((_LOGIN, "Write user_domain_name, or user_domain_id."),),
+    "domain_name": ((_LOGIN, _DOMAIN.format("name")),),
+    "domain_id": ((_LOGIN, _DOMAIN.format("id")),),
     "public": _VISIBILITY,
     "private": _VISIBILITY,
     "community": _VISIBILITY,
@@ -105,24 +158,35 @@ NAMES: dict[str, Advice] = {
     "deactivate": ((None, _STATE.format("deactivated")),),
     "activate": ((None, _STATE.format("active")),),
     "reactivate": ((None, _STATE.format("active")),),
-    "accept": (("status", "Write status: accepted."),),
-    "reject": (("status", "Write status: rejected."),),
+    "accept": _membership("accepted"),
+    "reject": _membership("rejected"),
+    "pending": _membership("pending"),
     "volume": (("path", "Make an image of the volume with openstack.cloud or the openstack command."),),
-    "auth": ((None, ENTRIES),),
+    "availability_zone": ((None, "Leave it out: an image belongs to no availability zone."),),
+    "auth": ((_LOGIN, ENTRIES),),
     "auth_type": ((None, "Leave it out: which credentials are given says it."),),
-    "os_cloud": ((None, "Write cloud."),),
-    "region": ((None, "Write region_name."),),
-    "user": ((None, "Write username, or user_id."),),
-    "endpoint_type": ((None, "Write interface."),),
-    "api_timeout": ((None, "Write timeout: the seconds without a byte after which a request is given up."),),
-    "verify": ((None, "Write validate_certs."),),
-    "insecure": ((None, "Write validate_certs: false; credentials can then be intercepted."),),
-    "cacert": ((None, "Write ca_cert."),),
-    "cacert_file": ((None, "Write ca_cert."),),
-    "cert": ((None, "Write client_cert."),),
-    "key": ((None, "Write client_key."),),
+    "os_cloud": ((_LOGIN, "Write cloud."),),
+    "region": ((_LOGIN, "Write region_name."),),
+    "user": ((_LOGIN, "Write username, or user_id."),),
+    "endpoint_type": ((_LOGIN, "Write interface."),),
+    "api_timeout": ((_LOGIN, "Write timeout: the seconds without a byte after which a request is given up."),),
+    "verify": ((_LOGIN, "Write validate_certs."),),
+    "insecure": ((_LOGIN, "Write validate_certs: false; credentials can then be intercepted."),),
+    "cacert": ((_LOGIN, "Write ca_cert."),),
+    "cacert_file": ((_LOGIN, "Write ca_cert."),),
+    "cert": ((_LOGIN, "Write client_cert."),),
+    "key": ((_LOGIN, "Write client_key."),),
     "sdk_log_path": _NO_SDK,
     "sdk_log_level": _NO_SDK,
+}
+
+# For options that take one text: what to write instead of a list or a dictionary.
+SINGLES = {
+    "sort": "Write one text, such as sort=name:asc,size:desc.",
+    "sort_key": "Write sort, which takes several keys in one text, such as sort=name,size.",
+    "created_at": _ONE_LIMIT.format("created_at"),
+    "updated_at": _ONE_LIMIT.format("updated_at"),
+    "tag": _ONE_TAG,
 }
 
 # How the names of custom properties begin that services and guests know; other tools take some of them as options.
@@ -157,17 +221,45 @@ STATES: dict[str, Advice] = {
 
 def advice_on_name(name: str, options: Collection[str]) -> str | None:
     """What to write instead of an option that the module does not have; None if nobody knows."""
-    found = _advice(NAMES.get(name, ()), options, name)
+    plain = _plain(name)
+    found = f"Write {plain} instead." if plain in options else _advice(NAMES.get(plain, ()), options, plain)
     if found is not None:
         return found
-    bare = name.removeprefix("os_")
-    if bare != name and (bare in options or bare in NAMES):
+    if is_of_login(name) and _LOGIN not in options:
+        return None  # it has its place in the task
+    bare = plain.removeprefix("os_")
+    if bare != plain and (bare in options or bare in NAMES):
         # Named like a variable, such as OS_AUTH_URL.
         return f"Write {bare} instead." if bare in options else advice_on_name(bare, options)
     if "properties" in options and (name.startswith(PROPERTY_PREFIXES) or name in PROPERTY_NAMES):
         return f"Write properties: {{{name}: ...}}."
-    near = get_close_matches(name, options, 1, 0.75)
-    return f"Did you mean {near[0]}?" if near else None
+    return _guess(plain, options)
+
+
+def is_of_login(name: str) -> bool:
+    """Whether it is the name of a connection option, here or in another tool."""
+    bare = _plain(name).removeprefix("os_")
+    advice = NAMES.get(bare, ())
+    return bare in LOGIN_OPTIONS or (bool(advice) and all(option == _LOGIN for option, dummy in advice))
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("-", "_")
+
+
+def _guess(name: str, options: Collection[str]) -> str | None:
+    """The nearest option. What is meant for one party must not be sent to another one: a connection option, or
+    one for the server of a url, is only named if it is certainly that one."""
+    near = get_close_matches(name, sorted({*options, *LOGIN_OPTIONS}), 1, 0.75)
+    if not near or near[0] not in options:
+        return None
+    (option,) = near
+    if option in LOGIN_OPTIONS:
+        # A letter too much or too few, or letters in another order.
+        is_sure = SequenceMatcher(None, name, option).ratio() > 0.9 or sorted(name) == sorted(option)
+    else:
+        is_sure = not option.startswith("url_") or name.startswith("url")
+    return f"Did you mean {option}?" if is_sure else None
 
 
 def advice_on_state(value: str, choices: Collection[str], options: Collection[str]) -> str | None:

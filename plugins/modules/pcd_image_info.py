@@ -29,7 +29,7 @@ options:
     description:
       - Only images with exactly this name. The comparison is case-sensitive. See O(name_pattern) for a part of a name.
       - If there is none and the name has one of the characters C(*), C(?) and C([), the task warns that it is not a
-        pattern.
+        pattern. It also warns if the name looks like an id.
     type: str
   name_pattern:
     description:

@@ -15,7 +15,6 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.validation import check_type_dict
 
 from .._arguments import FuturePath, check_arguments, without_nulls
-from .._client.options import CONNECTION_OPTIONS
 from .._data.options import IMAGE_CONSTRAINTS, IMAGE_OPTIONS, ImageRequest, parse_image
 from .._errors import ConfigurationError, DataError, MissingPath, PcdError, quoted
 from .._image.attributes import CATALOG, MAX_TEXT_LENGTH
@@ -318,7 +317,9 @@ def _validated(
 
 
 def _unknown(option: str) -> str:
-    if option in CONNECTION_OPTIONS:
+    from .._elsewhere import is_of_login  # only a task that fails needs it
+
+    if is_of_login(option):
         return f"{quoted(option)} belongs to the task, and not to one of its images."
     return f"{quoted(option)} is not an option of an image."
 

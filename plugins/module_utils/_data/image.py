@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from .._client.credentials import PROJECT_ID
 from .._errors import PlanError, quoted
-from .._image.attributes import FIXED_BY_DATA, without_converted
-from .._image.find import UPDATED, RetiredImages, find, find_existing
+from .._image.attributes import FIXED_BY_DATA, UUID, without_converted
+from .._image.find import ID_AS_NAME, UPDATED, RetiredImages, find, find_existing
 from .._image.marks import replaced_id
 from .._image.plan import Plan, describe, plan_absent, plan_present
 from .._image.rotation import with_rotation
@@ -18,14 +18,31 @@ from .options import ImageRequest
 def plan_image(request: ImageRequest, session: Session) -> Plan:
     """The plan that brings the image that the request means to the desired state."""
     if request.state == "absent":
-        return _plan_absent(request, session)
+        plan = _plan_absent(request, session)
+        _warn_if_not_found(request, plan, session)
+        return plan
     retired = RetiredImages(session, request.target.name, renamed=request.data.retired == "rename")
     plan = _plan_present(request, session, retired)
+    _warn_if_not_found(request, plan, session)
     _warn_of_owner(request, plan, session)
     if request.data.keep is None:
         return plan
     _check_owner(request, plan, session)
     return with_rotation(plan, retired.listed(), request.data.keep, request.force)
+
+
+def _warn_if_not_found(request: ImageRequest, plan: Plan, session: Session) -> None:
+    """Warns of a name and an owner that are likely the reason why the image was not found."""
+    if plan.before is not None:
+        return
+    name, owner = request.target.name, request.target.owner
+    if request.target.id is None and name is not None and UUID.fullmatch(name):
+        session.warn(ID_AS_NAME.format(quoted(name)))
+    if request.state == "absent" and owner is not None and not PROJECT_ID.fullmatch(owner):
+        session.warn(
+            f"owner: {quoted(owner)} is not the id of a project, which has 32 hexadecimal digits, and no image of it "
+            "was found. Give the id (openstack project show NAME)."
+        )
 
 
 def _warn_of_owner(request: ImageRequest, plan: Plan, session: Session) -> None:

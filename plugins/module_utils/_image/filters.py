@@ -101,6 +101,9 @@ MAX_SIZE_BYTES = 2**63 - 1
 
 # What Glance sorts by (glance/api/v2/images.py, _available_sort_keys).
 SORT_KEYS = ("name", "status", "container_format", "disk_format", "size", "id", "created_at", "updated_at")
+# How other tools write a direction, as a word after the key or a sign before it.
+DIRECTIONS = {"asc": "asc", "ascending": "asc", "desc": "desc", "descending": "desc"}
+SIGNS = {"-": ["desc"], "+": ["asc"]}
 NEWEST_FIRST = (("sort_key", "created_at"), ("sort_dir", "desc"))
 
 # How a time is compared. Without an operator, it means this very second.
@@ -232,34 +235,49 @@ def _check_order(params: Params) -> None:
         if given:
             raise ConfigurationError(f"most_recent: it asks for one image, the newest; leave out {', '.join(given)}.")
     if params["sort_key"] is not None:
-        _check_sort_key("sort_key", params["sort_key"].strip(), params["sort_key"])
+        _check_sort_key("sort_key", params["sort_key"].strip(), params["sort_key"], params["sort_dir"])
     if params["sort"] is None:
         return
     for part in params["sort"].split(","):
         key, colon, direction = (piece.strip() for piece in part.partition(":"))
         _check_sort_key("sort", key, params["sort"])
         if colon and direction not in ("asc", "desc"):
-            raise ConfigurationError(
-                f"sort: {quoted(direction)} is not a direction. Write {key}:asc for the smallest or oldest first, or "
-                f"{key}:desc."
-            )
+            meant = _sort_meant(params["sort"], None) if direction else None
+            advice = f"sort={meant}" if meant else f"{key}:asc for the smallest or oldest first, or {key}:desc"
+            raise ConfigurationError(f"sort: {quoted(direction)} is not a direction. Write {advice}.")
 
 
-def _check_sort_key(option: str, key: str, value: str) -> None:
+def _check_sort_key(option: str, key: str, value: str, direction: str | None = None) -> None:
     if key in SORT_KEYS:
         return
-    bare = key.lstrip("-+")
-    if bare in SORT_KEYS:
-        direction = "asc" if key.startswith("+") else "desc"
-        advice = f"Write sort={bare}:{direction}."
+    meant = _sort_meant(value, direction)
+    if meant is None:
+        advice = f"The keys are {', '.join(SORT_KEYS)}."
     else:
-        near = get_close_matches(bare, SORT_KEYS, 1)
-        advice = f"Write {near[0]}." if near else f"The keys are {', '.join(SORT_KEYS)}."
+        # A mistyped key is all that is wrong.
+        advice = f"Write {meant}." if meant in SORT_KEYS else f"Write sort={meant}."
     raise ConfigurationError(
         f"{option}: {quoted(key)} is not a key that images can be sorted by. {advice}"
         if key
         else f"{option}: a key is missing in {quoted(value)}. The keys are {', '.join(SORT_KEYS)}."
     )
+
+
+def _sort_meant(value: str, direction: str | None) -> str | None:
+    """The value of `sort` that is likely meant: other tools separate by blanks, or write -name for name:desc.
+
+    `direction` is for keys that have none of their own.
+    """
+    meant: list[list[str]] = []
+    for word in re.split(r"[\s,:]+", value.strip(" ,:").lower()):
+        near = get_close_matches(word.lstrip("-+"), SORT_KEYS, 1)
+        if near:
+            meant.append([near[0], *SIGNS.get(word[0], [])])
+        elif word in DIRECTIONS and meant and len(meant[-1]) == 1:
+            meant[-1].append(DIRECTIONS[word])
+        else:
+            return None
+    return ",".join(":".join(pair if len(pair) == 2 or direction is None else [*pair, direction]) for pair in meant)
 
 
 def _check_domain(params: Params) -> None:

@@ -10,7 +10,7 @@ from .._client.images import name_filter
 from .._client.retry import poll
 from .._errors import ConfigurationError, NotFound, NotReady, PlanError, quoted
 from .._session import Session
-from .attributes import RETIRED, is_ours
+from .attributes import RETIRED, UUID, is_ours
 from .marks import is_retired, standing
 from .options import Target
 from .plan import Image, describe
@@ -23,6 +23,9 @@ MAX_AMBIGUITY_SECONDS = 10.0
 
 # The owner of an image whose owner does not matter.
 ANYBODY = "*"
+
+# The warning about a name that is a UUID, with the name in quotes.
+ID_AS_NAME = "name: no image is named {}, which looks like the id of an image. Write id instead of name if it is one."
 
 # What an image is needed for that a task only updates; see `missing`.
 UPDATED = "updated (create: false)"
@@ -63,6 +66,8 @@ def missing(session: Session, target: Target, purpose: str) -> NotReady:
     said = f"No image {target.called} was found that could be {purpose}."
     if target.id is not None:
         return NotReady(f"{said} Check the id, and the project that is logged in to.")
+    if UUID.fullmatch(str(target.name)):
+        return NotReady(f"{said} The name looks like the id of an image: write id instead of name if it is one.")
     if _owner_of_name(session, target) == ANYBODY:
         return NotReady(
             f"{said} Check the name, and the project that is logged in to. A community image of another project, "

@@ -427,17 +427,27 @@ def test_fields_make_a_result_compact(gallery: Gallery, run: Runner) -> None:
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [({"name": "NAME-*"}, "write name_pattern"), ({"created_at": "gte:2999-01-31"}, "in the future")],
-    ids=["a name like a pattern", "a time to come"],
+    [
+        ({"name": "NAME-*"}, "write name_pattern"),
+        ({"created_at": "gte:2999-01-31"}, "in the future"),
+        ({"name_pattern": "NAME"}, "write *NAME* if it is a part"),
+        ({"name_pattern": "^NAME.*"}, "write NAME* if it is a regular expression"),
+        ({"properties": {"os_distro": "in:ubuntu,debian"}}, "run the task once for each value"),
+        ({"name": "1714676b-e56d-4171-a072-f919121a9797"}, "Write id instead of name"),
+    ],
+    ids=["a name like a pattern", "a time to come", "a part", "a regular expression", "one of several", "an id"],
 )
 def test_a_mistake_that_finds_nothing_is_warned_of(
-    options: dict[str, str], words: str, gallery: Gallery, run: Runner
+    options: dict[str, Any], words: str, gallery: Gallery, run: Runner
 ) -> None:
-    given: dict[str, Any] = {option: value.replace("NAME", gallery.tag) for option, value in options.items()}
+    given: dict[str, Any] = {
+        option: value.replace("NAME", gallery.tag) if isinstance(value, str) else value
+        for option, value in options.items()
+    }
     outcome = run("pcd_image_info", tag=gallery.tag, **given)
     assert outcome.images == []
     (warning,) = outcome.result["warnings"]
-    assert words in str(warning)
+    assert words.replace("NAME", gallery.tag) in str(warning)
     assert len(outcome.glance) == 1
 
 
@@ -458,6 +468,10 @@ def test_a_mistake_that_finds_nothing_is_warned_of(
         ({"sort": "owner:asc"}, "The keys are name, status"),
         ({"sort": "-created_at"}, "sort=created_at:desc"),
         ({"sort": "name:ascending"}, "name:asc"),
+        ({"sort": "name asc"}, "Write sort=name:asc."),
+        ({"sort_key": "name,size", "sort_dir": "asc"}, "Write sort=name:asc,size:asc."),
+        ({"sort": ["name", "size"]}, "sort=name:asc,size:desc"),
+        ({"created_at": {"gte": "2026-01-01"}}, "created_at=gte:2026-01-31"),
         ({"sort_key": "create_at"}, "Write created_at"),
         ({"fields": ["id", "hidden"]}, "Write os_hidden"),
         ({"size_min": 5, "size_max": 4}, "Correct one of them"),

@@ -52,6 +52,7 @@ LATE = {
     ("_apply", "_data.transfer"): "most changes are about attributes only",
     ("_apply", "_sharing"): "only a replacement takes over members",
     ("_arguments", "_elsewhere"): "only a task that fails needs the names that other tools have",
+    ("_catalog.options", "_elsewhere"): "only a task that fails needs the names that other tools have",
     ("_change", "_apply"): "a task that changes nothing does not need what writes",
     ("_client.clouds", "yaml"): "only clouds.yaml needs PyYAML, which need not be installed",
     ("_client.http", "_client.failures"): "only an error needs the words for it",

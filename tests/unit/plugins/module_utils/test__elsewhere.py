@@ -8,11 +8,15 @@ from importlib import import_module
 
 import pytest
 
+from ansible_collections.platform9.pcd.plugins.module_utils._client.options import CONNECTION_OPTIONS
+from ansible_collections.platform9.pcd.plugins.module_utils._data.options import IMAGE_OPTIONS
 from ansible_collections.platform9.pcd.plugins.module_utils._elsewhere import (
+    LOGIN_OPTIONS,
     NAMES,
     STATES,
     advice_on_name,
     advice_on_state,
+    is_of_login,
 )
 from ansible_collections.platform9.pcd.plugins.module_utils._task import Task
 from ansible_collections.platform9.pcd.tests.support.module_runner import MODULES
@@ -63,6 +67,29 @@ def options_of(module: str) -> dict[str, dict[str, object]]:
         ("pcd_image", "user_domain", "Write user_domain_name, or user_domain_id."),
         ("pcd_image", "hw_disk_bus", "Write properties: {hw_disk_bus: ...}."),
         ("pcd_image_info", "architecture", "Write properties: {architecture: ...}."),
+        *[
+            (module, name, "Use the module pcd_image_member, which takes projects.")
+            for module in ("pcd_image", "pcd_image_state")
+            for name in ("projects", "project_ids", "member", "members", "member_id")
+        ],
+        ("pcd_image_info", "projects", "Write owner for the project of the images, or members: true"),
+        ("pcd_image_member", "member_id", "Write projects instead."),
+        ("pcd_image", "project", "Write owner for the project of the image. project_name"),
+        ("pcd_image", "project-domain", "Write owner with the id of the project, which needs none."),
+        ("pcd_image_info", "project-domain", "Write project_domain instead."),
+        ("pcd_image", "disk-format", "Write disk_format instead."),
+        ("pcd_image", "auth-url", "Write auth_url instead."),
+        ("pcd_image", "image_cache_path", "Leave it out: "),
+        ("pcd_image", "availability_zone", "Leave it out: "),
+        ("pcd_image_download", "path", "Write dest instead."),
+        ("pcd_image_info", "membership", "Write member_status instead."),
+        ("pcd_image_member", "pending", "Write status: pending."),
+        ("pcd_image_info", "accept", "Write member_status: accepted."),
+        ("pcd_image_info", "tags", "Write tag, which takes one tag; filter the result by another one: selectattr("),
+        ("pcd_image", "pasword", "Did you mean password?"),
+        ("pcd_image", "auth_ulr", "Did you mean auth_url?"),
+        ("pcd_image", "url_pasword", "Did you mean url_password?"),
+        ("pcd_image", "url_user", "Did you mean url_username?"),
         ("pcd_image", "nmae", "Did you mean name?"),
         ("pcd_image", "disk_fromat", "Did you mean disk_format?"),
     ],
@@ -82,6 +109,35 @@ def test_the_advice_names_an_option_that_the_module_has(module: str, name: str, 
 )
 def test_nothing_is_said_about_what_the_module_cannot_do(module: str, name: str) -> None:
     assert advice_on_name(name, options_of(module) if module != "x" else ()) is None
+
+
+@pytest.mark.parametrize("name", ["user_password", "image_password", "proj_id", "project_ident", "user_cert"])
+def test_no_guess_leads_to_an_option_of_another_party(name: str) -> None:
+    assert advice_on_name(name, options_of("pcd_image")) is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [*LOGIN_OPTIONS, "os_password", "os_username", "auth-url", "auth", "region", "tenant", "verify", "os_cloud"],
+)
+def test_an_image_of_a_catalogue_has_no_connection(name: str) -> None:
+    assert advice_on_name(name, IMAGE_OPTIONS) is None
+    assert is_of_login(name)
+
+
+@pytest.mark.parametrize("name", ["passwords", "user_name", "usrname", "user_password"])
+def test_no_mistyped_credential_in_an_image_leads_to_those_of_a_vendor(name: str) -> None:
+    assert advice_on_name(name, IMAGE_OPTIONS) is None
+
+
+@pytest.mark.parametrize(("name", "advice"), [("project", "Write owner"), ("projects", "Use the module pcd_image_mem")])
+def test_what_an_image_has_is_not_taken_for_the_connection(name: str, advice: str) -> None:
+    assert str(advice_on_name(name, IMAGE_OPTIONS)).startswith(advice)
+    assert not is_of_login(name)
+
+
+def test_the_connection_options_are_those_of_every_module() -> None:
+    assert set(LOGIN_OPTIONS) == set(CONNECTION_OPTIONS)
 
 
 def test_each_advice_is_for_a_name_that_some_module_lacks_and_an_option_that_one_has() -> None:

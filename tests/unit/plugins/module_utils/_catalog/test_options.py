@@ -132,6 +132,11 @@ def test_only_leaves_the_catalogue_as_it_is() -> None:
         ),
         ([{"name": "a", "gibberish": 1}], {}, "images[0] (a): 'gibberish' is not an option of an image."),
         ([{"name": "a", "auth_url": "x"}], {}, "images[0] (a): 'auth_url' belongs to the task"),
+        *[
+            ([{"name": "a", option: "x"}], {}, f"images[0] (a): '{option}' belongs to the task, and not")
+            for option in ("username", "password", "os_password", "project_id", "auth", "region", "validate-certs")
+        ],
+        ([{"name": "a", "members": ["x"]}], {}, "images[0] (a): members: this module has no option of this name. Use "),
         ([{"name": "a", "min_disk": "x"}], {}, "images[0] (a): min_disk: "),
         ([{"name": "a", "min_disk": 1.5}], {}, "images[0] (a): min_disk: "),
         ([{"name": "a", "visibility": "secret"}], {}, "images[0] (a): visibility: "),

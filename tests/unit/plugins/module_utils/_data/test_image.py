@@ -13,7 +13,7 @@ from ansible_collections.platform9.pcd.plugins.module_utils._data.options import
 from ansible_collections.platform9.pcd.plugins.module_utils._errors import NotReady, PlanError
 from ansible_collections.platform9.pcd.plugins.module_utils._image.plan import Plan, action_of
 from ansible_collections.platform9.pcd.tests.support.glance_in_memory import Glance, session_with
-from ansible_collections.platform9.pcd.tests.support.samples import OTHER_PROJECT, image
+from ansible_collections.platform9.pcd.tests.support.samples import ID, OTHER_PROJECT, image
 
 NAME = "debian-13"
 
@@ -53,6 +53,29 @@ def test_an_owner_that_is_not_a_project_is_warned_of_once_it_is_written(owner: s
     assert warned == []
     plan(Glance(), warned, owner=owner, disk_format="raw")
     assert len([text for text in warned if text.startswith("owner: ")]) == count
+
+
+@pytest.mark.parametrize(("owner", "count"), [("web", 1), (OTHER_PROJECT, 0)])
+def test_an_owner_that_is_not_a_project_is_warned_of_if_nothing_is_deleted(owner: str, count: int) -> None:
+    warned: list[str] = []
+    assert plan(Glance(image(name=NAME)), warned, owner=owner, state="absent").changed is False
+    assert [text.startswith(f"owner: '{owner}' is not the id of a project") for text in warned] == [True] * count
+    assert plan(Glance(image(name=NAME, owner=owner)), [], owner=owner, state="absent").changed is True
+
+
+@pytest.mark.parametrize("given", [{"state": "absent"}, {"disk_format": "qcow2"}])
+def test_a_name_that_is_the_id_of_an_image_is_warned_of(given: dict[str, Any]) -> None:
+    warned: list[str] = []
+    plan(Glance(image(name=NAME)), warned, name=ID, **given)
+    assert [text.startswith(f"name: no image is named '{ID}'") and "Write id" in text for text in warned] == [True]
+    warned.clear()
+    plan(Glance(image(name=ID)), warned, name=ID, **given)
+    assert warned == []
+
+
+def test_a_name_that_is_an_id_is_answered_with_the_option_for_it() -> None:
+    with pytest.raises(NotReady, match="write id instead of name"):
+        plan(Glance(image(name=NAME)), name=ID, create=False)
 
 
 def test_an_image_that_is_only_updated_is_not_created() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from ansible_collections.platform9.pcd.plugins.module_utils._client.images import Image, Images, Query
 from ansible_collections.platform9.pcd.plugins.module_utils._client.transport import Transport
+from ansible_collections.platform9.pcd.plugins.module_utils._errors import quoted
 from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes import (
     BOUND_TO,
     REPLACES,
@@ -263,7 +264,7 @@ def test_a_name_is_compared_exactly_even_if_the_database_does_not() -> None:
         ("ubuntu-2?.04", "12"),
         ("ubuntu-2[4-6].04", "2"),
         ("ubuntu-2[!4-6].04", "1"),
-        ("ubuntu", ""),
+        ("[u]buntu", ""),
         ("Ubuntu*", "3"),
         ("*[[]x]", "4"),
         ("", "5"),
@@ -306,7 +307,49 @@ def test_a_time_in_the_future_is_warned_of_if_nothing_is_found() -> None:
     assert warnings_of(image(), created_at="gte:2999-01-31") == []
 
 
-@pytest.mark.parametrize("given", [{"name": "ubuntu"}, {"created_at": "gte:2026-01-31"}, {"name_pattern": "x*"}, {}])
+@pytest.mark.parametrize(
+    ("pattern", "advice"),
+    [
+        ("ubuntu", "write *ubuntu* if it is a part of the name"),
+        ("^ubuntu.*", "write ubuntu* if it is a regular"),
+        ("^ubuntu", "write ubuntu* if it is a regular"),
+        ("-24[.]04$", "write *-24[.]04 if it is a regular"),
+        (r"^.*24\.04.*$", "write *24.04* if it is a regular"),
+        ("^(ubuntu|debian).*", "a regular expression cannot be given"),
+        ("^a[0-9]+$", "a regular expression cannot be given"),
+        ("{debian,ubuntu}*", "braces mean themselves, so run the task once for each text in them"),
+    ],
+)
+def test_a_pattern_of_another_kind_that_finds_nothing_is_warned_of(pattern: str, advice: str) -> None:
+    (warning,) = warnings_of(image(), name_pattern=pattern)
+    start = f"name_pattern: no image was found. {quoted(pattern)} is compared with the whole name, as a shell pattern; "
+    assert warning.startswith(start + advice)
+
+
+@pytest.mark.parametrize("value", ["in:debian,ubuntu", "neq:debian", "deb*"])
+def test_a_property_that_looks_like_a_filter_and_finds_nothing_is_warned_of(value: str) -> None:
+    (warning,) = warnings_of(image(), properties={"os_distro": value})
+    assert warning.startswith(f"properties.os_distro: no image was found. '{value}' is compared as it is; write one")
+    assert warnings_of(image(os_distro=value), properties={"os_distro": value}) == []
+
+
+def test_a_name_that_is_an_id_and_finds_nothing_is_warned_of() -> None:
+    (warning,) = warnings_of(image(), name=OTHER_ID)
+    assert warning.startswith(f"name: no image is named '{OTHER_ID}'")
+    assert "Write id" in warning
+    assert warnings_of(image(name=OTHER_ID), name=OTHER_ID) == []
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"name": "ubuntu"},
+        {"created_at": "gte:2026-01-31"},
+        {"name_pattern": "x*"},
+        {"properties": {"os_distro": "debian"}},
+        {},
+    ],
+)
 def test_other_empty_lists_are_not_warned_of(given: dict[str, Any]) -> None:
     assert warnings_of(**given) == []
 
