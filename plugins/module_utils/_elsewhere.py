@@ -141,6 +141,7 @@ NAMES: dict[str, Advice] = {
     "tenant_name": ((_LOGIN, "Write project_name."),),
     "tenant_id": ((_LOGIN, "Write project_id."),),
     "projects": _PROJECTS,
+    "project_names": _PROJECTS,
     "project_ids": _PROJECTS,
     "member": _PROJECTS,
     "members": _PROJECTS,
@@ -168,13 +169,18 @@ NAMES: dict[str, Advice] = {
     "os_cloud": ((_LOGIN, "Write cloud."),),
     "region": ((_LOGIN, "Write region_name."),),
     "user": ((_LOGIN, "Write username, or user_id."),),
+    "passwd": ((_LOGIN, "Write password."),),
+    "endpoint_override": ((_LOGIN, "Write image_endpoint_override."),),
+    "max_retries": ((_LOGIN, "Write retries."),),
     "endpoint_type": ((_LOGIN, "Write interface."),),
     "api_timeout": ((_LOGIN, "Write timeout: the seconds without a byte after which a request is given up."),),
     "verify": ((_LOGIN, "Write validate_certs."),),
+    "validate_ssl": ((_LOGIN, "Write validate_certs."),),
     "insecure": ((_LOGIN, "Write validate_certs: false; credentials can then be intercepted."),),
     "cacert": ((_LOGIN, "Write ca_cert."),),
     "cacert_file": ((_LOGIN, "Write ca_cert."),),
     "cert": ((_LOGIN, "Write client_cert."),),
+    "client_cert_file": ((_LOGIN, "Write client_cert."),),
     "key": ((_LOGIN, "Write client_key."),),
     "sdk_log_path": _NO_SDK,
     "sdk_log_level": _NO_SDK,
@@ -231,8 +237,8 @@ def advice_on_name(name: str, options: Collection[str]) -> str | None:
     if bare != plain and (bare in options or bare in NAMES):
         # Named like a variable, such as OS_AUTH_URL.
         return f"Write {bare} instead." if bare in options else advice_on_name(bare, options)
-    if "properties" in options and (name.startswith(PROPERTY_PREFIXES) or name in PROPERTY_NAMES):
-        return f"Write properties: {{{name}: ...}}."
+    if "properties" in options and (plain.startswith(PROPERTY_PREFIXES) or plain in PROPERTY_NAMES):
+        return f"Write properties: {{{plain}: ...}}."
     return _guess(plain, options)
 
 

@@ -29,7 +29,7 @@ options:
     description:
       - Only images with exactly this name. The comparison is case-sensitive. See O(name_pattern) for a part of a name.
       - If there is none and the name has one of the characters C(*), C(?) and C([), the task warns that it is not a
-        pattern. It also warns if the name looks like an id.
+        pattern. It also warns if the name is the id of an image.
     type: str
   name_pattern:
     description:
@@ -38,6 +38,7 @@ options:
         case-sensitive.
       - The service cannot compare patterns. It applies all other filters, and the module compares the names of the
         images that they find.
+      - If no image is found and the pattern has no wildcard, or looks like a regular expression, the task warns.
     type: str
   owner:
     description:

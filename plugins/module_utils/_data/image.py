@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from .._client.credentials import PROJECT_ID
 from .._errors import PlanError, quoted
-from .._image.attributes import FIXED_BY_DATA, UUID, without_converted
-from .._image.find import ID_AS_NAME, UPDATED, RetiredImages, find, find_existing
+from .._image.attributes import FIXED_BY_DATA, without_converted
+from .._image.find import ID_AS_NAME, UPDATED, RetiredImages, find, find_existing, is_id
 from .._image.marks import replaced_id
 from .._image.plan import Plan, describe, plan_absent, plan_present
 from .._image.rotation import with_rotation
@@ -33,11 +33,11 @@ def plan_image(request: ImageRequest, session: Session) -> Plan:
 
 def _warn_if_not_found(request: ImageRequest, plan: Plan, session: Session) -> None:
     """Warns of a name and an owner that are likely the reason why the image was not found."""
-    if plan.before is not None:
+    if plan.before is not None or request.target.id is not None:
         return
     name, owner = request.target.name, request.target.owner
-    if request.target.id is None and name is not None and UUID.fullmatch(name):
-        session.warn(ID_AS_NAME.format(quoted(name)))
+    if is_id(session, name):
+        session.warn(ID_AS_NAME.format(quoted(str(name))))
     if request.state == "absent" and owner is not None and not PROJECT_ID.fullmatch(owner):
         session.warn(
             f"owner: {quoted(owner)} is not the id of a project, which has 32 hexadecimal digits, and no image of it "

@@ -254,8 +254,10 @@ def _check_sort_key(option: str, key: str, value: str, direction: str | None = N
     if meant is None:
         advice = f"The keys are {', '.join(SORT_KEYS)}."
     else:
-        # A mistyped key is all that is wrong.
-        advice = f"Write {meant}." if meant in SORT_KEYS else f"Write sort={meant}."
+        # A mistyped key may be all that is wrong.
+        (bare, *dummy) = meant.split(":")
+        is_key = meant in SORT_KEYS or (option == "sort_key" and re.fullmatch(r"\s*\w+\s*", value))
+        advice = f"Write {bare}." if is_key else f"Write sort={meant}."
     raise ConfigurationError(
         f"{option}: {quoted(key)} is not a key that images can be sorted by. {advice}"
         if key

@@ -24,8 +24,8 @@ MAX_AMBIGUITY_SECONDS = 10.0
 # The owner of an image whose owner does not matter.
 ANYBODY = "*"
 
-# The warning about a name that is a UUID, with the name in quotes.
-ID_AS_NAME = "name: no image is named {}, which looks like the id of an image. Write id instead of name if it is one."
+# The warning about a name that is the id of an image, with the name in quotes.
+ID_AS_NAME = "name: no image was found by this name, but {} is the id of an image. Write id instead if it is meant."
 
 # What an image is needed for that a task only updates; see `missing`.
 UPDATED = "updated (create: false)"
@@ -66,8 +66,8 @@ def missing(session: Session, target: Target, purpose: str) -> NotReady:
     said = f"No image {target.called} was found that could be {purpose}."
     if target.id is not None:
         return NotReady(f"{said} Check the id, and the project that is logged in to.")
-    if UUID.fullmatch(str(target.name)):
-        return NotReady(f"{said} The name looks like the id of an image: write id instead of name if it is one.")
+    if is_id(session, target.name):
+        return NotReady(f"{said} The name is the id of an image: write id instead of name if that one is meant.")
     if _owner_of_name(session, target) == ANYBODY:
         return NotReady(
             f"{said} Check the name, and the project that is logged in to. A community image of another project, "
@@ -99,6 +99,11 @@ def find_by_id(session: Session, image_id: str) -> Image | None:
         except NotFound:
             continue
     return None
+
+
+def is_id(session: Session, name: str | None) -> bool:
+    """Whether this name, which no image has, is the id of an image."""
+    return name is not None and bool(UUID.fullmatch(name)) and find_by_id(session, name) is not None
 
 
 def find_named(session: Session, name: str, owner: str, declared: str | None = None) -> Image | None:

@@ -16,9 +16,9 @@ from typing import Any
 from .._client.images import NO_SUCH_PAGE, Image, Query
 from .._errors import ApiError, Forbidden, NotFound, quoted
 from .._session import Result, Session
-from .attributes import UUID, folded, image_shape
+from .attributes import folded, image_shape
 from .filters import ListRequest, is_to_come
-from .find import ID_AS_NAME, find_by_id
+from .find import ID_AS_NAME, find_by_id, is_id
 from .marks import is_unfinished, replaced_id, retired_name
 
 # Keys that an image may have no value of. Behind such an image, Glance's pages leave out others, or come again and
@@ -29,7 +29,7 @@ MAY_LACK = ("name", "container_format", "disk_format", "size")
 WILDCARDS = frozenset("*?[")
 
 # Signs of a regular expression and of what a shell expands, and the operators of the service.
-REGULAR = re.compile(r"^\^|\$$|\.\*|\.\+|[\])]\+|\\|\|")
+REGULAR = re.compile(r"^\^|^\.\*|\$$|\.\+|[\])]\+|\\|\|")
 BRACES = re.compile(r"\{.*,.*\}")
 OPERATOR = re.compile(r"(in|eq|neq|gte?|lte?):")
 
@@ -64,8 +64,8 @@ def _warn_of_mistakes(request: ListRequest, session: Session) -> None:
             f"name: no image was found. {quoted(request.name)} is compared as it is; write name_pattern instead of "
             "name if it is a shell pattern."
         )
-    if request.name is not None and UUID.fullmatch(request.name):
-        session.warn(ID_AS_NAME.format(quoted(request.name)))
+    if is_id(session, request.name):
+        session.warn(ID_AS_NAME.format(quoted(str(request.name))))
     advice = None if request.name_pattern is None else _advice_on_pattern(request.name_pattern)
     if advice is not None:
         session.warn(
@@ -73,10 +73,10 @@ def _warn_of_mistakes(request: ListRequest, session: Session) -> None:
             f"as a shell pattern; {advice}."
         )
     for key, value in request.properties:
-        if OPERATOR.match(value) or WILDCARDS.intersection(value):
+        if OPERATOR.match(value) or "*" in value:
             session.warn(
-                f"properties.{key}: no image was found. {quoted(value)} is compared as it is; write one value without "
-                "an operator or a pattern, and run the task once for each value."
+                f"properties.{key}: no image was found. {quoted(value)} is compared as it is. If it is an operator or "
+                "a pattern, write one value instead, and run the task once for each value."
             )
     today = datetime.now(timezone.utc).date()
     for option, value in request.query:
@@ -90,12 +90,7 @@ def _warn_of_mistakes(request: ListRequest, session: Session) -> None:
 def _advice_on_pattern(pattern: str) -> str | None:
     """What to write instead of a shell pattern that is likely meant in another way; None if it looks right."""
     if REGULAR.search(pattern):
-        plain = pattern.removeprefix("^").removesuffix("$").replace("\\.", ".").replace(".*", "*").strip("*")
-        before = "" if pattern.startswith("^") and not pattern.startswith("^.*") else "*"
-        after = "" if pattern.endswith("$") and not pattern.endswith(".*$") else "*"
-        if REGULAR.search(plain) or "(" in plain:
-            return "a regular expression cannot be given, so write *, ? and [...]"
-        return f"write {before}{plain}{after} if it is a regular expression"
+        return "if it is a regular expression, write * for any text, ? for one character and [...] for one of several"
     if BRACES.search(pattern):
         return "braces mean themselves, so run the task once for each text in them"
     return None if WILDCARDS.intersection(pattern) else f"write *{pattern}* if it is a part of the name"

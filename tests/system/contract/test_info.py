@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import hashlib
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -431,11 +432,10 @@ def test_fields_make_a_result_compact(gallery: Gallery, run: Runner) -> None:
         ({"name": "NAME-*"}, "write name_pattern"),
         ({"created_at": "gte:2999-01-31"}, "in the future"),
         ({"name_pattern": "NAME"}, "write *NAME* if it is a part"),
-        ({"name_pattern": "^NAME.*"}, "write NAME* if it is a regular expression"),
+        ({"name_pattern": "^NAME.*"}, "if it is a regular expression, write *"),
         ({"properties": {"os_distro": "in:ubuntu,debian"}}, "run the task once for each value"),
-        ({"name": "1714676b-e56d-4171-a072-f919121a9797"}, "Write id instead of name"),
     ],
-    ids=["a name like a pattern", "a time to come", "a part", "a regular expression", "one of several", "an id"],
+    ids=["a name like a pattern", "a time to come", "a part", "a regular expression", "one of several"],
 )
 def test_a_mistake_that_finds_nothing_is_warned_of(
     options: dict[str, Any], words: str, gallery: Gallery, run: Runner
@@ -449,6 +449,13 @@ def test_a_mistake_that_finds_nothing_is_warned_of(
     (warning,) = outcome.result["warnings"]
     assert words.replace("NAME", gallery.tag) in str(warning)
     assert len(outcome.glance) == 1
+
+
+def test_a_name_that_is_the_id_of_an_image_is_warned_of(gallery: Gallery, run: Runner) -> None:
+    image_id = gallery.images["big"]["id"]
+    (warning,) = run("pcd_image_info", name=image_id).result["warnings"]
+    assert f"'{image_id}' is the id of an image. Write id instead" in str(warning)
+    assert not run("pcd_image_info", name=str(uuid.uuid4())).result.get("warnings")
 
 
 @pytest.mark.parametrize(

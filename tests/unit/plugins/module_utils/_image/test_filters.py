@@ -167,6 +167,7 @@ def test_every_option_has_an_effect() -> None:
         ({"sort_key": "name,size", "sort_dir": "asc"}, "sort_key: 'name,size'.*Write sort=name:asc,size:asc[.]"),
         ({"sort_key": "-name"}, "sort_key: '-name'.*Write sort=name:desc[.]"),
         ({"sort_key": "create_at"}, "sort_key: 'create_at'.*Write created_at[.]"),
+        ({"sort_key": "create_at", "sort_dir": "asc"}, "sort_key: 'create_at'.*Write created_at[.]"),
         ({"sort": "-created_at"}, "sort: .*Write sort=created_at:desc"),
         ({"sort": "+size"}, "sort: .*Write sort=size:asc"),
         ({"sort": "owner"}, "sort: .*The keys are name, status"),

@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.platform9.pcd.plugins.module_utils._client.images import Image, Images, Query
 from ansible_collections.platform9.pcd.plugins.module_utils._client.transport import Transport
-from ansible_collections.platform9.pcd.plugins.module_utils._errors import quoted
+from ansible_collections.platform9.pcd.plugins.module_utils._errors import NotFound, quoted
 from ansible_collections.platform9.pcd.plugins.module_utils._image.attributes import (
     BOUND_TO,
     REPLACES,
@@ -57,6 +57,12 @@ class RecordingImages(Images):
         self.asked.append((list(query), at_most))
         hidden = ("os_hidden", "true") in query
         return iter([each for each in self.images if each["os_hidden"] == hidden][:at_most])
+
+    def get(self, image_id: str) -> Image:
+        for each in self.images:
+            if each["id"] == image_id:
+                return each
+        raise NotFound("none", method="GET", url="", status=404, server_message="", request_id=None)
 
 
 class PagedImages(RecordingImages):
@@ -311,12 +317,10 @@ def test_a_time_in_the_future_is_warned_of_if_nothing_is_found() -> None:
     ("pattern", "advice"),
     [
         ("ubuntu", "write *ubuntu* if it is a part of the name"),
-        ("^ubuntu.*", "write ubuntu* if it is a regular"),
-        ("^ubuntu", "write ubuntu* if it is a regular"),
-        ("-24[.]04$", "write *-24[.]04 if it is a regular"),
-        (r"^.*24\.04.*$", "write *24.04* if it is a regular"),
-        ("^(ubuntu|debian).*", "a regular expression cannot be given"),
-        ("^a[0-9]+$", "a regular expression cannot be given"),
+        *[
+            (pattern, "if it is a regular expression, write * for any text")
+            for pattern in ("^ubuntu.*", "-24[.]04$", r"24\.04", "^(a|b).*", "a[0-9]+", ".*ubuntu", "^a-[0-9]*$")
+        ],
         ("{debian,ubuntu}*", "braces mean themselves, so run the task once for each text in them"),
     ],
 )
@@ -329,14 +333,14 @@ def test_a_pattern_of_another_kind_that_finds_nothing_is_warned_of(pattern: str,
 @pytest.mark.parametrize("value", ["in:debian,ubuntu", "neq:debian", "deb*"])
 def test_a_property_that_looks_like_a_filter_and_finds_nothing_is_warned_of(value: str) -> None:
     (warning,) = warnings_of(image(), properties={"os_distro": value})
-    assert warning.startswith(f"properties.os_distro: no image was found. '{value}' is compared as it is; write one")
+    assert warning.startswith(f"properties.os_distro: no image was found. '{value}' is compared as it is. If")
     assert warnings_of(image(os_distro=value), properties={"os_distro": value}) == []
 
 
-def test_a_name_that_is_an_id_and_finds_nothing_is_warned_of() -> None:
-    (warning,) = warnings_of(image(), name=OTHER_ID)
-    assert warning.startswith(f"name: no image is named '{OTHER_ID}'")
-    assert "Write id" in warning
+def test_a_name_that_is_the_id_of_an_image_is_warned_of() -> None:
+    (warning,) = warnings_of(image(id=OTHER_ID), name=OTHER_ID)
+    assert f"'{OTHER_ID}' is the id of an image. Write id" in warning
+    assert warnings_of(image(), name=OTHER_ID) == []
     assert warnings_of(image(name=OTHER_ID), name=OTHER_ID) == []
 
 
@@ -346,6 +350,8 @@ def test_a_name_that_is_an_id_and_finds_nothing_is_warned_of() -> None:
         {"name": "ubuntu"},
         {"created_at": "gte:2026-01-31"},
         {"name_pattern": "x*"},
+        {"name_pattern": "ubuntu-24.*"},
+        {"properties": {"hw_list": '["web"]', "home": "https://x/?a=1"}},
         {"properties": {"os_distro": "debian"}},
         {},
     ],
