@@ -81,17 +81,18 @@ def test_runs_that_upload_one_name_end_with_one_image(
 
 
 @pytest.mark.parametrize("count", [2, MAX_RUNS])
-def test_runs_that_stage_one_name_end_with_one_image_once_one_more_has_run(
+def test_runs_that_stage_one_name_end_with_one_image_once_more_have_run(
     count: int, runners: list[Runner], server: Server, name: str, path: Path
 ) -> None:
     """Glance lets several stage one record, and answers 409 or 500: such a run may fail, and says so.
 
-    The one whose data it keeps may get a 500 as well, if the database is locked.
+    The one whose data it keeps may get a 500 as well, if the database is locked. An import that it has begun then goes
+    on, and may refuse the next run, too.
     """
     server.remember_name(name)
     task: dict[str, Any] = {"name": name, "path": str(path), "method": "glance-direct", **FORMATS}
     told(together(runners, "pcd_image", [task] * count), at_least=0)
-    assert not runners[0]("pcd_image", **task).failed
+    assert any(not runners[0]("pcd_image", **task).failed for dummy in range(3))
     (left,) = server.named(name)
     assert left["status"] == "active"
     assert left["os_hash_value"] == hashlib.sha512(DATA).hexdigest()
