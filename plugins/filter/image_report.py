@@ -123,7 +123,7 @@ def image_report(
             "platform9.pcd.image_report takes a list of images, such as the images of pcd_image_info."
         )
     rows = {row[0]: row for row in map(_row, images)}
-    owners = {row[COLUMNS.index("owner")] for row in rows.values()}
+    owners = {str(row[COLUMNS.index("owner")]) for row in rows.values()}
     data = {
         "title": str(title),
         "time": _utc(time) if time else None,
@@ -151,7 +151,7 @@ def _utc(time: str | date) -> str:
 
 
 def _row(image: Any) -> list[Any]:
-    if not isinstance(image, Mapping) or "id" not in image:
+    if not isinstance(image, Mapping) or not isinstance(image.get("id"), str):
         raise AnsibleFilterError(f"platform9.pcd.image_report: this is not an image of pcd_image_info: {image!r:.200}")
     missing = sorted(NEEDED - image.keys())
     if missing:

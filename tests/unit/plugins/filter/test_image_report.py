@@ -98,6 +98,11 @@ def test_an_image_that_is_listed_twice_is_shown_once() -> None:
     assert len(json.loads(image_report([IMAGE, {**IMAGE, "id": "2"}, IMAGE]))["images"]) == 2
 
 
+def test_an_owner_that_is_no_text_is_written_as_it_is() -> None:
+    """The answer of a service can hold anything."""
+    assert row({**IMAGE, "owner": ["a1"]})["owner"] == ["a1"]
+
+
 def test_only_owners_of_the_page_are_named() -> None:
     written = image_report([{**IMAGE, "owner": "a1"}], projects={"a1": "web", "b2": "a tenant"})
     assert json.loads(written)["projects"] == {"a1": "web"}
@@ -126,7 +131,7 @@ def test_a_time_that_cannot_be_read_is_refused(time: str) -> None:
     assert f"time: '{time}' is not a time such as '2026-01-31T12:00:00Z'" in str(error.value)
 
 
-@pytest.mark.parametrize("image", [None, "debian-13", {"name": "debian-13"}])
+@pytest.mark.parametrize("image", [None, "debian-13", {"name": "debian-13"}, {**IMAGE, "id": ["1"]}])
 def test_what_is_not_an_image_is_refused(image: Any) -> None:
     with pytest.raises(AnsibleFilterError, match="this is not an image of pcd_image_info"):
         image_report([image])
