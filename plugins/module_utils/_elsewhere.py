@@ -12,36 +12,9 @@ from collections.abc import Collection
 from difflib import SequenceMatcher, get_close_matches
 from typing import Optional
 
-# The connection options, which every module has and an image of a catalogue has not.
-LOGIN_OPTIONS = (
-    "auth_url",
-    "cloud",
-    "application_credential_id",
-    "application_credential_name",
-    "application_credential_secret",
-    "token",
-    "username",
-    "user_id",
-    "password",
-    "passcode",
-    "user_domain_name",
-    "user_domain_id",
-    "project_name",
-    "project_id",
-    "project_domain_name",
-    "project_domain_id",
-    "region_name",
-    "interface",
-    "image_endpoint_override",
-    "validate_certs",
-    "ca_cert",
-    "client_cert",
-    "client_key",
-    "timeout",
-    "retries",
-    "deadline",
-)
-# What shows that they are there.
+from ._client.options import CONNECTION_OPTIONS
+
+# What shows that a module has the connection options; an image of a catalogue has none.
 _LOGIN = "auth_url"
 
 # For each name: options in the order of preference, each with the advice; the first one that the module has counts.
@@ -246,7 +219,7 @@ def is_of_login(name: str) -> bool:
     """Whether it is the name of a connection option, here or in another tool."""
     bare = _plain(name).removeprefix("os_")
     advice = NAMES.get(bare, ())
-    return bare in LOGIN_OPTIONS or (bool(advice) and all(option == _LOGIN for option, dummy in advice))
+    return bare in CONNECTION_OPTIONS or (bool(advice) and all(option == _LOGIN for option, dummy in advice))
 
 
 def _plain(name: str) -> str:
@@ -256,11 +229,11 @@ def _plain(name: str) -> str:
 def _guess(name: str, options: Collection[str]) -> str | None:
     """The nearest option. What is meant for one party must not be sent to another one: a connection option, or
     one for the server of a url, is only named if it is certainly that one."""
-    near = get_close_matches(name, sorted({*options, *LOGIN_OPTIONS}), 1, 0.75)
+    near = get_close_matches(name, sorted({*options, *CONNECTION_OPTIONS}), 1, 0.75)
     if not near or near[0] not in options:
         return None
     (option,) = near
-    if option in LOGIN_OPTIONS:
+    if option in CONNECTION_OPTIONS:
         # A letter too much or too few, or letters in another order.
         is_sure = SequenceMatcher(None, name, option).ratio() > 0.9 or sorted(name) == sorted(option)
     else:

@@ -98,7 +98,7 @@ def test_an_image_that_is_listed_twice_is_shown_once() -> None:
     assert len(json.loads(image_report([IMAGE, {**IMAGE, "id": "2"}, IMAGE]))["images"]) == 2
 
 
-def test_an_owner_that_is_no_text_is_written_as_it_is() -> None:
+def test_an_owner_of_another_type_is_written_as_it_is() -> None:
     """The answer of a service can hold anything."""
     assert row({**IMAGE, "owner": ["a1"]})["owner"] == ["a1"]
 

@@ -11,7 +11,6 @@ import pytest
 from ansible_collections.platform9.pcd.plugins.module_utils._client.options import CONNECTION_OPTIONS
 from ansible_collections.platform9.pcd.plugins.module_utils._data.options import IMAGE_OPTIONS
 from ansible_collections.platform9.pcd.plugins.module_utils._elsewhere import (
-    LOGIN_OPTIONS,
     NAMES,
     STATES,
     advice_on_name,
@@ -123,7 +122,7 @@ def test_no_guess_leads_to_an_option_of_another_party(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    [*LOGIN_OPTIONS, "os_password", "os_username", "auth-url", "auth", "region", "tenant", "verify", "os_cloud"],
+    [*CONNECTION_OPTIONS, "os_password", "os_username", "auth-url", "auth", "region", "tenant", "verify", "os_cloud"],
 )
 def test_an_image_of_a_catalogue_has_no_connection(name: str) -> None:
     assert advice_on_name(name, IMAGE_OPTIONS) is None
@@ -139,10 +138,6 @@ def test_no_mistyped_credential_in_an_image_leads_to_those_of_a_vendor(name: str
 def test_what_an_image_has_is_not_taken_for_the_connection(name: str, advice: str) -> None:
     assert str(advice_on_name(name, IMAGE_OPTIONS)).startswith(advice)
     assert not is_of_login(name)
-
-
-def test_the_connection_options_are_those_of_every_module() -> None:
-    assert set(LOGIN_OPTIONS) == set(CONNECTION_OPTIONS)
 
 
 def test_each_advice_is_for_a_name_that_some_module_lacks_and_an_option_that_one_has() -> None:
